@@ -9,7 +9,7 @@ from gateway.tests.api.conftest import Answer, World, listening, make_world
 
 __all__ = ["listening", "make_world"]
 HOSTILE = "<script>alert(1)</script><b>'\"&"
-TABS = ("/deliveries", "/settings", "/settings/edit", "/secret", "/history", "/delete", "/test-run")
+TABS = ("/deliveries", "/settings", "/settings/edit", "/secret", "/shadow", "/history", "/delete", "/test-run")
 """The pages of a subscription beside its overview."""
 HTML = "text/html; charset=utf-8"
 

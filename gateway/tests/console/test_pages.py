@@ -114,13 +114,14 @@ def test_a_role_opens_what_the_api_lets_it_read(shop: Shop, role: str) -> None:
 
 def test_whoever_may_not_change_anything_sees_no_button_for_it_and_is_refused_anyway(shop: Shop) -> None:
     browser, path = shop.browser("viewer"), f"/console/t/default/subscriptions/{shop.subscription}"
-    for page in ("", "/deliveries", "/settings", "/secret", "/history"):
+    for page in ("", "/deliveries", "/settings", "/secret", "/shadow", "/history"):
         sent = [a for tag, a in tags(browser.open(path + page)) if tag == "form" and a.get("method") == "post"]
         assert [each.get("action") for each in sent] == ["/console/sign-out"]
     for page, do in (
         ("", "pause"),
         ("", "test"),
         ("/secret", "rotate"),
+        ("/shadow", "create"),
         ("/settings/edit", "change"),
         ("/delete", "delete"),
     ):

@@ -18,6 +18,7 @@ _DEEDS: Final[Mapping[str, str]] = {
     "subscription.disable": "Disabled",
     "subscription.rotate-secret": "Secret rotated",
     "subscription.promote-secret": "Old secret ended",
+    "subscription.promote-shadow": "Endpoint swapped with that of the shadow",
     "subscription.retry-delivery": "A delivery sent again",
     "subscription.unsubscribe-contact": "A contact unsubscribed",
 }
