@@ -10,6 +10,7 @@ from gateway.tests.joints.guests import Guests
 from gateway.tests.joints.history import ClientCall
 from gateway.tests.joints.node import OPERATOR_KEY, Answer, JointNode
 from gateway.tests.joints.owners import Owners
+from gateway.tests.joints.shadows import Shadows
 
 if TYPE_CHECKING:
     from gateway.tests.joints.joint_world import JointWorld
@@ -32,6 +33,7 @@ class Clients:
         self.documents = Documents(self)
         self.owners = Owners(self)
         self.guests = Guests()
+        self.shadows = Shadows(self)
 
     async def live(self, node: JointNode) -> None:
         """Do one thing after the other, as long as there is something to do."""
@@ -40,6 +42,7 @@ class Clients:
             await asyncio.sleep(self.random.choice(world.plan.pauses) * self.random.uniform(0.5, 1.5))
             self.acts += 1
             await self.owners.begin_in_the_past(node)
+            await self.shadows.begin(node)
             is_owner = self.random.random() < world.plan.owning
             await (self.owners.act(node) if is_owner else self.documents.act(node))
             await world.follow_erasures(node)

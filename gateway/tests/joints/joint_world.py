@@ -240,6 +240,8 @@ class JointWorld(World[JointNode]):
     # --- The network --------------------------------------------------------------------------------------------------
 
     def receiver(self, host: str) -> Endpoint:
+        if (shadow := self.clients.shadows.by_host.get(host)) is not None:
+            return shadow.endpoint
         found = self.endpoints.get(host)
         if found is None:
             found = self.endpoints[host] = Endpoint(self.plan, self.random)
@@ -273,6 +275,9 @@ class JointWorld(World[JointNode]):
         return reply
 
     def sent(self, sent: SentRequest) -> None:
+        if sent.host in self.clients.shadows.by_host:
+            self.clients.shadows.sent(sent)
+            return
         wish = self.wishes[sent.host.partition(".")[0]]
         if sent.is_test:
             sample = Attempt(wish, SAMPLE, self.time.now, sent.process, f"https://{sent.host}{sent.path}", sent.headers,
@@ -285,6 +290,9 @@ class JointWorld(World[JointNode]):
         )
 
     def ended(self, sent: SentRequest) -> None:
+        if sent.host in self.clients.shadows.by_host:
+            self.clients.shadows.ended(sent)
+            return
         attempt = self._sent.pop(sent, None)
         if attempt is None:
             return
@@ -427,6 +435,7 @@ class JointWorld(World[JointNode]):
         self.vendor_there.is_well = True
         for endpoint in self.endpoints.values():
             endpoint.is_well = True
+        self.clients.shadows.heal()
         for each in self.running:
             each.faults.until = 0.0
             if isinstance(each.network, SocketNetwork):
@@ -457,6 +466,7 @@ class JointWorld(World[JointNode]):
         self.read_log()
         for checker in self.checkers:
             await checker.finished(node)
+        await self.clients.shadows.finished(node)
 
     async def _has_settled(self, node: JointNode) -> bool:
         """Wait until nothing has anything left to do. Returns whether that came."""
@@ -503,6 +513,8 @@ class JointWorld(World[JointNode]):
             for replay in (await self.clients.read(node, f"/v1/subscriptions/{wish.id}/replays"))["data"]:
                 if replay["state"] == "running" or replay["waiting"]:
                     return f"{wish}: {replay}"
+        if (unsettled := await self.clients.shadows.unsettled(node)) is not None:
+            return unsettled
         return next(filter(None, [each.unsettled() for each in self.checkers]), None)
 
     async def _close(self, node: JointNode) -> None:
