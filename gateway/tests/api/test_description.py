@@ -55,9 +55,38 @@ def test_the_description_is_served_to_anyone_and_is_that_of_the_version_that_run
     assert answer.headers["cache-control"] == "no-cache"
 
 
-def test_every_named_type_is_used_and_every_used_one_is_there(description: dict[str, Any]) -> None:
-    used = {reference.rsplit("/", 1)[1] for reference in references(description)}
-    assert used == set(description["components"]["schemas"])
+@pytest.mark.parametrize("kind", ["schemas", "responses", "parameters", "headers"])
+def test_whatever_has_a_name_is_used_and_whatever_is_used_is_there(description: dict[str, Any], kind: str) -> None:
+    found = {tuple(reference.split("/")[2:]) for reference in references(description)}
+    assert {name for of, name in found if of == kind} == set(description["components"][kind])
+
+
+def test_an_error_is_described_once_and_named_wherever_it_is_answered(description: dict[str, Any]) -> None:
+    calls = [call for calls in description["paths"].values() for call in calls.values()]
+    errors = [answer for call in calls for status, answer in call["responses"].items() if int(status) >= 400]
+    assert len(errors) > 500
+    assert [answer for answer in errors if set(answer) != {"$ref"}] == [
+        answer
+        for answer in errors
+        if "application/json" in answer.get("content", ())  # a gateway that is not ready
+    ]
+
+
+def test_what_may_be_of_several_types_is_one_schema_for_generators_of_clients(description: dict[str, Any]) -> None:
+    """A choice between two texts would become `string | string`."""
+    schemas = {name: schema for name, schema in description["components"]["schemas"].items() if name != "Condition"}
+    choices = [part["anyOf"] for part in nested([schemas, description["paths"]]) if "anyOf" in part]
+    assert len(choices) > 50
+    for choice in choices:
+        assert len({json.dumps(each) for each in choice}) == len(choice)
+        assert any("$ref" in each or "enum" in each for each in choice), choice
+
+
+def test_no_schema_is_spelled_out_within_another_if_it_has_a_name(description: dict[str, Any]) -> None:
+    schemas = description["components"]["schemas"]
+    named = {json.dumps(schema, sort_keys=True): name for name, schema in schemas.items() if "properties" in schema}
+    within = [part for schema in schemas.values() for part in nested(list(schema.values()))]
+    assert [names for part in within if (names := named.get(json.dumps(part, sort_keys=True)))] == []
 
 
 def test_no_list_of_words_that_has_a_name_is_spelled_out_again(description: dict[str, Any]) -> None:

@@ -145,10 +145,13 @@ def for_workflows() -> dict[str, Any]:
             if "location" in reply.headers:
                 answer = description["paths"][made.path][made.method.lower()]["responses"][str(status)]
                 answer["links"] = {route.name: link for route in ROUTES if (link := link_from(made, route)) is not None}
+    optional = {"#/components/parameters/" + name for name in ("If-Match", "Idempotency-Key", "signalpost-tenant")}
     for route in CALLED:
         operation = description["paths"][route.path][route.method.lower()]
         operation["parameters"] = [
-            each for each in operation["parameters"] if each["in"] != "header" and each["name"] != "deleted"
+            each
+            for each in operation["parameters"]
+            if each.get("$ref") not in optional and each.get("name") != "deleted"
         ]
     return description
 

@@ -154,14 +154,14 @@ def test_documents_are_created_read_changed_listed_in_the_log_and_deleted(api: A
         title="Mutual NDA",
         owner_email="owner@example.com",
         author_email="author@example.com",
-        start_date=datetime.date(2026, 11, 24),
+        start_date="2026-11-24",
         contract_value=1500.5,
     )
     made = api("create_document", body=new)
     assert isinstance(made, api.models.Document)
     assert isinstance(made.external_id, UUID)
     assert made.status is api.models.DocumentStatus.CREATED
-    assert made.start_date == datetime.date(2026, 11, 24)
+    assert made.start_date == "2026-11-24"
     assert made.created_at.tzinfo is not None
     assert api("read_document", made.external_id) == made
 

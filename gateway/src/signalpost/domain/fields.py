@@ -13,6 +13,7 @@ from msgspec import Meta
 from signalpost.domain.body import read_by
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS, NO_NUL, Bad, is_number, plain_text
 from signalpost.domain.timestamps import (
+    DATE_OR_TIMESTAMP_PATTERN,
     TIMESTAMP_PATTERN,
     format_timestamp,
     is_usual_date,
@@ -115,6 +116,7 @@ def _timestamp(value: Any) -> str:
 
 
 _TIMESTAMP: Final = {"type": "string", "format": "date-time", "pattern": TIMESTAMP_PATTERN}
+_DATE_OR_TIMESTAMP: Final = {"type": "string", "pattern": DATE_OR_TIMESTAMP_PATTERN}
 MOMENT_SCHEMA: Final = {"anyOf": [{"type": "string", "format": "date"}, _TIMESTAMP]}
 """A date, or a timestamp with its zone."""
 GivenTimestamp = Annotated[
@@ -129,7 +131,7 @@ GivenDateOrTimestamp = Annotated[
     str,
     Meta(
         description="A date, or a timestamp with its zone and at most six decimals.",
-        extra_json_schema=MOMENT_SCHEMA,
+        extra_json_schema=_DATE_OR_TIMESTAMP,
         extra=read_by(_date_or_timestamp),
     ),
 ]
@@ -137,10 +139,7 @@ GivenDateOrTimestamp = Annotated[
 # How texts of an answer are described. They are ours, and are not checked again.
 Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 DateOrTimestamp = Annotated[
-    str,
-    Meta(
-        extra_json_schema={"anyOf": [{"format": "date", "type": "string"}, {"format": "date-time", "type": "string"}]}
-    ),
+    str, Meta(description="A date, such as 2021-11-25, or a timestamp.", extra_json_schema=_DATE_OR_TIMESTAMP)
 ]
 
 

@@ -9,6 +9,13 @@ _MICROSECOND = timedelta(microseconds=1)
 _TIMESTAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:[0-5]\d)", re.ASCII)
 TIMESTAMP_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(\.\d{1,6})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
 """The timestamps that are accepted, for JSON Schema; its `date-time` lets more through, such as leap seconds."""
+_LEAP_YEAR = r"(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
+_DAY = r"((0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
+DATE_OR_TIMESTAMP_PATTERN = (
+    rf"^(?!0000)(\d{{4}}-{_DAY}|{_LEAP_YEAR}-02-29)"
+    r"(T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d))?$"
+)
+"""Dates and timestamps, for JSON Schema: one type, which two formats would not be for generators of clients."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 SECOND = 1_000_000

@@ -34,7 +34,8 @@ details > div { scroll-margin-top: 4rem; } details:has(> :target) > summary { co
 
 def render(openapi: Mapping[str, Any]) -> str:
     """The page of an OpenAPI document as `openapi.describe` makes it."""
-    info, schemas = openapi["info"], openapi["components"]["schemas"]
+    info, components = openapi["info"], openapi["components"]
+    schemas = components["schemas"]
     tags = [tag["name"] for tag in openapi["tags"]]
     parts = [
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(info["title"])} API</title>',
@@ -50,13 +51,28 @@ def render(openapi: Mapping[str, Any]) -> str:
     for tag in tags:
         parts.append(f'<h2 id="about-{escape(tag)}">{escape(tag)}</h2>')
         for path, operations in openapi["paths"].items():
-            parts += [_call(path, m, context, schemas) for m, context in operations.items() if tag in context["tags"]]
+            calls = {method: call for method, call in operations.items() if tag in call["tags"]}
+            parts += [_call(path, method, _whole(call, components), schemas) for method, call in calls.items()]
     parts.append('<h2 id="about-webhooks">webhooks</h2><p>What the endpoint of a subscription receives.</p>')
     parts += [_webhook(name, operations["post"], schemas) for name, operations in openapi["webhooks"].items()]
     parts.append('<h2 id="about-types">types</h2>')
     parts += [_type(name, schema) for name, schema in sorted(schemas.items())]
     parts.append("</body></html>")
     return "".join(parts)
+
+
+def _whole(call: Mapping[str, Any], components: Mapping[str, Any]) -> dict[str, Any]:
+    """A call with what it shares with others in the place of references."""
+
+    def found(part: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "$ref" not in part:
+            return part
+        kind, name = part["$ref"].split("/")[2:]
+        shared: Mapping[str, Any] = components[kind][name]
+        return shared
+
+    responses = {status: found(answer) for status, answer in call["responses"].items()}
+    return {**call, "parameters": [found(each) for each in call.get("parameters", ())], "responses": responses}
 
 
 def _call(path: str, method: str, context: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
@@ -183,17 +199,28 @@ def _kind(schema: Mapping[str, Any]) -> str:
         return ", ".join(f"<code>{escape(str(value))}</code>" for value in schema["enum"])
     if "const" in schema:
         return f"<code>{escape(str(schema['const']))}</code>"
-    if schema.get("type") == "array":
+    kinds = schema.get("type", schema.get("format", "anything"))
+    return " or ".join(_kind_of_type(each, schema) for each in ([kinds] if isinstance(kinds, str) else kinds))
+
+
+def _kind_of_type(kind: str, schema: Mapping[str, Any]) -> str:
+    """The same for one of a schema's types."""
+    if kind == "array":
         return f"list of {_kind(schema.get('items', {}))}"
-    kind = schema.get("format") or schema.get("type", "anything")
-    bounds = [f"{word} {schema[key]}" for key, word in _BOUNDS.items() if key in schema]
-    return escape(" or ".join(kind) if isinstance(kind, list) else kind) + (f" ({', '.join(bounds)})" if bounds else "")
+    bounds = [f"{word} {schema[key]}" for key, (word, kinds) in _BOUNDS.items() if key in schema and kind in kinds]
+    shown = schema.get("format", kind) if kind == "string" else kind
+    return escape(shown) + (f" ({', '.join(bounds)})" if bounds else "")
 
 
 _BOUNDS = {
-    "minimum": "from", "maximum": "to", "minLength": "at least", "maxLength": "at most", "maxProperties": "at most",
-    "default": "by default",
-}  # fmt: skip
+    "minimum": ("from", ("integer", "number")),
+    "maximum": ("to", ("integer", "number")),
+    "minLength": ("at least", ("string",)),
+    "maxLength": ("at most", ("string",)),
+    "maxProperties": ("at most", ("object",)),
+    "default": ("by default", ("boolean", "integer", "number", "string")),
+}
+"""Words for bounds, and the types that each is for."""
 
 
 def _prose(text: str) -> str:

@@ -1,5 +1,6 @@
 """The description of the API in OpenAPI 3.1, made from the route table and from the types of its answers."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -11,6 +12,7 @@ from signalpost import VERSION
 from signalpost.api.http import problems
 from signalpost.api.routing import webhooks
 from signalpost.api.routing.context import MERGE_PATCH, RequestBody
+from signalpost.api.routing.one_type import with_one_type
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, Binary, OpenRoute, Reply, Route
 from signalpost.api.routing.shapes.service import Problem
@@ -45,6 +47,8 @@ Signalpost accepts documents, turns every change into an event, and POSTs each e
 subscribed endpoint. A change that was answered with 2xx is durable. Errors are RFC 9457 problems. Lists have `data` and
 `next`, newest first; a page may be short and still have a `next`."""
 _REF = "#/components/schemas/{name}"
+_SHARED = "#/components/{kind}/{name}"
+"""Where a parameter, header or error is that many calls have."""
 _WORDS: Mapping[str, Iterable[str]] = {
     "EventType": tuple(event.BY_WIRE),
     "Severity": ("info", "warning", "critical"),
@@ -70,7 +74,6 @@ _BYTES: Mapping[str, Any] = {
     media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in ("application/octet-stream", "*/*")
 }
 """The bytes of a file: under the media type that generators of clients know, and under any, as a file may have any."""
-_UNAVAILABLE = "Service unavailable: repeat the request after `retry-after` seconds"
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
@@ -90,6 +93,7 @@ _TENANT = {
     "description": "The tenant that the call is for. Only an operator's key may name another tenant than its own.",
     "schema": {"type": "string", "default": "default"},
 }
+_UNAVAILABLE = problems.ProblemType(503, "Service unavailable: repeat the request after `retry-after` seconds")
 
 
 def describe(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> dict[str, Any]:
@@ -106,10 +110,13 @@ def describe(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> dict[
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
         "tags": [{"name": name} for name in dict.fromkeys(_tag(route.path) for route in every)],
-        "paths": _with_words(paths),
+        "paths": with_one_type(_with_words(paths)),
         "webhooks": webhooks.openapi_webhooks(_reference),
         "components": {
             "schemas": _schemas(every),
+            "responses": _errors(every),
+            "parameters": _shared_parameters(every),
+            "headers": {name: {"required": True, **header} for name, header in RESPONSE_HEADERS.items()},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key (`sp_…`)."}},
         },
     }
@@ -138,8 +145,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "parameters": _parameters(route),
         "responses": {
             **{str(status): _reply(reply) for status, reply in route.replies.items()},
-            **_problems(errors_of(route)),
-            "503": _problem(503, _UNAVAILABLE),
+            **_problems((*map(_kind_of, errors_of(route)), _UNAVAILABLE)),
         },
     }
     if route.body is not None:
@@ -156,8 +162,7 @@ def _open_operation(route: OpenRoute) -> dict[str, Any]:
         "security": [],
         "responses": {
             **{str(status): _reply(reply) for status, reply in route.replies.items()},
-            **_problems(route.errors),
-            **({"503": _problem(503, _UNAVAILABLE)} if route.errors else {}),
+            **_problems(_open_errors(route)),
         },
     }
 
@@ -165,9 +170,9 @@ def _open_operation(route: OpenRoute) -> dict[str, Any]:
 def _parameters(route: Route) -> list[dict[str, Any]]:
     found = _path_parameters(route.path)
     found += _query_parameters(route.query, route.example.query)
-    found += [_IF_MATCH] if route.conditional else []
-    found += [_IDEMPOTENCY_KEY] if route.idempotent else []
-    return [*found, _TENANT]
+    found += [_shared("parameters", "If-Match")] if route.conditional else []
+    found += [_shared("parameters", "Idempotency-Key")] if route.idempotent else []
+    return [*found, _shared("parameters", "signalpost-tenant")]
 
 
 def _query_parameters(query: type[Query], examples: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -198,16 +203,29 @@ def _if_given(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "description": PATH[name].description,
-            "schema": dict(PATH[name].schema),
-        }
-        for name in re.findall(r"{(\w+)}", path)
-    ]
+    return [_shared("parameters", name) for name in _names_in(path)]
+
+
+def _names_in(path: str) -> list[str]:
+    return re.findall(r"{(\w+)}", path)
+
+
+def _shared_parameters(every: Iterable[Route | OpenRoute]) -> dict[str, Any]:
+    """The parameters that mean the same in every call."""
+    in_paths = sorted({name for route in every for name in _names_in(route.path)})
+    return {
+        **{
+            name: {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": PATH[name].description,
+                "schema": dict(PATH[name].schema),
+            }
+            for name in in_paths
+        },
+        **{each["name"]: each for each in (_IF_MATCH, _IDEMPOTENCY_KEY, _TENANT)},
+    }
 
 
 def _request_body(route: Route, body: RequestBody) -> dict[str, Any]:
@@ -230,22 +248,45 @@ def _reply(reply: Reply) -> dict[str, Any]:
     return answer
 
 
-def _problems(errors: Iterable[type[CallerError]]) -> dict[str, Any]:
-    kinds = [problems.CALLER_PROBLEMS[error] for error in errors]
-    return {str(kind.status): _problem(kind.status, kind.title) for kind in kinds}
+def _kind_of(error: type[CallerError]) -> problems.ProblemType:
+    return problems.CALLER_PROBLEMS[error]
 
 
-def _problem(status: int, title: str) -> dict[str, Any]:
+def _open_errors(route: OpenRoute) -> list[problems.ProblemType]:
+    return [*map(_kind_of, route.errors), _UNAVAILABLE] if route.errors else []
+
+
+def _problems(kinds: Iterable[problems.ProblemType]) -> dict[str, Any]:
+    return {str(kind.status): _shared("responses", _error_name(kind)) for kind in kinds}
+
+
+def _error_name(kind: problems.ProblemType) -> str:
+    """`NotFound` for “Not found”."""
+    return "".join(word.capitalize() for word in kind.title.partition(":")[0].split())
+
+
+def _errors(every: Iterable[Route | OpenRoute]) -> dict[str, Any]:
+    """Each error that a call is answered, under its name. Hundreds of places have one."""
+    own = [[*map(_kind_of, errors_of(route))] if isinstance(route, Route) else _open_errors(route) for route in every]
+    kinds = sorted({_UNAVAILABLE, *(kind for each in own for kind in each)})
+    return {_error_name(kind): _problem(kind) for kind in kinds}
+
+
+def _problem(kind: problems.ProblemType) -> dict[str, Any]:
     return {
-        "description": title,
-        "headers": _headers(*problems.HEADERS.get(status, ())),
+        "description": kind.title,
+        "headers": _headers(*problems.HEADERS.get(kind.status, ())),
         "content": {problems.MEDIA_TYPE: {"schema": _schema(Problem)}},
     }
 
 
 def _headers(*names: str) -> dict[str, Any]:
     """The headers of an answer. A header is described as always present unless its entry says otherwise."""
-    return {name: {"required": True, **RESPONSE_HEADERS[name]} for name in (*names, "request-id")}
+    return {name: _shared("headers", name) for name in (*names, "request-id")}
+
+
+def _shared(kind: str, name: str) -> dict[str, str]:
+    return {"$ref": _SHARED.format(kind=kind, name=name)}
 
 
 def _reference(name: str) -> str:
@@ -254,7 +295,7 @@ def _reference(name: str) -> str:
 
 @cache
 def _schema(shape: Any) -> Mapping[str, Any]:
-    """What refers to a shape, or is one without a name. Problems alone stand at hundreds of places."""
+    """What refers to a shape, or is one without a name."""
     (schema,), _ = msgspec.json.schema_components((shape,), ref_template=_REF)
     return schema
 
@@ -272,10 +313,31 @@ def _schemas(routes: Iterable[Route | OpenRoute]) -> dict[str, Any]:
                 bodies |= _body(variant.name, variant.kind)
     shown = {name: _whole(schema) for name, schema in components.items()} | webhooks.types(_reference)
     words = {name: {"type": "string", "enum": list(values)} for name, values in _WORDS.items()}
-    bodies[CONDITION.rsplit("/", 1)[1]] = condition_schema()
-    return words | {
-        name: schema if "enum" in schema else _with_words(schema) for name, schema in (shown | bodies).items()
+    named = {
+        name: _untitled(schema if "enum" in schema else with_one_type(_with_words(schema)))
+        for name, schema in (shown | bodies).items()
     }
+    names = {json.dumps(schema): name for name, schema in reversed(named.items()) if "properties" in schema}
+    referring = {
+        name: {key: _with_names(value, names) for key, value in schema.items()} for name, schema in named.items()
+    }
+    return words | referring | {CONDITION.rsplit("/", 1)[1]: _with_words(condition_schema())}
+
+
+def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema without the name under which it stands."""
+    return {key: value for key, value in schema.items() if key != "title"}
+
+
+def _with_names(part: Any, names: Mapping[str, str]) -> Any:
+    """A part of a schema with a reference in place of each whole schema that has a name."""
+    if isinstance(part, list):
+        return [_with_names(each, names) for each in part]
+    if not isinstance(part, dict):
+        return part
+    if (name := names.get(json.dumps(part))) is not None:
+        return {"$ref": _REF.format(name=name)}
+    return {key: _with_names(value, names) for key, value in part.items()}
 
 
 def _body(name: str, kind: Any) -> dict[str, Any]:
