@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -94,6 +96,31 @@ def test_long_work_rests_whenever_a_little_of_it_is_done() -> None:
         thread.finish()
         assert await asked == "done"
         assert rests == pytest.approx([RESTS * 1.2 * PIECE, RESTS * 5 * PIECE])
+
+    asyncio.run(scenario())
+
+
+def test_work_that_nobody_waits_for_any_more_ends_where_it_would_rest() -> None:
+    begun, goes_on, done = threading.Event(), threading.Event(), list[int]()
+
+    def work(rest: Rest) -> None:
+        for number in range(1_000):
+            begun.set()
+            goes_on.wait()
+            done.append(number)
+            rest()
+
+    async def scenario() -> None:
+        turns = RestingTurns(itertools.count(step=PIECE).__next__, lambda _: None)
+        with ThreadPoolExecutor(1) as thread:
+            left = asyncio.ensure_future(turns.run(1, thread, work))
+            await asyncio.to_thread(begun.wait)
+            left.cancel()
+            await everything_else()
+            goes_on.set()
+            assert await turns.run(1, thread, partial(given, 2)) == 2
+        assert left.cancelled()
+        assert done == [0]
 
     asyncio.run(scenario())
 

@@ -107,7 +107,7 @@ class Calls:
         body: bytes = b"",
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> Response:
-        request = self._request(name, path, query, WholeBody(body), len(body), headers)
+        request = self._request(name, path, query, WholeBody(body, self._page.body.gone), len(body), headers)
         response = await self._api.call(name, self._principal, request)
         assert isinstance(response, Response), "streamed answers are for `stream`"
         if response.status >= 400:

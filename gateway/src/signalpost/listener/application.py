@@ -68,11 +68,18 @@ class ArrivingBody(Protocol):
         """Wait until the client is gone. What it still sends is dropped."""
 
 
-class WholeBody:
-    """The body of a request that was made in this process: all of it is here, and its client stays."""
+async def stay() -> None:
+    """Wait for a client that never goes."""
+    await asyncio.get_running_loop().create_future()
 
-    def __init__(self, content: bytes) -> None:
+
+class WholeBody:
+    """The body of a request that was made in this process: all of it is here."""
+
+    def __init__(self, content: bytes, gone: Callable[[], Awaitable[None]] = stay) -> None:
+        """`gone` waits until the client for which the request is made is gone."""
         self._content: bytes | None = content
+        self._gone = gone
 
     def whole(self) -> bytes | None:
         """See `ArrivingBody`."""
@@ -85,7 +92,7 @@ class WholeBody:
 
     async def gone(self) -> None:
         """See `ArrivingBody`."""
-        await asyncio.get_running_loop().create_future()
+        await self._gone()
 
 
 class BrokenBody(Exception):

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
+from functools import partial
 from time import thread_time
 from typing import Any, Final, TypeVar
 
@@ -32,6 +33,10 @@ def no_rest() -> None:
     """The rest of work that is short."""
 
 
+class Abandoned(Exception):
+    """Ends work on a thread, at its next rest: its caller waits no longer."""
+
+
 class RestingTurns:
     def __init__(self, cpu: Callable[[], float] = thread_time, sleep: Callable[[float], object] = time.sleep) -> None:
         """`cpu` tells the seconds of CPU that the thread that calls it has spent; `sleep` has it wait."""
@@ -44,13 +49,17 @@ class RestingTurns:
 
     async def run(self, holder: int, executor: Executor, work: Callable[[Rest], T], follows: float = 0.0) -> T:
         """What the work returns, done on a thread of the executor when it is this holder's turn. If it succeeds, so
-        many seconds of work follow elsewhere, for which others wait too."""
+        many seconds of work follow elsewhere, for which others wait too. If the caller is cancelled, it ends when it
+        would rest."""
         await self._begin(holder)
+        is_over = False
         try:
-            done = await asyncio.get_running_loop().run_in_executor(executor, self._with_rests, work)
+            timed = partial(self._with_rests, work, lambda: is_over)
+            done = await asyncio.get_running_loop().run_in_executor(executor, timed)
             self._took += follows
             return done
         finally:
+            is_over = True
             self._end()
 
     async def run_here(self, holder: int, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -79,13 +88,15 @@ class RestingTurns:
     def _give(self) -> None:
         self._is_taken = self._queue.give()
 
-    def _with_rests(self, work: Callable[[Rest], T]) -> T:
+    def _with_rests(self, work: Callable[[Rest], T], is_over: Callable[[], bool]) -> T:
         since = self._cpu()
 
         def rest() -> None:
             nonlocal since
             took = self._cpu() - since
             if took >= PIECE:
+                if is_over():
+                    raise Abandoned
                 self._sleep(RESTS * took)
                 since = self._cpu()
 

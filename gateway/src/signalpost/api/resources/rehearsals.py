@@ -1,5 +1,6 @@
 """Rehearsals: what a changed or a new subscription would have sent of the log as it was. Nothing is written or sent."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -54,7 +55,7 @@ async def of_change(context: RequestContext) -> Rehearsal:
     except (Invalid, Bad, Several):  # it cannot be read, so it sends nothing
         now = None
     question = await _question(context, asked, found.starts_after, now, then)
-    return _shown(context, question, await context.services.engine.rehearsals.run(question), is_saved=True)
+    return _shown(context, question, await _rehearsed(context, question), is_saved=True)
 
 
 async def of_new(context: RequestContext) -> Rehearsal:
@@ -66,7 +67,22 @@ async def of_new(context: RequestContext) -> Rehearsal:
     with _below("subscription"):
         then = _side(context, _draft(context, asked.subscription))
     question = await _question(context, asked, 0, None, then)
-    return _shown(context, question, await context.services.engine.rehearsals.run(question), is_saved=False)
+    return _shown(context, question, await _rehearsed(context, question), is_saved=False)
+
+
+async def _rehearsed(context: RequestContext, question: Question) -> RehearsalResult:
+    """Raises Conflict if the client leaves first: then nothing of the rehearsal goes on."""
+    loop = asyncio.get_running_loop()
+    gone = loop.create_task(context.request.body.gone())
+    answered = loop.create_task(context.services.engine.rehearsals.run(question))
+    try:
+        await asyncio.wait((gone, answered), return_when=asyncio.FIRST_COMPLETED)
+        if answered.done():
+            return answered.result()
+        raise Conflict("client_left", "The client closed the connection before the rehearsal was over.")
+    finally:
+        gone.cancel()
+        answered.cancel()
 
 
 def _members(sent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
