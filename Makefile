@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 # Tests without sockets, processes or waits; `make test` runs all.
-FAST := receiver/tests destinations/tests gateway/tests/domain gateway/tests/commands gateway/tests/sharing gateway/tests/destinations gateway/tests/oracles gateway/tests/local gateway/tests/testing gateway/tests/store gateway/tests/test_settings.py gateway/tests/test_left_out.py checks/tests
+FAST := receiver/tests destinations/tests gateway/tests/domain gateway/tests/commands gateway/tests/sharing gateway/tests/destinations gateway/tests/oracles gateway/tests/local gateway/tests/testing gateway/tests/store gateway/tests/test_settings.py gateway/tests/test_left_out.py checks/tests client/tests
 
 # Most tests of whole processes wait, so four of them run at a time for each of two cores; a file's stay together, and
 # the files keep their order, in which those that wait and those that compute are mixed.
@@ -155,7 +155,7 @@ check-lint:
 	@$(BIN)/ruff check .
 
 check-types:
-	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests pytest-plugin/src pytest-plugin/tests examples benchmarks deploy docs checks
+	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests pytest-plugin/src pytest-plugin/tests client/src client/tests client/generator examples benchmarks deploy docs checks
 
 check-imports:
 	@$(BIN)/lint-imports --no-logo
@@ -200,9 +200,9 @@ clean: ## Remove the virtual environment and caches
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-.venv/runtime: .venv/uv requirements/build.txt requirements/runtime.txt receiver/pyproject.toml gateway/pyproject.toml bench/pyproject.toml destinations/pyproject.toml pytest-plugin/pyproject.toml
+.venv/runtime: .venv/uv requirements/build.txt requirements/runtime.txt receiver/pyproject.toml gateway/pyproject.toml bench/pyproject.toml destinations/pyproject.toml pytest-plugin/pyproject.toml client/pyproject.toml
 	@$(UV) --require-hashes -r requirements/build.txt -r requirements/runtime.txt
-	@$(UV) --no-deps --no-build-isolation -e receiver -e gateway -e bench -e destinations -e pytest-plugin
+	@$(UV) --no-deps --no-build-isolation -e receiver -e gateway -e bench -e destinations -e pytest-plugin -e client
 	@touch $@
 
 .venv/dev: .venv/runtime requirements/dev.txt

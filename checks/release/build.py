@@ -11,7 +11,7 @@ from pathlib import Path
 
 from checks.parts import ROOT
 
-PYTHON_DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations", "pytest-plugin")
+PYTHON_DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations", "pytest-plugin", "client")
 NPM_PACKAGES = ("receiver-node",)
 UV = Path(sys.executable).with_name("uv")
 

@@ -14,15 +14,16 @@ from pathlib import Path
 from checks.parts import ROOT
 
 DECIDED = "gateway/src/signalpost/__init__.py"
-OF_PROJECT = r'^version = "([^"]+)"|"signalpost(?:-receiver)?==([^"]+)"'
+OF_PROJECT = r'^version = "([^"]+)"|"signalpost(?:-receiver|-client)?==([^"]+)"'
 OF_PACKAGE = r'\A\{\s+"name": "signalpost-receiver",\s+"version": "([^"]+)"'
 OF_LOCK = OF_PACKAGE + r'|^    "": \{\s+"name": "signalpost-receiver",\s+"version": "([^"]+)"'
 PLACES: Mapping[str, str] = {
     DECIDED: r'^VERSION = "([^"]+)"',
     **{
         f"{name}/pyproject.toml": OF_PROJECT
-        for name in ("receiver", "gateway", "bench", "destinations", "pytest-plugin")
+        for name in ("receiver", "gateway", "bench", "destinations", "pytest-plugin", "client")
     },
+    "client/src/signalpost_client/version.py": r'^VERSION = "([^"]+)"',
     "receiver-node/package.json": OF_PACKAGE,
     "receiver-node/package-lock.json": OF_LOCK,
 }

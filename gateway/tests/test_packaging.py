@@ -17,10 +17,10 @@ from signalpost import VERSION
 
 TREE = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
-DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations", "pytest-plugin")
+DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations", "pytest-plugin", "client")
 
-NAMES = {"receiver": "signalpost-receiver", "pytest-plugin": "pytest-signalpost"}
-GUIDES = {"receiver": "receive-events", "pytest-plugin": "test-a-receiver"}
+NAMES = {"receiver": "signalpost-receiver", "pytest-plugin": "pytest-signalpost", "client": "signalpost-client"}
+GUIDES = {"receiver": "receive-events", "pytest-plugin": "test-a-receiver", "client": "call-the-api"}
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +72,7 @@ def test_each_wheel_carries_licence_addresses_readme_and_types(wheels: list[Path
         assert str(shown.get_payload()).startswith("# ")
 
 
-@pytest.mark.parametrize("name", ["receiver", "pytest-plugin"])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_links_of_a_description_lead_to_the_published_source(wheels: list[Path], name: str) -> None:
     (wheel,) = (wheel for wheel in wheels if metadata(wheel)["Name"] == NAMES[name])
     links = re.findall(r"\]\(([^)]+)\)", str(metadata(wheel).get_payload()))

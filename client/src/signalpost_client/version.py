@@ -1,0 +1,3 @@
+"""The release, which is that of the gateway."""
+
+VERSION = "0.1.0"
