@@ -130,8 +130,8 @@ fuzz-receiver: .venv/dev ## Feed the receiver kit requests that libFuzzer makes 
 console-shots: .venv/dev .venv/browser ## Take a picture of every page of the console, in both themes, wide and narrow
 	@$(BIN)/python -m gateway.tests.console.shots
 
-node-kit: .venv/dev ## Build and test the receiver kit for Node, and the package that is made of it
-	@$(BIN)/pytest gateway/tests/acceptance/test_node_kit.py
+node-kit: .venv/dev ## Build and test the receiver kit and the client for Node, and the packages that are made of them
+	@$(BIN)/pytest gateway/tests/acceptance/test_node_kit.py client/tests
 
 hostile: .venv/dev ## Try 60,000 hostile placeholders and conditions; none may take 20 ms (SEED=1 COUNT=…)
 	@$(BIN)/python -m gateway.tests.domain.language.hostile --seed $${SEED:-1} --count $${COUNT:-60000}
@@ -188,7 +188,7 @@ lock: .venv/uv ## Renew the locks in requirements/
 	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
 clean: ## Remove the virtual environment and caches
-	@rm -rf receiver-node/dist receiver-node/node_modules gateway/tests/javascript/node_modules .venv .venv-oracles .venv-audit .venv-release .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
+	@rm -rf receiver-node/dist receiver-node/node_modules client-node/dist client-node/node_modules gateway/tests/javascript/node_modules .venv .venv-oracles .venv-audit .venv-release .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
 
 # Each marker file stands for one finished step, so that a step that was interrupted is done again.
 .venv/uv: requirements/uv.txt

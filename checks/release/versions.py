@@ -15,8 +15,9 @@ from checks.parts import ROOT
 
 DECIDED = "gateway/src/signalpost/__init__.py"
 OF_PROJECT = r'^version = "([^"]+)"|"signalpost(?:-receiver|-client)?==([^"]+)"'
-OF_PACKAGE = r'\A\{\s+"name": "signalpost-receiver",\s+"version": "([^"]+)"'
-OF_LOCK = OF_PACKAGE + r'|^    "": \{\s+"name": "signalpost-receiver",\s+"version": "([^"]+)"'
+_NAMED = r'"name": "(?:signalpost-receiver|@signalpost/client)",\s+"version": "([^"]+)"'
+OF_PACKAGE = rf"\A\{{\s+{_NAMED}"
+OF_LOCK = OF_PACKAGE + rf'|^    "": \{{\s+{_NAMED}'
 PLACES: Mapping[str, str] = {
     DECIDED: r'^VERSION = "([^"]+)"',
     **{
@@ -24,8 +25,9 @@ PLACES: Mapping[str, str] = {
         for name in ("receiver", "gateway", "bench", "destinations", "pytest-plugin", "client")
     },
     "client/src/signalpost_client/version.py": r'^VERSION = "([^"]+)"',
-    "receiver-node/package.json": OF_PACKAGE,
-    "receiver-node/package-lock.json": OF_LOCK,
+    "client-node/src/version.ts": r'^export const VERSION = "([^"]+)"',
+    **{f"{name}/package.json": OF_PACKAGE for name in ("receiver-node", "client-node")},
+    **{f"{name}/package-lock.json": OF_LOCK for name in ("receiver-node", "client-node")},
 }
 """Where the version stands: by file, a pattern whose groups match it."""
 

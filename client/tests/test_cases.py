@@ -3,13 +3,14 @@
 import json
 import random
 import re
+import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from client.tests import python_runner
+from client.tests import node_client, python_runner
 from client.tests.faulty_proxy import Fate, FaultyProxy
 from gateway.tests.acceptance.client import Client
 from gateway.tests.acceptance.gateway_process import GatewayProcess
@@ -20,13 +21,25 @@ DEADLINE = 30.0
 Run = Callable[[Mapping[str, Any]], Any]
 
 
-@pytest.fixture(
-    scope="module", params=[python_runner.blocking, python_runner.asynchronous], ids=lambda each: each.__name__
-)
-def run(request: pytest.FixtureRequest) -> Run:
+@pytest.fixture(scope="module", params=["blocking", "asynchronous", "node"])
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     """A client, as what makes a call that JSON describes and says its outcome."""
-    made: Run = request.param
-    return made
+    if request.param != "node":
+        yield getattr(python_runner, request.param)
+        return
+    command = ["node", node_client.built() / "tests" / "runner.mjs"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        asked, said = process.stdin, process.stdout
+
+        def run_in_node(case: Mapping[str, Any]) -> Any:
+            asked.write(f"{json.dumps(case)}\n")
+            asked.flush()
+            return json.loads(said.readline())
+
+        yield run_in_node
+        asked.close()
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from client.tests import node_client
 from client.tests.test_cases import snapshot
 from gateway.tests.acceptance.client import until
 from gateway.tests.acceptance.gateway_process import GatewayProcess
@@ -62,6 +63,51 @@ def test_the_program_in_python_keeps_a_folder_and_goes_on_where_it_was(tmp_path:
     folder.mkdir()
     file.write_text(program("python"))
     goes_on_where_it_was([sys.executable, file], folder, gateway)
+
+
+@pytest.fixture(scope="module")
+def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project outside this tree that installed the package for Node."""
+    built, folder = node_client.built(), tmp_path_factory.mktemp("consumer")
+    pack = ("npm", "pack", "--json", "--ignore-scripts", f"--pack-destination={folder}")
+    packed = json.loads(node_client.run(*pack, cwd=built))[0]
+    names = {file["path"] for file in packed["files"]}
+    assert {"README.md", "LICENSE", "dist/esm/index.js", "dist/esm/index.d.ts"} <= names
+    assert not [name for name in names if name.startswith(("tests/", "node_modules/"))]
+    (folder / "package.json").write_text('{"private": true, "type": "module"}')
+    how = ("--offline", "--no-audit", "--no-fund")
+    node_client.run("npm", "install", *how, folder / packed["filename"], cwd=folder)
+    (folder / "program.ts").write_text(program("ts"))
+    readme = (ROOT / "client-node" / "README.md").read_text(encoding="utf-8")
+    for number, example in enumerate(re.findall(r"```ts\n(.*?)```", readme, re.DOTALL)):
+        (folder / f"readme_{number}.ts").write_text(example)
+    (folder / "ambient.d.ts").write_text(_OF_NODE)
+    options = {"strict": True, "target": "es2022", "module": "nodenext", "lib": ["es2022", "dom"], "types": []}
+    (folder / "tsconfig.json").write_text(json.dumps({"compilerOptions": {**options, "skipLibCheck": False}}))
+    node_client.run(built / "node_modules" / ".bin" / "tsc", "-p", ".", cwd=folder)
+    return folder
+
+
+_OF_NODE = """
+declare const process: { argv: string[]; env: Record<string, string | undefined> };
+declare module "node:fs" {
+  export function createReadStream(path: string): unknown;
+  export function existsSync(path: string): boolean;
+  export function readFileSync(path: string, encoding: string): string;
+  export function writeFileSync(path: string, text: string): void;
+}
+declare module "node:path" { export function join(...parts: string[]): string; }
+declare module "node:readline" {
+  export function createInterface(given: { input: unknown }): AsyncIterable<string>;
+}
+"""
+"""The part of Node's types that the program uses. The client needs none of them."""
+
+
+def test_the_program_in_typescript_keeps_a_folder_and_goes_on_where_it_was(
+    tmp_path: Path, consumer: Path, gateway: GatewayProcess
+) -> None:
+    goes_on_where_it_was(["node", consumer / "program.js"], tmp_path, gateway)
 
 
 def test_the_guide_names_every_error() -> None:
