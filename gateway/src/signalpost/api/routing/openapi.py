@@ -74,20 +74,20 @@ _BYTES: Mapping[str, Any] = {
     media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in ("application/octet-stream", "*/*")
 }
 """The bytes of a file: under the media type that generators of clients know, and under any, as a file may have any."""
-_IF_MATCH = {
+_IF_MATCH: Mapping[str, Any] = {
     "name": "If-Match",
     "in": "header",
     "description": "Apply the change only if the resource still has one of these ETags; otherwise answer 412.",
     "schema": {"type": "string"},
 }
-_IDEMPOTENCY_KEY = {
+_IDEMPOTENCY_KEY: Mapping[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "Makes a repeat safe. Within 24 hours, a repeated request with this key gets the first answer "
     "again, with `idempotent-replayed: true`. Secrets in it are shown for an hour; they are null in later repeats.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
-_TENANT = {
+_TENANT: Mapping[str, Any] = {
     "name": "signalpost-tenant",
     "in": "header",
     "description": "The tenant that the call is for. Only an operator's key may name another tenant than its own.",
