@@ -262,6 +262,28 @@ print([part for part in {parts} if f"signalpost.{{part}}" in sys.modules])
     assert subprocess.check_output([sys.executable, "-c", loads], text=True) == "[]\n"
 
 
+COLLECTING = """
+import gc, sys
+
+loaded = []
+gc.callbacks.append(lambda phase, info: phase == "start" and loaded.append("signalpost.gateway" in sys.modules))
+from signalpost.cli.main import main
+loaded.clear()
+sys.argv[1:] = ["serve", "--show-settings"]
+try:
+    main()
+finally:
+    print(loaded.count(False), gc.isenabled(), gc.get_freeze_count() > 50_000, file=sys.stderr)
+"""
+
+
+def test_garbage_is_collected_once_the_modules_are_loaded() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", COLLECTING], capture_output=True, text=True, env=command.environment(), check=True
+    )
+    assert ended.stderr == "0 True True\n"
+
+
 @pytest.mark.parametrize("loading", ["signalpost.cli.app", "cyclopts", "rich.console", "signalpost.gateway", "apsw"])
 def test_ctrl_c_while_the_libraries_load_ends_a_command_without_a_word(loading: str) -> None:
     ended = subprocess.run(

@@ -10,6 +10,7 @@ from signalpost.cli.client import CallRefused, Misuse
 from signalpost.cli.command_table import CLIENT_COMMANDS, GATEWAY_COMMANDS, RECEIVER_COMMANDS, Commands
 from signalpost.cli.terminal.options import options_of
 from signalpost.domain.errors import SignalpostError, WrongSetting
+from signalpost.runtime.garbage_collector import collect_rarely
 
 HELP = """A webhook gateway for document events.
 
@@ -72,6 +73,7 @@ def run() -> int:
     setting was not understood."""
     try:
         command, arguments, _ = app.parse_args(print_error=False, exit_on_error=False)
+        collect_rarely()  # the modules of the command are loaded
         try:
             command(*arguments.args, **arguments.kwargs)
         except CallRefused as refused:

@@ -7,11 +7,11 @@ does later, with the exit code 130 and without a word. For the same reason this 
 import os
 import sys
 
-from signalpost.runtime.garbage_collector import collect_rarely
+from signalpost.runtime.garbage_collector import collect_nothing
 
 
 def main() -> None:
-    collect_rarely()
+    collect_nothing()
     try:
         _open_missing_streams()
         from signalpost.cli.app import run
