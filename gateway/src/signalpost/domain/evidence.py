@@ -10,16 +10,16 @@ gateway's word; and that an endpoint answered does not show that a person read i
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from signalpost.domain.signing_key import SigningKey
 from signalpost.domain.timestamps import format_timestamp, parse_timestamp
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 FORMAT: Final = "signalpost evidence 1"
 PATH: Final = "/.well-known/signalpost-evidence.json"
@@ -128,8 +128,18 @@ class EvidenceSigner:
 
     def sign_with(self, keys: Sequence[SigningKey]) -> None:
         """Sign with the first of these keys from now on, and publish all of them."""
-        self._private = Ed25519PrivateKey.from_private_bytes(keys[0].secret)
-        self.published = EvidenceKeys(tuple(_published(key) for key in keys))
+        self._keys = tuple(keys)
+        self._published: EvidenceKeys | None = None
+
+    @property
+    def published(self) -> EvidenceKeys:
+        if self._published is None:
+            self._published = EvidenceKeys(tuple(_published(key) for key in self._keys))
+        return self._published
+
+    @property
+    def _private(self) -> "Ed25519PrivateKey":
+        return _private_of(self._keys[0])
 
     def sign(self, statement: Statement, body: bytes | None) -> Evidence:
         signs, text = self.published.keys[0], msgspec.json.encode(statement).decode()
@@ -145,6 +155,9 @@ class EvidenceSigner:
 
 def check(file: bytes, published: bytes | None = None) -> Proven:
     """What a file proves. `published` is what the gateway publishes of its keys. Raises Unproven."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     if len(file) > MAX_BYTES:
         raise Unproven("The file is too large to be evidence.")
     evidence = _read(file, Evidence, "The file is no evidence")
@@ -199,9 +212,15 @@ def _signed(statement: str) -> bytes:
     return f"{FORMAT}\n".encode() + _bytes(statement)
 
 
+def _private_of(key: SigningKey) -> "Ed25519PrivateKey":
+    # Here, because it takes twenty modules, and a start needs none of them.
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(key.secret)
+
+
 def _published(key: SigningKey) -> EvidenceKey:
-    private = Ed25519PrivateKey.from_private_bytes(key.secret)
-    public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    public = _private_of(key).public_key().public_bytes_raw()
     retired_at = None if key.retired_at is None else format_timestamp(key.retired_at)
     return EvidenceKey(key=_name_of(public), public_key=public.hex(), retired_at=retired_at)
 
