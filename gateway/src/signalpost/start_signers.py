@@ -32,14 +32,11 @@ class Signers(NamedTuple):
 
 async def open_signers(store: Store, links: Links, links_url: str) -> Signers:
     """All that signs. `links` is what the store was opened with; it signs with keys of the store from now on."""
-    data_keys = store.data_keys
-    links.sign_with(await data_keys.signing(LINKS))
-    [contacts, *_] = await data_keys.signing(CONTACTS)
+    keys = await store.data_keys.signing()
+    links.sign_with(keys[LINKS])
     return Signers(
         links=links,
-        tickets=Tickets(await data_keys.signing(CONSENTS)),
-        unsubscribe_links=UnsubscribeLinks(
-            await data_keys.signing(UNSUBSCRIBING), ContactIds(contacts.secret), links_url
-        ),
-        evidence=EvidenceSigner(await data_keys.signing(EVIDENCE)),
+        tickets=Tickets(keys[CONSENTS]),
+        unsubscribe_links=UnsubscribeLinks(keys[UNSUBSCRIBING], ContactIds(keys[CONTACTS][0].secret), links_url),
+        evidence=EvidenceSigner(keys[EVIDENCE]),
     )

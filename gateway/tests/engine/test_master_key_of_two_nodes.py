@@ -36,8 +36,8 @@ class Database:
             await asyncio.sleep(5)
             self.wrapped_by = {MasterKeys([NEW]).current: 3}
 
-        async def signing(_purpose: str) -> list[str]:
-            return ["signs now"] if MasterKeys([NEW]).current in self.wrapped_by else ["signed before"]
+        async def signing() -> Mapping[str, list[str]]:
+            return {"links": ["signs now" if MasterKeys([NEW]).current in self.wrapped_by else "signed before"]}
 
         data_keys = SimpleNamespace(
             master_keys=MasterKeys([NEW, OLD]),

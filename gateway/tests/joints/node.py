@@ -108,7 +108,7 @@ class JointNode(Process):
     async def start(self) -> None:
         """Start what `Gateway` starts."""
         await self.engine.start()
-        tickets = Tickets(await self.store.data_keys.signing(CONSENTS))
+        tickets = Tickets((await self.store.data_keys.signing())[CONSENTS])
         self.services = self._services(self.world.path.parent / "files", tickets)
         self.api = Api(self.services, ROUTES, OPEN_ROUTES)
         eraser = Eraser(self.store, self.services.files, self.engine.lanes, self.clock, self.engine.erasures_asked)

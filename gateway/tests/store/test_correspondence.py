@@ -118,7 +118,7 @@ def test_contacts_and_what_stands_for_them_outlive_a_change_of_the_master_key(
         patch = subscription_patch(contacts=[ADA, BOB])
         await shop.do(PatchSubscription(tenant_id=TENANT, subscription_id=one, patch=patch))
         await shop.do(UnsubscribeContact(tenant_id=TENANT, subscription_id=one, address=ADA))
-        [key] = await shop.store.data_keys.signing(CONTACTS)
+        [key] = (await shop.store.data_keys.signing())[CONTACTS]
         await shop.do(BeginMail(contact=ContactIds(key.secret).of(BOB), says=KNOWN))
         told = await rows(shop)
         shop.master_keys = [new, *shop.master_keys]
@@ -128,9 +128,9 @@ def test_contacts_and_what_stands_for_them_outlive_a_change_of_the_master_key(
         await shop.reopen()
         [found] = await shop.store.lists.every(Subscription)
         assert (found.contacts, found.unsubscribed) == ((ADA, BOB), (ADA,))
-        assert await shop.store.data_keys.signing(CONTACTS) == [key]
+        assert (await shop.store.data_keys.signing())[CONTACTS] == [key]
         assert await rows(shop) == told
-        signs, signed = await shop.store.data_keys.signing(UNSUBSCRIBING)
+        signs, signed = (await shop.store.data_keys.signing())[UNSUBSCRIBING]
         assert (signs.retired_at, signed.retired_at) == (None, shop.now + SIGNS_ON)
 
     play(scenario)

@@ -185,7 +185,7 @@ def test_a_change_of_the_master_key_is_complete_wherever_it_was_broken_off(tmp_p
         await store.close()
         store = opened(path, MasterKeys([NEW]))
         assert await secrets_of(store) == before
-        signing = await store.data_keys.signing(LINKS)
+        signing = (await store.data_keys.signing())[LINKS]
         assert [key.retired_at is None for key in signing] == [True, False]
         await store.publish([make.subscribe(99, secret="sealed anew")])
         await store.close()

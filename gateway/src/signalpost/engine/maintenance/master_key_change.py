@@ -114,8 +114,9 @@ class MasterKeyChange:
                 elif (await self.state()).is_changing:
                     await asyncio.sleep(LOOK_EVERY)
                     continue  # another node is at it; this one learns then which keys sign
+                keys = await self._store.data_keys.signing()
                 for purpose, sign_with in self._sign_with.items():
-                    sign_with(await self._store.data_keys.signing(purpose))
+                    sign_with(keys[purpose])
             except SignalpostError as error:
                 log.warning("the change of the master key could not continue; trying again", error=str(error))
             except Exception:

@@ -2,7 +2,8 @@
 
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
@@ -106,11 +107,13 @@ class DataKeyStore(ABC):
         self._vault.masters = master_keys
         self._vault.retire()
 
-    async def signing(self, purpose: str) -> list[SigningKey]:
-        """Every key that signs or signed for a purpose, the one that signs now first."""
-        found = await self._kept("tenant_id = $1 AND purpose = $2", OWN, purpose)
-        newest_first = sorted(found, key=lambda key: (key.retired_at is None, key.made_at), reverse=True)
-        return [SigningKey(key.number, self.master_keys.unwrap(key), key.retired_at) for key in newest_first]
+    async def signing(self) -> Mapping[str, Sequence[SigningKey]]:
+        """Every key that signs or signed, by purpose; the one that signs now comes first."""
+        by_purpose = defaultdict[str, list[SigningKey]](list)
+        found = await self._kept("tenant_id = $1", OWN)
+        for key in sorted(found, key=lambda key: (key.retired_at is None, key.made_at), reverse=True):
+            by_purpose[key.purpose].append(SigningKey(key.number, self.master_keys.unwrap(key), key.retired_at))
+        return by_purpose
 
     async def wrapped_by(self) -> dict[str, int]:
         """How many data keys lie under each master key, by its id."""
