@@ -26,7 +26,7 @@ from signalpost.store.nouns.documents import DocumentStore
 from signalpost.store.nouns.erasures import ErasureStore
 from signalpost.store.nouns.fleet import FleetStore, TenantMark
 from signalpost.store.nouns.history import HistoryStore
-from signalpost.store.nouns.lanes import LaneStore
+from signalpost.store.nouns.lane_store import LaneStore
 from signalpost.store.nouns.lists import ListStore
 from signalpost.store.nouns.log import LogStore
 from signalpost.store.nouns.replay_store import ReplayStore

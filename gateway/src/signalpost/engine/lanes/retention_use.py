@@ -17,7 +17,7 @@ from signalpost.engine.lanes.lanes_here import LanesHere
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.runtime.clock import Clock
 from signalpost.sharing.loop_turns import LoopTurns
-from signalpost.store.nouns.lanes import LaneStore
+from signalpost.store.nouns.lane_store import LaneStore
 
 LOOK_EVERY: Final = 60 * SECOND
 LANES_AT_ONCE: Final = 200

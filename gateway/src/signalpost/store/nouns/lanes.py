@@ -1,7 +1,7 @@
-"""Lanes: what their owner loads and records."""
+"""What the owner of a lane loads and records."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -144,43 +144,3 @@ class LaneFlushed(Struct, frozen=True):
     horizon: int | None = None
     fed: Fed | None = None
     """The answer to `feed`."""
-
-
-class LaneStore(Protocol):
-    """The only place where the state of deliveries is written. A lane has one owner, which loads and records it."""
-
-    async def load(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
-        """Lanes as of one moment, by subscription number. The lane of a deleted subscription is missing."""
-        ...
-
-    async def head(self, subscription: Subscription) -> int | None:
-        """The last sequence that a lane took in, as it was last recorded; None if its subscription was deleted."""
-        ...
-
-    async def standings(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, LaneStanding]:
-        """What people ask of a tenant's lanes, by subscription number. The lane of a deleted subscription is
-        missing."""
-        ...
-
-    async def waits_since(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, int]:
-        """When the oldest event was made that waits at each of a tenant's lanes, µs since the epoch, by subscription
-        number: one that its lane, as it was last recorded, has neither settled nor given up, or else has not taken in.
-        A lane for which nothing waits, or whose subscription was deleted, is missing."""
-        ...
-
-    async def write_down(self, known: Mapping[int, LaneNow]) -> None:
-        """Store what this node knows about the lanes that it owns, by subscription number. A lane that another node has
-        taken over stays as it is."""
-        ...
-
-    async def count_awaiting_retry(self, subscription: Subscription, below: int, due_from: int) -> int:
-        """How many recorded deliveries below a sequence await a retry that is due at `due_from` (µs) or later."""
-        ...
-
-    async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
-        """Record lanes, by subscription number, each as a whole and all durably.
-
-        Lanes that another owner has written since, or whose subscription was deleted, are missing from the result, and
-        nothing was written for them.
-        """
-        ...

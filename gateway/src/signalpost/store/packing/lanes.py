@@ -1,13 +1,14 @@
 """Columns of lanes, and what both databases ask of lanes alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from signalpost.domain.delivery.exception_row import RowCounts
-from signalpost.store.nouns.fleet import NodeRole
-from signalpost.store.nouns.lanes import EndpointHealth, LaneNow, LaneStanding
+from signalpost.commands.command import RequestedRetry
+from signalpost.domain.delivery.exception_row import Row, RowCounts
+from signalpost.domain.delivery.replay import Replay
+from signalpost.store.nouns.lanes import EndpointHealth, LaneNow, LaneRow, LaneStanding
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 
@@ -24,13 +25,6 @@ RETRIES: Final = (
     "SELECT number, subscription_number, sequence, document_id, of_version FROM retry"
     " WHERE subscription_number = ANY($1::bigint[]) ORDER BY number"
 )
-STANDINGS: Final = (
-    "SELECT subscription_number, EXISTS (SELECT 1 FROM node n WHERE n.id = l.owner"  # noqa: S608
-    f" OR (n.role <> '{NodeRole.API}' AND NOT n.is_draining)),"
-    f" CASE WHEN NOT EXISTS (SELECT 1 FROM node n WHERE n.id = l.owner) THEN head END, {STANDING_COLUMNS}"
-    " FROM lane l WHERE subscription_number = ANY($1::bigint[])"
-)
-HEAD: Final = "SELECT head FROM lane WHERE subscription_number = $1"
 RECORDED: Final = (
     "SELECT subscription_number, head, open, gaps, health FROM lane WHERE subscription_number = ANY($1::bigint[])"
     " ORDER BY subscription_number DESC"
@@ -52,8 +46,9 @@ def unpack_now(packed: bytes | None) -> LaneNow:
     return _NOTHING_NOW if packed is None else _decode_now(packed)
 
 
-def unpack_counts(counts: Sequence[int]) -> RowCounts:
-    """From `ROW_COUNT_COLUMNS`."""
+def unpack_counts(columns: Sequence[Any]) -> RowCounts:
+    """From `ROW_COUNT_COLUMNS`, which are the last of these columns."""
+    counts = columns[-3:]
     return RowCounts(*counts) if any(counts) else _NO_ROWS
 
 
@@ -62,14 +57,42 @@ def pack_now(now: LaneNow) -> bytes:
     return _encode_now(now)
 
 
+def unpack_lane(
+    columns: Sequence[Any],
+    open_deliveries: Iterable[tuple[int, str]],
+    rows: Iterable[Row],
+    horizon: int | None,
+    retries: Iterable[RequestedRetry],
+    replays: Iterable[Replay],
+) -> LaneRow:
+    """A lane, from the columns of `LANES` and what other tables have of it."""
+    _, version, head, _, gaps, health, delay, skip_version, owner, standing, *_ = columns
+    return LaneRow(
+        version=version,
+        head=head,
+        open=tuple(open_deliveries),
+        gaps=decode_gaps(gaps),
+        health=decode_health(health),
+        rows=tuple(rows),
+        horizon=horizon,
+        counts=unpack_counts(columns),
+        delay=delay,
+        skip_version=skip_version,
+        retries=tuple(retries),
+        replays=tuple(replays),
+        owner=owner,
+        now=unpack_now(standing),
+    )
+
+
 def unpack_standing(columns: Sequence[Any], *, has_node: bool, left_at: int | None) -> LaneStanding:
     """From `STANDING_COLUMNS`."""
-    packed, health, now, *counts = columns
+    packed, health, now, *_ = columns
     return LaneStanding(
         has_node=has_node,
         left_at=left_at,
         open=len(unpack_sequences(packed)),
         health=decode_health(health),
-        counts=unpack_counts(counts),
+        counts=unpack_counts(columns),
         now=unpack_now(now),
     )

@@ -7,19 +7,9 @@ from typing import Final, TypeVar
 from signalpost.commands.command import RequestedRetry
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.subscription import Subscription
-from signalpost.store.nouns.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneStanding, LaneWanted
-from signalpost.store.packing.lanes import (
-    HEAD,
-    LANES,
-    RETRIES,
-    STANDINGS,
-    decode_gaps,
-    decode_health,
-    pack_now,
-    unpack_counts,
-    unpack_now,
-    unpack_standing,
-)
+from signalpost.store.nouns.lane_store import LaneStore
+from signalpost.store.nouns.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneWanted
+from signalpost.store.packing.lanes import LANES, RETRIES, pack_now, unpack_lane
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.exception_rows import first_due, unpack_row, up_to_horizon
@@ -61,10 +51,11 @@ _DOCUMENTS: Final = (
 )
 
 
-class PostgresLanes:
+class PostgresLanes(LaneStore):
     def __init__(
         self, readers: ReadSessions, writers: Writers, recorder: RecordWriter, node_id: Callable[[], int | None]
     ) -> None:
+        super().__init__(readers)
         self._readers = readers
         self._writers = writers
         self._node_id = node_id
@@ -72,17 +63,6 @@ class PostgresLanes:
 
     async def load(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         return await self._readers.run(EVERY_TENANT, load(wanted))
-
-    async def head(self, subscription: Subscription) -> int | None:
-        found = await self._readers.rows(subscription.tenant_id, HEAD, subscription.number)
-        return found[0][0] if found else None
-
-    async def standings(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, LaneStanding]:
-        found = await self._readers.rows(tenant_id, STANDINGS, [*subscription_numbers])
-        return {
-            number: unpack_standing(columns, has_node=has_node, left_at=left_at)
-            for number, has_node, left_at, *columns in found
-        }
 
     async def waits_since(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, int]:
         return await self._readers.run(tenant_id, _waits_since(tenant_id, [*subscription_numbers]))
@@ -126,27 +106,13 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
     blocked_of = _by_lane((number, unpack_row(*columns)) for number, *columns in blocked)
     waiting_of = _by_lane((number, unpack_row(*columns)) for number, *columns in waiting)
     loaded = {}
-    for number, version, head, _, gaps, health, delay, skip_version, owner, standing, *counts in lanes:
+    for columns in lanes:
+        number = columns[0]
         rows, horizon = up_to_horizon(waiting_of[number], limits[number])
-        loaded[number] = LaneRow(
-            version=version,
-            head=head,
-            open=tuple(
-                (sequence, document_of[number, sequence])
-                for sequence in opened[number]
-                if (number, sequence) in document_of
-            ),
-            gaps=decode_gaps(gaps),
-            health=decode_health(health),
-            rows=(*rows, *blocked_of[number]),
-            horizon=horizon,
-            counts=unpack_counts(counts),
-            delay=delay,
-            skip_version=skip_version,
-            retries=tuple(retries[number]),
-            replays=tuple(replays[number]),
-            owner=owner,
-            now=unpack_now(standing),
+        keys = ((number, sequence) for sequence in opened[number])
+        kept = [(key[1], document_of[key]) for key in keys if key in document_of]
+        loaded[number] = unpack_lane(
+            columns, kept, (*rows, *blocked_of[number]), horizon, retries[number], replays[number]
         )
     return loaded
 

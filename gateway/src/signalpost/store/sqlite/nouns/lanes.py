@@ -7,19 +7,9 @@ import apsw
 from signalpost.commands.command import RequestedRetry
 from signalpost.domain.delivery.exception_row import Row, RowCounts
 from signalpost.domain.subscription import Subscription
-from signalpost.store.nouns.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneStanding, LaneWanted
-from signalpost.store.packing.lanes import (
-    HEAD,
-    LANES,
-    RETRIES,
-    STANDINGS,
-    decode_gaps,
-    decode_health,
-    pack_now,
-    unpack_counts,
-    unpack_now,
-    unpack_standing,
-)
+from signalpost.store.nouns.lane_store import LaneStore
+from signalpost.store.nouns.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneWanted
+from signalpost.store.packing.lanes import LANES, RETRIES, pack_now, unpack_counts, unpack_lane
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.sqlite import record as recording
 from signalpost.store.sqlite.codec import unpack_uuid
@@ -33,8 +23,9 @@ from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.tables.deliveries import EXCEPTION_ROW
 
 
-class SqliteLanes:
+class SqliteLanes(LaneStore):
     def __init__(self, readers: Readers, writer: Writer, node_id: Callable[[], int | None]) -> None:
+        super().__init__(readers)
         self._readers = readers
         self._writer = writer
         self._node_id = node_id
@@ -42,24 +33,6 @@ class SqliteLanes:
     @reading
     def load(self, connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         return load(connection, wanted)
-
-    @reading
-    def head(self, connection: apsw.Connection, subscription: Subscription) -> int | None:
-        found = ask(connection, HEAD, subscription.number)
-        return found[0][0] if found else None
-
-    @reading
-    def standings(
-        self,
-        connection: apsw.Connection,
-        tenant_id: int,
-        subscription_numbers: Iterable[int],
-    ) -> dict[int, LaneStanding]:
-        found = ask(connection, STANDINGS, [*subscription_numbers])
-        return {
-            number: unpack_standing(columns, has_node=bool(has_node), left_at=left_at)
-            for number, has_node, left_at, *columns in found
-        }
 
     @reading
     def waits_since(
@@ -104,25 +77,14 @@ def load(connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int,
     found = ask(connection, LANES, numbers)
     wanted_of = {each.subscription.number: each for each in wanted}
     loaded: dict[int, LaneRow] = {}
-    for number, version, head, packed, gaps, health, delay, skip_version, owner, standing, *counts in found:
+    for columns in found:
+        number, _, _, packed, *_ = columns
         subscription, retries_loaded = wanted_of[number]
-        kept = unpack_counts(counts)
-        exceptions, horizon = _exceptions(connection, number, retries_loaded, kept)
-        loaded[number] = LaneRow(
-            version=version,
-            head=head,
-            open=_with_documents(connection, subscription.tenant_id, unpack_sequences(packed)),
-            gaps=decode_gaps(gaps),
-            health=decode_health(health),
-            rows=exceptions,
-            horizon=horizon,
-            counts=kept,
-            delay=delay,
-            skip_version=skip_version,
-            retries=tuple(asked.get(number, ())),
-            replays=tuple(running.get(number, ())),
-            owner=owner,
-            now=unpack_now(standing),
+        counts = unpack_counts(columns)
+        exceptions, horizon = _exceptions(connection, number, retries_loaded, counts)
+        opened = _with_documents(connection, subscription.tenant_id, unpack_sequences(packed))
+        loaded[number] = unpack_lane(
+            columns, opened, exceptions, horizon, asked.get(number, ()), running.get(number, ())
         )
     return loaded
 
