@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import ssl
 import threading
 import time
@@ -16,7 +15,7 @@ import pytest
 import trustme
 from gateway.tests.captured_log import captured_log
 from gateway.tests.patience import PATIENCE
-from msgspec import msgpack
+from gateway.tests.workers.mad_worker import MadWorker, framed
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
@@ -25,7 +24,7 @@ from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.sender.addresses import Guard, parse_allow_targets
 from signalpost.sender.egress_proxy import parse_egress_proxy
 from signalpost.sender.sender import SenderSettings
-from signalpost.workers.frames import LENGTH_BYTES, AttemptEnd, EndFrame, Ready, ToGateway, ToWorker
+from signalpost.workers.frames import AttemptEnd, EndFrame
 from signalpost.workers.worker_process import StartedWorker, StartWorker, worker_environment
 from signalpost.workers.worker_transport import WorkerTransport
 from signalpost.workers.workers import Workers as Processes
@@ -296,51 +295,23 @@ def test_a_worker_that_cannot_be_started_ends_the_start(run: "Run", serve: Serve
     run(is_not_there())
 
 
-class TurnedWorker:
-    """What a fault in it has made of a worker: it is ready, takes attempts, and says what the test says."""
-
-    pid = 0
-
-    def __init__(self) -> None:
-        self.socket, self._theirs = socket.socketpair()
-        asyncio.get_running_loop().add_reader(self._theirs.fileno(), self._begin)
-
-    def _begin(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._theirs.fileno())
-        self.say(framed(Ready()))
-
-    def say(self, what: bytes) -> None:
-        self._theirs.sendall(what)
-
-    def kill(self) -> None:
-        self._theirs.close()
-
-    async def wait(self) -> int:
-        return 0
-
-
-def framed(*items: ToGateway | ToWorker) -> bytes:
-    encoded = msgpack.encode(items)
-    return len(encoded).to_bytes(LENGTH_BYTES, "big") + encoded
-
-
 @pytest.mark.parametrize("says", [b"\x00\x00\x00\x01\xc1", b"\xff\xff\xff\xff", framed(EndFrame(0.5))])
 def test_a_worker_that_says_what_none_says_is_replaced(run: "Run", serve: Serve, says: bytes) -> None:
     """Nothing that it says makes the gateway gather much, or stop."""
     endpoint = serve(OK)
 
     async def scenario() -> None:
-        turned: list[TurnedWorker | StartedWorker] = []
+        turned: list[MadWorker | StartedWorker] = []
 
-        def start() -> TurnedWorker | StartedWorker:
-            turned.append(StartedWorker() if turned else TurnedWorker())
+        def start() -> MadWorker | StartedWorker:
+            turned.append(StartedWorker() if turned else MadWorker())
             return turned[-1]
 
         made = Workers((endpoint,), 1, {}, start=start)
         with captured_log():
             await made.transport.open()
             liar = turned[0]
-            assert isinstance(liar, TurnedWorker)
+            assert isinstance(liar, MadWorker)
             liar.say(says)
             await until(lambda: len(turned) == 2)
             assert (await made.attempt(endpoint.request())).failure is None
@@ -354,10 +325,10 @@ def test_a_worker_cannot_end_what_another_has(run: "Run", serve: Serve) -> None:
 
     async def scenario() -> None:
         lies = [AttemptEnd(number, Outcome(status=200)) for number in range(1, 100)]
-        turned: list[TurnedWorker | StartedWorker] = []
+        turned: list[MadWorker | StartedWorker] = []
 
-        def start() -> TurnedWorker | StartedWorker:
-            turned.append(StartedWorker() if turned else TurnedWorker())
+        def start() -> MadWorker | StartedWorker:
+            turned.append(StartedWorker() if turned else MadWorker())
             return turned[-1]
 
         made = Workers((endpoint,), 2, {}, start=start)
@@ -365,7 +336,7 @@ def test_a_worker_cannot_end_what_another_has(run: "Run", serve: Serve) -> None:
         outcomes = [made.send(endpoint.request()) for _ in range(80)]  # so many that both have some
         await until(lambda: endpoint.open > 0)
         liar = turned[0]
-        assert isinstance(liar, TurnedWorker)
+        assert isinstance(liar, MadWorker)
         liar.say(framed(*lies))
         await until(lambda: any(each.done() for each in outcomes))
         told = sum(each.done() for each in outcomes)

@@ -9,6 +9,7 @@ import pytest
 import uvloop
 from gateway.tests.listener.applications import NOTHING, read, waiting_for
 from gateway.tests.patience import PATIENCE
+from gateway.tests.workers.mad_worker import framed
 from msgspec import msgpack
 from msgspec.structs import replace
 
@@ -22,7 +23,6 @@ from signalpost.workers.frames import (
     CallFrame,
     OriginFrame,
     Ready,
-    ToGateway,
     ToWorker,
     WantPart,
 )
@@ -31,11 +31,6 @@ from signalpost.workers.workers import Workers
 
 STOPPED = Answer(503, ())
 _decode = msgpack.Decoder(list[ToWorker]).decode
-
-
-def framed(*items: ToGateway) -> bytes:
-    encoded = msgpack.encode(items)
-    return len(encoded).to_bytes(LENGTH_BYTES, "big") + encoded
 
 
 class ScriptedWorker:

@@ -18,21 +18,12 @@ import uvloop
 from gateway.tests.captured_log import captured_log
 from gateway.tests.listener.applications import NOTHING, read, waiting_for
 from gateway.tests.patience import PATIENCE
-from msgspec import msgpack
+from gateway.tests.workers.mad_worker import MadWorker, framed
 
 from signalpost.cli.serving.listening import hold_port, listen_beside
 from signalpost.listener.application import Answer, App, ArrivingBody, BrokenBody, Head, Steps
 from signalpost.listener.certificate import Certificate
-from signalpost.workers.frames import (
-    LENGTH_BYTES,
-    AnswerPart,
-    CallFrame,
-    OriginFrame,
-    PartTaken,
-    Ready,
-    ToGateway,
-    ToWorker,
-)
+from signalpost.workers.frames import AnswerPart, CallFrame, OriginFrame, PartTaken
 from signalpost.workers.worker_process import StartedWorker, StartWorker, waited_for_a_core
 from signalpost.workers.worker_server import WorkerServer
 from signalpost.workers.workers import SILENT_LOOKS, Workers
@@ -348,35 +339,7 @@ async def after_its_body(_head: Head, body: ArrivingBody) -> Answer:
     return NOTHING
 
 
-class Mad:
-    """What a fault in it has made of a worker: it is ready, and says what the test says."""
-
-    pid = 0
-
-    def __init__(self, says: bytes) -> None:
-        self.socket, self._theirs = socket.socketpair()
-        self._says = says
-        asyncio.get_running_loop().add_reader(self._theirs.fileno(), self._speak)
-
-    def _speak(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._theirs.fileno())
-        self._theirs.sendall(framed(Ready()) + self._says)
-
-    def kill(self) -> None:
-        self._theirs.close()
-
-    async def wait(self) -> int:
-        return 0
-
-
-def framed(*items: ToGateway | ToWorker) -> bytes:
-    encoded = msgpack.encode(items)
-    return len(encoded).to_bytes(LENGTH_BYTES, "big") + encoded
-
-
 OF_AN_UNKNOWN_ORIGIN = CallFrame(1, "GET", "/", b"/", b"", 0, 7, b"", is_whole=True)
-
-
 UNFINISHED = CallFrame(1, "PUT", "/", b"/", b"", 9, -1, b"", False, OriginFrame((), None, "http", True, False))
 
 
@@ -392,10 +355,10 @@ UNFINISHED = CallFrame(1, "PUT", "/", b"/", b"", 9, -1, b"", False, OriginFrame(
 )
 def test_a_worker_that_says_what_none_says_is_replaced(says: bytes) -> None:
     async def scenario() -> None:
-        started: list[Mad | StartedWorker] = []
+        started: list[MadWorker | StartedWorker] = []
 
-        def start() -> Mad | StartedWorker:
-            started.append(made[0].start() if started else Mad(framed(PartTaken(99, 5)) + says))
+        def start() -> MadWorker | StartedWorker:
+            started.append(made[0].start() if started else MadWorker(framed(PartTaken(99, 5)) + says))
             return started[-1]
 
         made: list[Listeners] = []
