@@ -30,6 +30,15 @@ class ToldThread(Executor):
             return error
         return future.result()
 
+    async def finish_and_rest(self) -> float:
+        """Do the first thing that it was given. Returns how long it then had nothing to do."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        self.finish()
+        while not self.asked:
+            await asyncio.sleep(0.001)
+        return loop.time() - begun
+
 
 async def everything_else() -> None:
     """Let everything happen that can without the thread."""

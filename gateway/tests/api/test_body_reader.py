@@ -35,17 +35,13 @@ def test_the_rest_after_a_large_body_is_as_long_as_the_last_such_commit_asks_for
     """A commit of a megabyte takes PostgreSQL 20 ms on a quiet server and 300 on a busy one, and others wait for it."""
 
     async def scenario() -> None:
-        thread, loop = ToldThread(), asyncio.get_running_loop()
+        thread = ToldThread()
         reader = BodyReader(thread, lambda: 0.0)
         reader.answered(2 * COMMIT_FROM, 0.1)
         bodies = (b"[%b]" % (b" " * COMMIT_FROM), b"[1]", b"[2]")
         asked = [asyncio.ensure_future(reader.read(1, body, is_shared=True)) for body in bodies]
         await everything_else()
-        begun = loop.time()
-        thread.finish()
-        while not thread.asked:
-            await asyncio.sleep(0.001)
-        assert loop.time() - begun >= RESTS * 0.05
+        assert await thread.finish_and_rest() >= RESTS * 0.05
         thread.finish()
         await everything_else()
         assert thread.asked == 1, "a small body is part of a commit that is made anyway"

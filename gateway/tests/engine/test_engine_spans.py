@@ -7,7 +7,7 @@ import pytest
 from gateway.tests.collector import CollectedSpan, read, tree
 from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
 from gateway.tests.engine.test_engine_connectors import GRANTED, serve
-from gateway.tests.engine.test_engine_traces import CONTEXT, HOST, SPAN, TRACE, told, traced
+from gateway.tests.engine.test_engine_traces import CONTEXT, HOST, SPAN, TRACE, hurry_a_retry, told, traced
 from gateway.tests.world.network import BROKEN, REFUSED, Reply, VendorReply
 
 from signalpost.commands.tenants import ChangeTenant
@@ -144,12 +144,7 @@ def test_a_replay_and_a_retry_by_hand_are_traces_of_their_own_with_a_link(world:
 
 def test_a_retry_by_hand_before_the_next_attempt_is_due_is_whole_too(world: ScriptedWorld, spans: Spans) -> None:
     async def scenario(gateway: RunningGateway) -> None:
-        await gateway.subscribe(HOST, trace=True)
-        world.endpoint(HOST).answers(BROKEN)
-        await gateway.submit(traced(world, "a"))
-        await gateway.until(lambda: len(world.attempts(HOST, 1)) == 1)
-        await gateway.retry(HOST, 1)
-        await gateway.until(lambda: len(world.attempts(HOST, 1)) == 2, every=1.0)
+        await hurry_a_retry(gateway)
         await gateway.retry(HOST, 1)
         await gateway.until(lambda: len(world.attempts(HOST, 1)) == 3, every=1.0)
 

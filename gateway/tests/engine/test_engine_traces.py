@@ -30,6 +30,16 @@ def told(call: SentRequest) -> tuple[str, str]:
     return header[3:35], header[36:52]
 
 
+async def hurry_a_retry(gateway: RunningGateway) -> None:
+    """Have an event fail, and ask for a retry before its next attempt is due."""
+    await gateway.subscribe(HOST, trace=True)
+    gateway.world.endpoint(HOST).answers(BROKEN)
+    await gateway.submit(traced(gateway.world, "a"))
+    await gateway.until(lambda: len(gateway.world.attempts(HOST, 1)) == 1)
+    await gateway.retry(HOST, 1)
+    await gateway.until(lambda: len(gateway.world.attempts(HOST, 1)) == 2, every=1.0)
+
+
 def test_an_endpoint_is_told_the_trace_of_an_event_with_a_span_of_the_attempt(world: ScriptedWorld) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         await gateway.subscribe(HOST, trace=True)
@@ -96,12 +106,7 @@ def test_a_replay_and_a_retry_by_hand_begin_traces_of_their_own(world: ScriptedW
 
 def test_a_retry_by_hand_before_the_next_attempt_is_due_is_in_a_trace_of_its_own(world: ScriptedWorld) -> None:
     async def scenario(gateway: RunningGateway) -> None:
-        await gateway.subscribe(HOST, trace=True)
-        world.endpoint(HOST).answers(BROKEN)
-        await gateway.submit(traced(world, "a"))
-        await gateway.until(lambda: len(world.attempts(HOST, 1)) == 1)
-        await gateway.retry(HOST, 1)
-        await gateway.until(lambda: len(world.attempts(HOST, 1)) == 2, every=1.0)
+        await hurry_a_retry(gateway)
         world.endpoint(HOST).answers(Reply())
         await gateway.until(lambda: len(world.endpoint(HOST).sequences) == 1)
 

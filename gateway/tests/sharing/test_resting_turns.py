@@ -59,15 +59,10 @@ def test_after_work_that_took_long_there_is_a_rest_and_whoever_asked_for_it_does
 def test_work_that_follows_elsewhere_is_rested_for_if_there_is_something_to_follow() -> None:
     async def scenario() -> None:
         thread, turns = ToldThread(), RestingTurns(lambda: 0.0)
-        loop = asyncio.get_running_loop()
         works = (lambda _: "done", broken, lambda _: "last")
         asked = [asyncio.ensure_future(turns.run(1, thread, work, follows=0.05)) for work in works]
         await everything_else()
-        begun = loop.time()
-        thread.finish()
-        while not thread.asked:
-            await asyncio.sleep(0.001)
-        assert loop.time() - begun >= RESTS * 0.05
+        assert await thread.finish_and_rest() >= RESTS * 0.05
         thread.finish()
         await everything_else()
         assert thread.asked == 1, "nothing follows what failed"

@@ -39,6 +39,16 @@ def ending(contact: str, at: int, known: dict[str, Knowledge], *, was_told: bool
     return EndMail(contact=contact, begun_at=at, known=known, was_told=was_told)
 
 
+async def subscription_of_bob(shop: "Shop", make: type["Tools"]) -> str:
+    """A subscription with two contacts, of whom Ada unsubscribed."""
+    await shop.do(make.subscribe(1))
+    made = make.subscription_id(1)
+    patch = subscription_patch(contacts=[ADA, BOB])
+    await shop.do(PatchSubscription(tenant_id=TENANT, subscription_id=made, patch=patch))
+    await shop.do(UnsubscribeContact(tenant_id=TENANT, subscription_id=made, address=ADA))
+    return made
+
+
 def test_of_mails_to_an_address_one_begins_in_fifteen_minutes_whoever_asks(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         other = await shop.another()
@@ -113,11 +123,7 @@ def test_contacts_and_what_stands_for_them_outlive_a_change_of_the_master_key(
     new = bytes(range(1, 33))
 
     async def scenario(shop: "Shop") -> None:
-        await shop.do(make.subscribe(1))
-        one = make.subscription_id(1)
-        patch = subscription_patch(contacts=[ADA, BOB])
-        await shop.do(PatchSubscription(tenant_id=TENANT, subscription_id=one, patch=patch))
-        await shop.do(UnsubscribeContact(tenant_id=TENANT, subscription_id=one, address=ADA))
+        await subscription_of_bob(shop, make)
         [key] = (await shop.store.data_keys.signing())[CONTACTS]
         await shop.do(BeginMail(contact=ContactIds(key.secret).of(BOB), says=KNOWN))
         told = await rows(shop)
@@ -138,11 +144,7 @@ def test_contacts_and_what_stands_for_them_outlive_a_change_of_the_master_key(
 
 def test_contacts_are_kept_sealed_and_go_with_their_subscription(play: "Play", make: type["Tools"]) -> None:
     async def scenario(shop: "Shop") -> None:
-        await shop.do(make.subscribe(1))
-        one = make.subscription_id(1)
-        patch = subscription_patch(contacts=[ADA, BOB])
-        await shop.do(PatchSubscription(tenant_id=TENANT, subscription_id=one, patch=patch))
-        await shop.do(UnsubscribeContact(tenant_id=TENANT, subscription_id=one, address=ADA))
+        one = await subscription_of_bob(shop, make)
         await shop.reopen()
         [found] = await shop.store.lists.every(Subscription)
         assert (found.contacts, found.unsubscribed, found.told_contacts) == ((ADA, BOB), (ADA,), (BOB,))
