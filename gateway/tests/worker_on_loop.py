@@ -4,12 +4,13 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import pytest
 from gateway.tests.patience import PATIENCE
 
 from signalpost.listener.application import App
+from signalpost.listener.certificate import Certificate
+from signalpost.listener.serving import ServerSettings
 from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.workers.worker import Worker
 from signalpost.workers.worker_server import WorkerServer
@@ -82,14 +83,20 @@ class ServerWithWorker:
     """Serves as `listener.server.Server` does, but has a worker listen."""
 
     def __init__(
-        self, app: App, listener: socket.socket, *, now: Callable[[], float] = time.monotonic, **settings: Any
+        self,
+        app: App,
+        listener: socket.socket,
+        settings: ServerSettings,
+        certificate: Certificate | None = None,
+        *,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`now` is the certificate's. The settings are those of `WorkerServer`."""
+        """`now` is the certificate's."""
         self.listener = listener
         self.started: list[WorkerOnLoop] = []
         self._now = now
         self._workers = Workers(1, loop=asyncio.get_running_loop(), start=self._start)
-        self._server = WorkerServer(app, [listener.dup()], self._workers, **settings)
+        self._server = WorkerServer(app, [listener.dup()], self._workers, settings, certificate)
 
     def _start(self) -> WorkerOnLoop:
         self.started.append(WorkerOnLoop(listeners=[self.listener], now=self._now))

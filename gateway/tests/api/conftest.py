@@ -28,6 +28,7 @@ from signalpost.cli.serving.listening import listen
 from signalpost.domain.documents.links import Links
 from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.listener.server import Server
+from signalpost.listener.serving import ServerSettings
 from signalpost.runtime.clock import Clock
 from signalpost.settings import Settings
 from signalpost.store.sqlite.store import SqliteStore
@@ -202,14 +203,13 @@ class World(Client):
             self.app = gateway.app
             self.gateway, self.loop = gateway, asyncio.get_running_loop()
             serving = Server if self._listening == ALONE else ServerWithWorker
-            self._server = serving(
-                gateway.answer,
-                self._listener,
+            settings = ServerSettings(
                 max_connections=self.settings.max_connections,
                 always_answered=QUIET_ROUTES,
                 stop_seconds=1,
                 wait_seconds=self._wait_seconds,
             )
+            self._server = serving(gateway.answer, self._listener, settings)
             self._up.set()
             await self._server.serve()
 

@@ -21,6 +21,7 @@ from signalpost.cli.commands.serve import write_address
 from signalpost.cli.serving.listening import listen
 from signalpost.listener.application import ArrivingBody, Head, Steps
 from signalpost.listener.server import ACCEPTED_AT_ONCE, Server
+from signalpost.listener.serving import ServerSettings
 
 pytestmark = pytest.mark.slow
 
@@ -186,7 +187,7 @@ def test_clients_who_come_together_are_let_in_together() -> None:
 
     async def scenario() -> int:
         listener = listen("127.0.0.1", 0, PATIENCE)
-        server = Server(nothing, listener, max_connections=100, stop_seconds=PATIENCE)
+        server = Server(nothing, listener, ServerSettings(max_connections=100, stop_seconds=PATIENCE))
         serving = asyncio.create_task(server.serve())
         clients = [socket.create_connection(listener.getsockname()) for _ in range(ACCEPTED_AT_ONCE)]
         rounds = 0

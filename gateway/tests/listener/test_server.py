@@ -13,7 +13,8 @@ from gateway.tests.patience import PATIENCE
 from gateway.tests.worker_on_loop import ALONE, LISTENING, ServerWithWorker
 
 from signalpost.listener.application import Answer, App, ArrivingBody, Head, Steps
-from signalpost.listener.server import LAST_WORDS_SECONDS, Server
+from signalpost.listener.server import Server
+from signalpost.listener.serving import ServerSettings
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
@@ -38,14 +39,10 @@ Serve = Callable[..., Served]
 def served(request: pytest.FixtureRequest) -> Serve:
     """Makes a server."""
 
-    def make(app: App, stop_seconds: float, last_words_seconds: float = LAST_WORDS_SECONDS) -> Served:
-        return (Server if request.param == ALONE else ServerWithWorker)(
-            app,
-            socket.create_server(("127.0.0.1", 0)),
-            max_connections=100,
-            stop_seconds=stop_seconds,
-            last_words_seconds=last_words_seconds,
-        )
+    def make(app: App, stop_seconds: float, last_words_seconds: float = 1.0) -> Served:
+        settings = ServerSettings(max_connections=100, stop_seconds=stop_seconds, last_words_seconds=last_words_seconds)
+        listener = socket.create_server(("127.0.0.1", 0))
+        return (Server if request.param == ALONE else ServerWithWorker)(app, listener, settings)
 
     return make
 

@@ -25,6 +25,7 @@ from signalpost.listener.application import Answer, ArrivingBody, Head, Steps
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.connection_limits import SPARE
 from signalpost.listener.server import Server
+from signalpost.listener.serving import ServerSettings
 
 HOST = "gateway.example"
 EARLY, STREAMED = "/early", "/streamed"
@@ -85,14 +86,8 @@ def serving(request: pytest.FixtureRequest, files: Files) -> Serving:
             make: Callable[..., Server | ServerWithWorker] = (
                 Server if listening == ALONE else partial(ServerWithWorker, now=now)
             )
-            server = make(
-                app,
-                listener,
-                max_connections=max_connections,
-                stop_seconds=1.0,
-                wait_seconds=wait_seconds,
-                certificate=Certificate(*files, now=now),
-            )
+            settings = ServerSettings(max_connections=max_connections, stop_seconds=1.0, wait_seconds=wait_seconds)
+            server = make(app, listener, settings, Certificate(*files, now=now))
             servers.append((asyncio.get_running_loop(), server))
             await server.serve()
 

@@ -14,6 +14,7 @@ from msgspec import msgpack
 from msgspec.structs import replace
 
 from signalpost.listener.application import Answer, App, ArrivingBody, Head
+from signalpost.listener.serving import ServerSettings
 from signalpost.sharing.short_rounds import STEPS_IN_A_ROUND
 from signalpost.workers.frames import (
     LENGTH_BYTES,
@@ -88,7 +89,7 @@ def told(app: App, says: bytes, count: int) -> list[ToWorker]:
         heard = asyncio.Queue[ToWorker]()
         workers = Workers(1, loop=asyncio.get_running_loop(), start=lambda: ScriptedWorker(says, heard.put_nowait))
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            server = WorkerServer(app, [listener], workers, max_connections=100, stop_seconds=PATIENCE)
+            server = WorkerServer(app, [listener], workers, ServerSettings(max_connections=100, stop_seconds=PATIENCE))
             await workers.open()
             items: list[ToWorker] = []
             try:

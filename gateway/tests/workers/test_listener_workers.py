@@ -23,6 +23,7 @@ from gateway.tests.workers.mad_worker import MadWorker, framed
 from signalpost.cli.serving.listening import hold_port, listen_beside
 from signalpost.listener.application import Answer, App, ArrivingBody, BrokenBody, Head, Steps
 from signalpost.listener.certificate import Certificate
+from signalpost.listener.serving import ServerSettings
 from signalpost.workers.frames import AnswerPart, CallFrame, OriginFrame, PartTaken
 from signalpost.workers.worker_process import StartedWorker, StartWorker, waited_for_a_core
 from signalpost.workers.worker_server import WorkerServer
@@ -51,9 +52,8 @@ class Listeners:
         self.failing_starts = 0
         """How many starts fail from now on."""
         self.workers = Workers(count, loop=asyncio.get_running_loop(), start=start or self.start, waited=waited)
-        self.server = WorkerServer(
-            app, self.sockets, self.workers, max_connections=100, stop_seconds=PATIENCE, certificate=certificate
-        )
+        settings = ServerSettings(max_connections=100, stop_seconds=PATIENCE)
+        self.server = WorkerServer(app, self.sockets, self.workers, settings, certificate)
         self._connections: list[asyncio.StreamWriter] = []
 
     def start(self) -> StartedWorker:

@@ -9,7 +9,7 @@ import uvloop
 from gateway.tests.captured_log import captured_log
 from gateway.tests.patience import PATIENCE
 
-from signalpost.listener.connection_limits import WAIT_SECONDS
+from signalpost.listener.serving import ServerSettings
 from signalpost.workers.frames import BeginListening, ListenFor
 from signalpost.workers.listening import Listening
 
@@ -31,7 +31,7 @@ def test_a_worker_with_too_many_open_files_listens_in_place_of_another_as_soon_a
         own = socket.create_server(("127.0.0.1", 0))
         others = ShortOfFiles(fileno=socket.create_server(("127.0.0.1", 0)).detach())
         others.refusals = 1
-        begin = BeginListening(0, 100, frozenset(), PATIENCE, PATIENCE, WAIT_SECONDS, None)
+        begin = BeginListening(0, ServerSettings(max_connections=100, stop_seconds=PATIENCE), None)
         listening = Listening(begin, [own, others], lambda _: None, lambda: 0.0)
         try:
             listening.take(ListenFor(1))

@@ -10,14 +10,14 @@ stopping   no connection is taken any more, but for those that the system had ac
 
 import asyncio
 import socket
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from contextlib import suppress
 
 from signalpost.listener.application import App
 from signalpost.listener.certificate import Certificate
-from signalpost.listener.connection_limits import WAIT_SECONDS, ConnectionLimits
+from signalpost.listener.connection_limits import ConnectionLimits
 from signalpost.listener.http_connection import ClientConnection
-from signalpost.listener.serving import Serving
+from signalpost.listener.serving import ServerSettings, Serving
 from signalpost.listener.tls_connection import TlsConnection
 from signalpost.runtime.logger import log
 
@@ -27,31 +27,17 @@ ACCEPTED_AT_ONCE = 16
 """How often the listening socket is handed to uvloop. It accepts one connection per socket in each round of the event
 loop, and rounds are long under load."""
 
-LAST_WORDS_SECONDS = 1.0
-"""How long a request that was cancelled may take to say so to its client, and the client to read it."""
-
 
 class Server:
     def __init__(
-        self,
-        app: App,
-        listener: socket.socket,
-        *,
-        max_connections: int,
-        always_answered: Set[str] = frozenset(),
-        stop_seconds: float,
-        last_words_seconds: float = LAST_WORDS_SECONDS,
-        wait_seconds: float = WAIT_SECONDS,
-        certificate: Certificate | None = None,
+        self, app: App, listener: socket.socket, settings: ServerSettings, certificate: Certificate | None = None
     ) -> None:
-        """`listener` is closed when the server stops. The paths in `always_answered` are answered even while
-        `max_connections` requests are in progress. With a certificate it speaks TLS, and tells browsers to insist on
+        """`listener` is closed when the server stops. With a certificate it speaks TLS, and tells browsers to insist on
         that."""
         self.listener = listener
-        limits = ConnectionLimits(max_connections, wait_seconds)
-        self.serving = Serving(app, limits, always_answered, tls=certificate is not None)
-        self._stop_seconds = stop_seconds
-        self._last_words_seconds = last_words_seconds
+        limits = ConnectionLimits(settings.max_connections, settings.wait_seconds)
+        self.serving = Serving(app, limits, settings.always_answered, tls=certificate is not None)
+        self._settings = settings
         self._stopping = asyncio.Event()
         self._accepting: dict[socket.socket, list[asyncio.Server]] = {}
         """The sockets on which connections are taken."""
@@ -83,7 +69,7 @@ class Server:
         for connection in tuple(serving.connections):
             connection.shutdown()
         try:
-            async with asyncio.timeout(self._stop_seconds):
+            async with asyncio.timeout(self._settings.stop_seconds):
                 await serving.ended()
         except TimeoutError:
             log.warning("stopping: requests in progress are cut off", requests=len(serving.in_progress))
@@ -137,7 +123,7 @@ class Server:
         for request in tuple(self.serving.in_progress):
             request.cancel()
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._last_words_seconds):
+            async with asyncio.timeout(self._settings.last_words_seconds):
                 await self.serving.ended()
         self._abort_connections()
 

@@ -6,12 +6,25 @@ from collections.abc import Set
 from email.utils import formatdate
 from typing import Protocol
 
+from msgspec import Struct
+
 from signalpost.listener.application import App
-from signalpost.listener.connection_limits import ConnectionLimits
+from signalpost.listener.connection_limits import WAIT_SECONDS, ConnectionLimits
 from signalpost.sharing.short_rounds import ShortRounds
 
 _STRICT_TRANSPORT = "strict-transport-security: max-age=31536000; includeSubDomains"
 """With TLS, this tells browsers to use nothing else with this host for a year."""
+
+
+class ServerSettings(Struct, frozen=True, kw_only=True):
+    max_connections: int
+    always_answered: frozenset[str] = frozenset()
+    """The paths that are answered even while `max_connections` requests are in progress."""
+    stop_seconds: float
+    """How long requests in progress may still take when the server is told to stop."""
+    last_words_seconds: float = 1.0
+    """How long a request that was cancelled may take to say so to its client, and the client to read it."""
+    wait_seconds: float = WAIT_SECONDS
 
 
 class ServedConnection(Protocol):

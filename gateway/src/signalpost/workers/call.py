@@ -18,6 +18,7 @@ from signalpost.workers.frames import (
     BodyPart,
     CallCancelled,
     CallOver,
+    CallProgress,
     ClientGone,
     PartTaken,
     ToWorker,
@@ -75,7 +76,7 @@ class HandedCall(Answering):
 
     # --- What the worker says -----------------------------------------------------------------------------------------
 
-    def hear(self, item: BodyPart | BodyBroken | ClientGone | CallCancelled | PartTaken | CallOver) -> None:
+    def hear(self, item: CallProgress) -> None:
         match item:
             case BodyPart(_, part, follows):
                 self._come((part, follows))

@@ -23,6 +23,7 @@ from msgspec import Struct
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.request import OutgoingRequest
 from signalpost.listener.certificate import CertifiedKey
+from signalpost.listener.serving import ServerSettings
 
 LENGTH_BYTES: Final = 4
 """The size of a frame's length, before it."""
@@ -50,11 +51,7 @@ class BeginListening(Struct, frozen=True, array_like=True, tag=2):
 
     place: int
     """Which of the sockets to listen on."""
-    max_connections: int
-    always_answered: frozenset[str]
-    stop_seconds: float
-    last_words_seconds: float
-    wait_seconds: float
+    settings: ServerSettings
     tls: Tls | None
 
 
@@ -244,20 +241,9 @@ class NoMoreCalls(Struct, frozen=True, array_like=True, tag=12):
     """The worker has stopped to listen, and all calls have ended."""
 
 
-ToGateway = (
-    Ready
-    | Here
-    | LineFrame
-    | AttemptEnd
-    | CallFrame
-    | BodyPart
-    | BodyBroken
-    | ClientGone
-    | CallCancelled
-    | PartTaken
-    | CallOver
-    | NoMoreCalls
-)
+CallProgress = BodyPart | BodyBroken | ClientGone | CallCancelled | PartTaken | CallOver
+"""What a worker says of a call after its `CallFrame`."""
+ToGateway = Ready | Here | LineFrame | AttemptEnd | CallFrame | CallProgress | NoMoreCalls
 
 
 def size(item: ToWorker | ToGateway) -> int:

@@ -88,12 +88,8 @@ class Listening:
         self._server = Server(
             self.answer,
             sockets[begin.place],
-            max_connections=begin.max_connections,
-            always_answered=begin.always_answered,
-            stop_seconds=begin.stop_seconds,
-            last_words_seconds=begin.last_words_seconds,
-            wait_seconds=begin.wait_seconds,
-            certificate=certificate,
+            begin.settings,
+            certificate,
         )
         self._more = Tasks()
         self._covered: set[int] = set()

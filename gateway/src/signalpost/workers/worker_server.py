@@ -8,33 +8,27 @@ costs the connections that it has and no other.
 
 import asyncio
 import socket
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from math import ceil
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from signalpost.listener.application import App
 from signalpost.listener.certificate import Certificate
-from signalpost.listener.connection_limits import WAIT_SECONDS
-from signalpost.listener.server import LAST_WORDS_SECONDS
+from signalpost.listener.serving import ServerSettings
 from signalpost.sharing.short_rounds import ShortRounds
 from signalpost.workers.call import HandedCall
 from signalpost.workers.frames import (
     BeginListening,
-    BodyBroken,
-    BodyPart,
-    CallCancelled,
     CallFrame,
-    CallOver,
-    ClientGone,
+    CallProgress,
     EndListening,
     ListenFor,
     ListenNoMoreFor,
     NoMoreCalls,
-    PartTaken,
     Tls,
     ToGateway,
     ToWorker,
@@ -64,29 +58,17 @@ class WorkerServer:
         app: App,
         listeners: Sequence[socket.socket],
         workers: Workers,
-        *,
-        max_connections: int,
-        always_answered: Set[str] = frozenset(),
-        stop_seconds: float,
-        last_words_seconds: float = LAST_WORDS_SECONDS,
-        wait_seconds: float = WAIT_SECONDS,
+        settings: ServerSettings,
         certificate: Certificate | None = None,
     ) -> None:
         """There are as many listeners as workers, and they are closed when the server stops. The rest is as with
-        `Server`."""
+        `Server`; each worker has its part of the connections."""
         self._app = app
         self._listeners = listeners
         self._workers = workers
         self._certificate = certificate
-        self._begin = partial(
-            BeginListening,
-            max_connections=ceil(max_connections / len(listeners)),
-            always_answered=frozenset(always_answered),
-            stop_seconds=stop_seconds,
-            last_words_seconds=last_words_seconds,
-            wait_seconds=wait_seconds,
-        )
-        self._stops_within = stop_seconds + last_words_seconds + STOP_MARGIN_SECONDS
+        self._each = replace(settings, max_connections=ceil(settings.max_connections / len(listeners)))
+        self._stops_within = settings.stop_seconds + settings.last_words_seconds + STOP_MARGIN_SECONDS
         self._rounds = ShortRounds()
         self._listening: dict[LiveWorker, _Listener] = {}
         """The workers that listen."""
@@ -123,7 +105,8 @@ class WorkerServer:
         if self._stopping.is_set():
             return None
         self._listening[worker] = _Listener(OriginsSent(), {}, set())
-        return self._begin(worker.place, tls=None if self._certificate is None else _tls_with(self._certificate))
+        tls = None if self._certificate is None else _tls_with(self._certificate)
+        return BeginListening(worker.place, self._each, tls)
 
     def up(self, worker: LiveWorker) -> None:
         """See `WorkerUser`."""
@@ -147,7 +130,7 @@ class WorkerServer:
                 self._begin_call(worker, listener, item)
             case NoMoreCalls():
                 self._end_listening(worker)
-            case BodyPart() | BodyBroken() | ClientGone() | CallCancelled() | PartTaken() | CallOver():
+            case _ if isinstance(item, CallProgress):
                 if (call := listener.calls.get(item.number)) is not None:  # else it was answered
                     call.hear(item)
 

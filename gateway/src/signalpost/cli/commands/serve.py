@@ -34,6 +34,7 @@ from signalpost.given_settings import show_settings as settings_shown
 from signalpost.listener.application import App
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.server import Server
+from signalpost.listener.serving import ServerSettings
 from signalpost.runtime.garbage_collector import spare_what_lasts
 from signalpost.runtime.logger import log
 from signalpost.sender.sender import SenderSettings
@@ -232,14 +233,11 @@ def allow_open_files(wanted: int) -> None:
 
 
 def server(app: App, listener: socket.socket, max_connections: int, certificate: Certificate | None = None) -> Server:
-    return Server(
-        app,
-        listener,
-        max_connections=max_connections,
-        always_answered=QUIET_ROUTES,
-        stop_seconds=HTTP_GRACE,
-        certificate=certificate,
-    )
+    return Server(app, listener, _server_settings(max_connections), certificate)
+
+
+def _server_settings(max_connections: int) -> ServerSettings:
+    return ServerSettings(max_connections=max_connections, always_answered=QUIET_ROUTES, stop_seconds=HTTP_GRACE)
 
 
 def _workers(settings: Settings, main: Sequence[socket.socket]) -> "Workers | None":
@@ -257,15 +255,7 @@ def _worker_server(
 ) -> "WorkerServer":
     from signalpost.workers.worker_server import WorkerServer
 
-    return WorkerServer(
-        app,
-        listeners,
-        workers,
-        max_connections=most,
-        always_answered=QUIET_ROUTES,
-        stop_seconds=HTTP_GRACE,
-        certificate=certificate,
-    )
+    return WorkerServer(app, listeners, workers, _server_settings(most), certificate)
 
 
 def _address(listener: socket.socket, certificate: Path | None) -> str:
