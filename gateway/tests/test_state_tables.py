@@ -5,47 +5,32 @@ from enum import IntEnum
 import pytest
 from gateway.tests.state_tables import Table, reached
 
-from signalpost.engine.connectors.token_state import (
-    ASKINGS,
-    TOKEN_HOLDS,
-    Asking,
-    AskingInput,
-    TokenHold,
-    TokenHoldInput,
-)
-from signalpost.listener.connection_state import (
-    INTAKES,
-    PERSISTENCE,
-    STAGES,
-    ConnectionStage,
-    Intake,
-    IntakeInput,
-    Persistence,
-    PersistenceInput,
-    StageInput,
-)
-from signalpost.listener.request_state import (
-    ANSWERS,
-    BODIES,
-    BODIES_BEGIN,
-    AnswerInput,
-    AnswerState,
-    BodyInput,
-    BodyState,
-)
-from signalpost.listener.tls_state import TLS_STAGES, TlsInput, TlsStage
+from signalpost.engine.connectors import token_state as token
+from signalpost.listener import connection_state as connection
+from signalpost.listener import request_state as request
+from signalpost.listener import tls_state as tls
 
 TABLES = [
-    pytest.param(STAGES, StageInput, {ConnectionStage.LOST}, id="stage"),
-    pytest.param(PERSISTENCE, PersistenceInput, {Persistence.STOPPING}, id="persistence"),
-    pytest.param(INTAKES, IntakeInput, {Intake.ENDED}, id="intake"),
-    pytest.param(BODIES, BodyInput, {BodyState.BROKEN, BodyState.READ_AND_LAST}, id="body"),
-    pytest.param(ANSWERS, AnswerInput, {AnswerState.OVER}, id="answer"),
-    pytest.param(TLS_STAGES, TlsInput, {TlsStage.REFUSED, TlsStage.OVER}, id="tls"),
-    pytest.param(ASKINGS, AskingInput, {Asking.CLOSED}, id="asking"),
+    pytest.param(connection.STAGES, connection.StageInput, {connection.ConnectionStage.LOST}, id="stage"),
+    pytest.param(
+        connection.PERSISTENCE,
+        connection.PersistenceInput,
+        {connection.Persistence.STOPPING},
+        id="persistence",
+    ),
+    pytest.param(connection.INTAKES, connection.IntakeInput, {connection.Intake.ENDED}, id="intake"),
+    pytest.param(
+        request.BODIES,
+        request.BodyInput,
+        {request.BodyState.BROKEN, request.BodyState.READ_AND_LAST},
+        id="body",
+    ),
+    pytest.param(request.ANSWERS, request.AnswerInput, {request.AnswerState.OVER}, id="answer"),
+    pytest.param(tls.TLS_STAGES, tls.TlsInput, {tls.TlsStage.REFUSED, tls.TlsStage.OVER}, id="tls"),
+    pytest.param(token.ASKINGS, token.AskingInput, {token.Asking.CLOSED}, id="asking"),
 ]
 """Each table with its inputs and the states in which it ends."""
-LASTING = [pytest.param(TOKEN_HOLDS, TokenHoldInput, {TokenHold.FREE}, id="token_hold")]
+LASTING = [pytest.param(token.TOKEN_HOLDS, token.TokenHoldInput, {token.TokenHold.FREE}, id="token_hold")]
 """A table that has no end, with the state to which it comes back."""
 
 
@@ -76,14 +61,14 @@ def test_an_end_is_never_left(table: Table, inputs: type[IntEnum], ends: set[Int
 
 
 BEGINNINGS = [
-    pytest.param(STAGES, {ConnectionStage.NEW}, id="stage"),
-    pytest.param(PERSISTENCE, {Persistence.KEPT}, id="persistence"),
-    pytest.param(INTAKES, {Intake.PROCESSED}, id="intake"),
-    pytest.param(BODIES, {*BODIES_BEGIN}, id="body"),
-    pytest.param(ANSWERS, {AnswerState.NONE}, id="answer"),
-    pytest.param(TLS_STAGES, {TlsStage.SHAKING}, id="tls"),
-    pytest.param(ASKINGS, {Asking.IDLE}, id="asking"),
-    pytest.param(TOKEN_HOLDS, {TokenHold.FREE}, id="token_hold"),
+    pytest.param(connection.STAGES, {connection.ConnectionStage.NEW}, id="stage"),
+    pytest.param(connection.PERSISTENCE, {connection.Persistence.KEPT}, id="persistence"),
+    pytest.param(connection.INTAKES, {connection.Intake.PROCESSED}, id="intake"),
+    pytest.param(request.BODIES, {*request.BODIES_BEGIN}, id="body"),
+    pytest.param(request.ANSWERS, {request.AnswerState.NONE}, id="answer"),
+    pytest.param(tls.TLS_STAGES, {tls.TlsStage.SHAKING}, id="tls"),
+    pytest.param(token.ASKINGS, {token.Asking.IDLE}, id="asking"),
+    pytest.param(token.TOKEN_HOLDS, {token.TokenHold.FREE}, id="token_hold"),
 ]
 
 
@@ -93,11 +78,11 @@ def test_every_state_is_reached_from_where_it_begins(table: Table, first: set[In
 
 
 NO_WAY_BACK = [
-    pytest.param(STAGES, ConnectionStage.REFUSED, id="what comes is thrown away"),
-    pytest.param(PERSISTENCE, Persistence.LAST, id="no other request follows"),
-    pytest.param(INTAKES, Intake.QUEUED_AND_ENDED, id="the client has sent its last byte"),
-    pytest.param(BODIES, BodyState.WHOLE, id="the whole body has arrived"),
-    pytest.param(TLS_STAGES, TlsStage.OPEN, id="the HTTP connection knows of it"),
+    pytest.param(connection.STAGES, connection.ConnectionStage.REFUSED, id="what comes is thrown away"),
+    pytest.param(connection.PERSISTENCE, connection.Persistence.LAST, id="no other request follows"),
+    pytest.param(connection.INTAKES, connection.Intake.QUEUED_AND_ENDED, id="the client has sent its last byte"),
+    pytest.param(request.BODIES, request.BodyState.WHOLE, id="the whole body has arrived"),
+    pytest.param(tls.TLS_STAGES, tls.TlsStage.OPEN, id="the HTTP connection knows of it"),
 ]
 
 

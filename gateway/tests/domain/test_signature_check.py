@@ -8,14 +8,8 @@ from base64 import b64decode, b64encode
 import pytest
 
 from signalpost.domain.signature_check import check_signatures, standard_headers
-from signalpost_receiver.sign import (
-    PAGE_SIGNATURE,
-    PAGE_SIGNATURE_ALTERNATE,
-    STANDARD_ID,
-    STANDARD_SIGNATURE,
-    STANDARD_TIMESTAMP,
-    Signer,
-)
+from signalpost_receiver import sign
+from signalpost_receiver.sign import Signer
 
 SECRET, OTHER = "a secret of mine", "another secret"
 BODY = b'{"id":"1","contractValue":0.0,"title":"\xc3\xbc"}'
@@ -24,14 +18,14 @@ NOW = 1_800_000_000.0
 
 def standard(secret: str, at: int) -> dict[str, str]:
     signature = Signer(secret).standard_signature("msg", at, BODY)
-    return {STANDARD_ID: "msg", STANDARD_TIMESTAMP: str(at), STANDARD_SIGNATURE: f"v1,AAAA {signature}"}
+    return {sign.STANDARD_ID: "msg", sign.STANDARD_TIMESTAMP: str(at), sign.STANDARD_SIGNATURE: f"v1,AAAA {signature}"}
 
 
 def test_both_signatures_fit_and_in_a_rotation_those_of_either_secret() -> None:
     """C19 to C21."""
     headers = {
-        PAGE_SIGNATURE: Signer(OTHER).page_signature(BODY),
-        PAGE_SIGNATURE_ALTERNATE: Signer(SECRET).page_signature(BODY),
+        sign.PAGE_SIGNATURE: Signer(OTHER).page_signature(BODY),
+        sign.PAGE_SIGNATURE_ALTERNATE: Signer(SECRET).page_signature(BODY),
         **standard(SECRET, int(NOW)),
     }
     assert [each.fits for each in check_signatures(BODY, headers, [SECRET], NOW)] == [False, True, True]
@@ -73,7 +67,7 @@ def test_what_is_wrong_with_a_signature_of_standard_webhooks_is_named(signature:
 
 def test_an_id_that_is_not_the_events_is_named_and_one_that_no_body_has_is_asked_for() -> None:
     """C20"""
-    headers = {**standard_headers(EVENT, RIGHT, str(int(NOW))), STANDARD_ID: "another"}
+    headers = {**standard_headers(EVENT, RIGHT, str(int(NOW))), sign.STANDARD_ID: "another"}
     [checked] = check_signatures(EVENT, headers, [MADE], NOW)
     assert "another webhook-id" in checked.detail
     for body in (b"", b"[1", b'{"id": 7}', b"\xff"):
@@ -96,7 +90,7 @@ def test_an_id_that_is_not_the_events_is_named_and_one_that_no_body_has_is_asked
     ],
 )
 def test_a_usual_mistake_is_named(signature: str, hint: str) -> None:
-    [checked] = check_signatures(BODY, {PAGE_SIGNATURE: signature}, [SECRET], NOW)
+    [checked] = check_signatures(BODY, {sign.PAGE_SIGNATURE: signature}, [SECRET], NOW)
     assert not checked.fits
     assert hint in checked.detail
     assert Signer(SECRET).page_signature(BODY) not in checked.detail
@@ -109,7 +103,7 @@ def test_a_signature_of_long_ago_fits_and_the_age_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "value", "hint"), [(STANDARD_ID, None, "covers"), (STANDARD_TIMESTAMP, "²", "whole number")]
+    ("header", "value", "hint"), [(sign.STANDARD_ID, None, "covers"), (sign.STANDARD_TIMESTAMP, "²", "whole number")]
 )
 def test_a_standard_signature_without_what_it_covers_does_not_fit(header: str, value: str | None, hint: str) -> None:
     headers = standard(SECRET, int(NOW))

@@ -58,7 +58,9 @@ class Then(Struct, frozen=True):
     call: Call
 
 
-Ruling: TypeAlias = Done | Retry | Throttle | Reject | Reauthorise | Then
+FinalRuling: TypeAlias = Done | Retry | Throttle | Reject | Reauthorise
+"""What a reply means with which an attempt ends."""
+Ruling: TypeAlias = FinalRuling | Then
 """What a reply means."""
 
 
@@ -77,7 +79,7 @@ def by_status(reply: Reply) -> Ruling:
     return Reject(str(status), detail)
 
 
-def by_mail_status(status: int, said: str) -> Done | Retry | Throttle | Reject | Reauthorise:
+def by_mail_status(status: int, said: str) -> FinalRuling:
     """What a mail server's answer means, by its code (RFC 5321, RFC 4954). `said` is a sentence with its words."""
     if 200 <= status < 300:
         return Done(detail=said)

@@ -22,21 +22,12 @@ from typing import Any, Final, ParamSpec, TypeVar
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from signalpost.destinations import rulings
 from signalpost.destinations.calls import Call, Mail, Reply, Skip
 from signalpost.destinations.destination import MAX_FOLLOW_UPS, Context
 from signalpost.destinations.fields import Filling
 from signalpost.destinations.registry import Destinations
-from signalpost.destinations.rulings import (
-    DAY,
-    Done,
-    Reauthorise,
-    Reject,
-    Retry,
-    Ruling,
-    Then,
-    Throttle,
-    by_mail_status,
-)
+from signalpost.destinations.rulings import FinalRuling, Ruling, by_mail_status
 from signalpost.domain.body import Body
 from signalpost.domain.delivery.attempt_trace import AttemptTrace
 from signalpost.domain.delivery.delivery import Delivery
@@ -69,7 +60,6 @@ MAX_DETAIL_CHARACTERS: Final = 1_000
 _CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """What may be a code of the vendor's, and not a text that repeats the document's."""
 _PREPARED = (Call, Mail, Skip)
-_RULINGS = (Done, Retry, Throttle, Reject, Reauthorise, Then)
 _STOPPED: Final = Outcome(
     failure=Failure.INTERRUPTED, detail="Signalpost may not send for the subscription any more; a further call was due."
 )
@@ -182,7 +172,7 @@ class Courier:
         try:
             config = self._filled(opened, subject)
         except TemplateError as error:
-            return self._rejection(Reject("template", str(error)), subject)
+            return self._rejection(rulings.Reject("template", str(error)), subject)
         context = self._context(event, subject, delivery.failed_attempts + 1)
         call = self._prepared(opened, config, context)
         if isinstance(call, Skip):
@@ -212,7 +202,7 @@ class Courier:
             if reply is None:
                 return outcome
             ruling = self._classified(opened, config, context, call, reply)
-            if not isinstance(ruling, Then):
+            if not isinstance(ruling, rulings.Then):
                 return self._meaning(ruling, authorization, context, delivery, outcome)
             call = ruling.call
         raise Impossible(f"The destination {self._subscription.kind} wants more than {MAX_FOLLOW_UPS} further calls.")
@@ -274,7 +264,7 @@ class Courier:
         began = self._clock.steady()
         ruling: Any = self._of_kind(opened.kind.classify, opened.holds, config, context, call, reply)
         self._note_slowness("classify", began)
-        if not isinstance(ruling, _RULINGS):
+        if not isinstance(ruling, Ruling):
             raise Impossible(f"The destination {opened.kind.kind} did not say what the vendor's answer means.")
         return ruling
 
@@ -298,36 +288,35 @@ class Courier:
             )
 
     def _meaning(
-        self, ruling: Done | Retry | Throttle | Reject | Reauthorise, authorization: str | None, context: Context,
-        delivery: Delivery, outcome: Outcome,
-    ) -> Outcome:  # fmt: skip
+        self, ruling: FinalRuling, authorization: str | None, context: Context, delivery: Delivery, outcome: Outcome
+    ) -> Outcome:
         """The outcome for a ruling."""
         outcome = replace(outcome, quotes=True)
-        if not isinstance(ruling, Reauthorise):
+        if not isinstance(ruling, rulings.Reauthorise):
             self.gate.tokens.note_accepted(authorization)
-        if not isinstance(ruling, Reject):
+        if not isinstance(ruling, rulings.Reject):
             self._rejected_in_a_row = 0
         match ruling:
-            case Done(detail=detail, made=made):
+            case rulings.Done(detail=detail, made=made):
                 if made is not UNSET:
                     self._made.note(delivery.document_id, made)
                 self._parts.note_works(self.gate)
                 return replace(outcome, failure=None, detail=detail, retry_after=None)
-            case Retry(detail=detail, after=after):
+            case rulings.Retry(detail=detail, after=after):
                 asked = None if after is None else str(ceil(after))
                 return replace(outcome, failure=Failure.STATUS, detail=detail, retry_after=asked)
-            case Throttle(detail=detail, after=after):
-                wait = ceil(min(max(after, 1.0), DAY))
+            case rulings.Throttle(detail=detail, after=after):
+                wait = ceil(min(max(after, 1.0), rulings.DAY))
                 self.gate.hold(wait)
                 return replace(outcome, failure=Failure.THROTTLED, detail=detail, retry_after=None, wait=wait)
-            case Reject():
+            case rulings.Reject():
                 return replace(self._rejection(ruling, context), status=outcome.status, answer=outcome.answer)
-            case Reauthorise(detail=detail):
+            case rulings.Reauthorise(detail=detail):
                 says_nothing = self.gate.tokens.refuse(authorization, _without_texts(detail, context))
                 failure = Failure.UNAUTHORISED if says_nothing else Failure.STATUS
                 return replace(outcome, failure=failure, detail=detail, retry_after=None)
 
-    def _rejection(self, reject: Reject, subject: Subject) -> Outcome:
+    def _rejection(self, reject: rulings.Reject, subject: Subject) -> Outcome:
         """An event that the vendor refuses. Many in a row for one cause disable the subscription."""
         in_a_row = self._rejected_in_a_row + 1 if reject.code == self._rejected_for else 1
         self._rejected_for, self._rejected_in_a_row = reject.code, in_a_row

@@ -8,21 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from signalpost.domain.audit import WHOLE, Notary
 from signalpost.domain.errors import StartError
-from signalpost.store.nouns.data_keys import (
-    AT_ONCE,
-    COLUMNS,
-    SIGNS_ON,
-    DataKeyStore,
-    adding,
-    has_room,
-    keeping_wrapped,
-    kept,
-    new_key,
-    removing,
-    retiring,
-    setting_aside,
-    wrapped_anew,
-)
+from signalpost.store.nouns import data_keys
+from signalpost.store.nouns.data_keys import AT_ONCE, COLUMNS, SIGNS_ON, DataKeyStore
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.nouns.audit_chain import LOCK
 from signalpost.store.postgres.sessions import ReadSessions, Steps, Writers
@@ -58,14 +45,14 @@ class PostgresDataKeys(DataKeyStore):
         return [table.unpack(columns, codec) for columns in found]
 
     async def forget(self, tenant_id: int) -> None:
-        await self._writers.all(tenant_id, [removing(tenant_id)])
+        await self._writers.all(tenant_id, [data_keys.removing(tenant_id)])
         self._vault.forget(tenant_id)
 
 
 def prepare(vault: Vault, now: int) -> Steps[Notary]:
     """Show the vault every data key of a database that is being opened, and make the first ones of the gateway's own.
     Returns who proves the entries of the audit. Raises StartError if a master key is missing."""
-    _, found, ends = yield [LOCK, kept("true"), Statement(ENDS, ([WHOLE],))]
+    _, found, ends = yield [LOCK, data_keys.kept("true"), Statement(ENDS, ([WHOLE],))]
     there = [DataKey(*columns) for columns in found]
     vault.learn(there)
     if missing := {key.master_key for key in there} - set(vault.masters.ids):
@@ -75,9 +62,9 @@ def prepare(vault: Vault, now: int) -> Steps[Notary]:
         vault.masters.unwrap(key)
     for purpose in OWN_PURPOSES:
         if not any(key.purpose == purpose for key in own):
-            made = new_key(vault.masters, purpose, OWN, now)
+            made = data_keys.new_key(vault.masters, purpose, OWN, now)
             own.append(made)
-            yield [adding(made)]
+            yield [data_keys.adding(made)]
     notaries = [Notary(vault.masters.unwrap(key)) for key in own if key.purpose == AUDIT]
     return next((each for each in notaries if _has_proven(each, ends)), notaries[0])
 
@@ -101,15 +88,15 @@ def _set_aside(masters: MasterKeys, tenant_ids: Sequence[int], now: int) -> Step
     written: list[Statement] = []
     for seals, *columns in found:
         key = DataKey(*columns)
-        if has_room(key, seals, masters, now) and key.tenant_id not in usable:
+        if data_keys.has_room(key, seals, masters, now) and key.tenant_id not in usable:
             usable[key.tenant_id] = key
-            written.append(setting_aside(key))
+            written.append(data_keys.setting_aside(key))
         else:
-            written.append(retiring(key, now))
+            written.append(data_keys.retiring(key, now))
     for (tenant_id,) in live:
         if tenant_id not in usable:
-            usable[tenant_id] = new_key(masters, SEALING, tenant_id, now)
-            written.append(adding(usable[tenant_id]))
+            usable[tenant_id] = data_keys.new_key(masters, SEALING, tenant_id, now)
+            written.append(data_keys.adding(usable[tenant_id]))
     if written:
         yield written
     return [usable[tenant_id] for (tenant_id,) in live]
@@ -117,19 +104,24 @@ def _set_aside(masters: MasterKeys, tenant_ids: Sequence[int], now: int) -> Step
 
 def _wrap_some(masters: MasterKeys, now: int) -> Steps[list[DataKey]]:
     [found] = yield [
-        kept("purpose = $1 AND master_key <> $2 ORDER BY number LIMIT $3 FOR UPDATE", SEALING, masters.current, AT_ONCE)
+        data_keys.kept(
+            "purpose = $1 AND master_key <> $2 ORDER BY number LIMIT $3 FOR UPDATE", SEALING, masters.current, AT_ONCE
+        )
     ]
-    moved = [wrapped_anew(masters, DataKey(*columns), now) for columns in found]
+    moved = [data_keys.wrapped_anew(masters, DataKey(*columns), now) for columns in found]
     if moved:
-        yield [*map(keeping_wrapped, moved)]
+        yield [*map(data_keys.keeping_wrapped, moved)]
     return moved
 
 
 def _sign_anew(masters: MasterKeys, now: int) -> Steps[list[DataKey]]:
-    _, found = yield [LOCK, kept("purpose <> $1 AND master_key <> $2", SEALING, masters.current)]
+    _, found = yield [LOCK, data_keys.kept("purpose <> $1 AND master_key <> $2", SEALING, masters.current)]
     former = [DataKey(*columns) for columns in found]
-    moved = [wrapped_anew(masters, key, now + SIGNS_ON if key.purpose in SIGNING else None) for key in former]
-    made = [new_key(masters, purpose, OWN, now) for purpose in sorted({key.purpose for key in former} & set(SIGNING))]
+    moved = [data_keys.wrapped_anew(masters, key, now + SIGNS_ON if key.purpose in SIGNING else None) for key in former]
+    made = [
+        data_keys.new_key(masters, purpose, OWN, now)
+        for purpose in sorted({key.purpose for key in former} & set(SIGNING))
+    ]
     if former:
-        yield [*map(keeping_wrapped, moved), *map(adding, made)]
+        yield [*map(data_keys.keeping_wrapped, moved), *map(data_keys.adding, made)]
     return moved + made

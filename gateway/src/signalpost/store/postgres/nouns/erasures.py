@@ -12,14 +12,8 @@ from typing import Final
 from signalpost.commands.command import VersionKey
 from signalpost.domain.erasure import ERASED, MAX_SHELL_BYTES, Erasure, shell
 from signalpost.runtime.logger import log
-from signalpost.store.nouns.erasures import (
-    ROWS_OF_TENANT,
-    ErasureStore,
-    counting,
-    finishing,
-    removing,
-    subscriptions_of,
-)
+from signalpost.store.nouns import erasures
+from signalpost.store.nouns.erasures import ErasureStore
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.errors import NotOwner
@@ -82,7 +76,7 @@ class PostgresErasures(ErasureStore):
         if not keys:
             return
         named = version_keys(keys)
-        statements = [Statement(_FORGET_SIZES, named), Statement(FORGET, named), counting(erasure, len(keys))]
+        statements = [Statement(_FORGET_SIZES, named), Statement(FORGET, named), erasures.counting(erasure, len(keys))]
         await self._writers.all(EVERY_TENANT, statements)
 
     async def erase_part(self, erasure: Erasure, limit: int) -> int:
@@ -95,7 +89,7 @@ class PostgresErasures(ErasureStore):
             )
         except NotOwner:
             log.warning("rows that an erasure removed stay on the database's disk until its autovacuum comes by")
-        await self._writers.all(EVERY_TENANT, [finishing(erasure, at)])
+        await self._writers.all(EVERY_TENANT, [erasures.finishing(erasure, at)])
 
 
 # --- Parts ------------------------------------------------------------------------------------------------------------
@@ -104,7 +98,7 @@ class PostgresErasures(ErasureStore):
 async def _erase_part(erasure: Erasure, limit: int) -> int:
     erase = _erase_of_tenant if erasure.document_id is None else _erase_of_document
     removed = await erase(erasure, limit)
-    await ask(counting(erasure, removed))
+    await ask(erasures.counting(erasure, removed))
     return removed
 
 
@@ -112,13 +106,13 @@ async def _erase_of_tenant(erasure: Erasure, limit: int) -> int:
     tenant_id = erasure.tenant_id
     _, subscriptions = await ask(
         Statement("UPDATE tenant SET floor = last_sequence + 1 WHERE id = $1 AND floor <= last_sequence", (tenant_id,)),
-        subscriptions_of(tenant_id),
+        erasures.subscriptions_of(tenant_id),
     )
     for (number,) in subscriptions:
         if removed := await remove_of_subscription(number, limit):
             return removed
-    for table in (EVENT, *ROWS_OF_TENANT, CONNECTION):
-        [gone] = await ask(removing(table, tenant_id, limit))
+    for table in (EVENT, *erasures.ROWS_OF_TENANT, CONNECTION):
+        [gone] = await ask(erasures.removing(table, tenant_id, limit))
         if gone:
             return len(gone)
     return 0

@@ -7,21 +7,8 @@ import apsw
 
 from signalpost.domain.audit import Notary
 from signalpost.domain.errors import StartError
-from signalpost.store.nouns.data_keys import (
-    AT_ONCE,
-    COLUMNS,
-    SIGNS_ON,
-    DataKeyStore,
-    adding,
-    has_room,
-    keeping_wrapped,
-    kept,
-    new_key,
-    removing,
-    retiring,
-    setting_aside,
-    wrapped_anew,
-)
+from signalpost.store.nouns import data_keys
+from signalpost.store.nouns.data_keys import AT_ONCE, COLUMNS, SIGNS_ON, DataKeyStore
 from signalpost.store.sqlite.connect import reason, rows
 from signalpost.store.sqlite.nouns import audit
 from signalpost.store.sqlite.readers import Readers
@@ -104,7 +91,7 @@ def load(connection: apsw.Connection, vault: Vault) -> list[DataKey]:
 
 
 def _kept(connection: apsw.Connection, where: str, *parameters: Any) -> list[DataKey]:
-    return [DataKey(*columns) for columns in found_by(connection, kept(where, *parameters))]
+    return [DataKey(*columns) for columns in found_by(connection, data_keys.kept(where, *parameters))]
 
 
 def find(connection: apsw.Connection, number: int) -> DataKey | None:
@@ -127,23 +114,23 @@ def _usable(connection: apsw.Connection, masters: MasterKeys, tenant_id: int, no
     that has no room for them is retired."""
     for key in _kept(connection, "tenant_id = $1 AND purpose = $2 AND retired_at IS NULL", tenant_id, SEALING):
         ((seals,),) = rows(connection, "SELECT seals FROM data_key WHERE number = ?", (key.number,))
-        if has_room(key, seals, masters, now):
-            found_by(connection, setting_aside(key))
+        if data_keys.has_room(key, seals, masters, now):
+            found_by(connection, data_keys.setting_aside(key))
             return key
-        found_by(connection, retiring(key, now))
+        found_by(connection, data_keys.retiring(key, now))
     return None
 
 
 def _make(connection: apsw.Connection, masters: MasterKeys, purpose: str, tenant_id: int, now: int) -> DataKey:
-    made = new_key(masters, purpose, tenant_id, now)
-    found_by(connection, adding(made))
+    made = data_keys.new_key(masters, purpose, tenant_id, now)
+    found_by(connection, data_keys.adding(made))
     return made
 
 
 def _wrap_anew(connection: apsw.Connection, masters: MasterKeys, key: DataKey, retired_at: int | None) -> DataKey:
     """Wrap a key with the current master key, and retire it, if at all, at a moment."""
-    wrapped = wrapped_anew(masters, key, retired_at)
-    found_by(connection, keeping_wrapped(wrapped))
+    wrapped = data_keys.wrapped_anew(masters, key, retired_at)
+    found_by(connection, data_keys.keeping_wrapped(wrapped))
     return wrapped
 
 
@@ -162,4 +149,4 @@ def destroy(connection: apsw.Connection, tenant_id: int) -> None:
     """Overwrite and remove the data keys of a tenant. The bytes are gone from the database file with its next
     checkpoint, and from the WAL once that starts over."""
     connection.execute("UPDATE data_key SET wrapped = zeroblob(length(wrapped)) WHERE tenant_id = ?", (tenant_id,))
-    found_by(connection, removing(tenant_id))
+    found_by(connection, data_keys.removing(tenant_id))

@@ -12,14 +12,8 @@ import apsw
 
 from signalpost.commands.command import VersionKey
 from signalpost.domain.erasure import ERASED, MAX_SHELL_BYTES, Erasure, shell
-from signalpost.store.nouns.erasures import (
-    ROWS_OF_TENANT,
-    ErasureStore,
-    counting,
-    finishing,
-    removing,
-    subscriptions_of,
-)
+from signalpost.store.nouns import erasures
+from signalpost.store.nouns.erasures import ErasureStore
 from signalpost.store.packing.documents import pack_number
 from signalpost.store.sqlite import page_slack, tables
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
@@ -50,18 +44,18 @@ class SqliteErasures(ErasureStore):
             "DELETE FROM version WHERE tenant_id = ? AND document_id = ? AND number = ?",
             [(tenant_id, pack_uuid(document_id), pack_number(number)) for tenant_id, document_id, number in keys],
         )
-        found_by(connection, counting(erasure, len(keys)))
+        found_by(connection, erasures.counting(erasure, len(keys)))
 
     @writing
     def erase_part(self, connection: apsw.Connection, erasure: Erasure, limit: int) -> int:
         erase = _erase_of_tenant if erasure.document_id is None else _erase_of_document
         removed = erase(connection, erasure, limit)
-        found_by(connection, counting(erasure, removed))
+        found_by(connection, erasures.counting(erasure, removed))
         return removed
 
     async def finish(self, erasure: Erasure, at: int) -> None:
         await page_slack.overwrite(self._writer, self._path)
-        await self._writer.all(erasure.tenant_id, [finishing(erasure, at)])
+        await self._writer.all(erasure.tenant_id, [erasures.finishing(erasure, at)])
 
 
 def end_access(connection: apsw.Connection, tenant_id: int, at: int) -> None:
@@ -80,7 +74,7 @@ def end_access(connection: apsw.Connection, tenant_id: int, at: int) -> None:
 
 
 def _erase_of_tenant(connection: apsw.Connection, erasure: Erasure, limit: int) -> int:
-    for part in (_erase_log, _erase_subscriptions, *map(_rows_of, ROWS_OF_TENANT), _erase_connections):
+    for part in (_erase_log, _erase_subscriptions, *map(_rows_of, erasures.ROWS_OF_TENANT), _erase_connections):
         if removed := part(connection, erasure.tenant_id, limit):
             return removed
     return 0
@@ -92,7 +86,7 @@ def _erase_log(connection: apsw.Connection, tenant_id: int, limit: int) -> int:
 
 
 def _erase_subscriptions(connection: apsw.Connection, tenant_id: int, limit: int) -> int:
-    for (number,) in found_by(connection, subscriptions_of(tenant_id)):
+    for (number,) in found_by(connection, erasures.subscriptions_of(tenant_id)):
         if removed := retention.remove_of_subscription(connection, number, limit):
             return removed
     return 0
@@ -108,7 +102,7 @@ def _erase_connections(connection: apsw.Connection, tenant_id: int, limit: int) 
 
 
 def _rows_of(table: Columns) -> Callable[[apsw.Connection, int, int], int]:
-    return lambda connection, tenant_id, limit: len(found_by(connection, removing(table, tenant_id, limit)))
+    return lambda connection, tenant_id, limit: len(found_by(connection, erasures.removing(table, tenant_id, limit)))
 
 
 def _erase_of_document(connection: apsw.Connection, erasure: Erasure, limit: int) -> int:
