@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from .attributes import DOCUMENT, EVENT, VERSION, Kind
 from .decoding import decode_noting_repeated
 from .errors import DuplicateKey, Schema
 from .event import Document, DocumentStatus, Event, EventType, Json, Version, draft_of
@@ -43,40 +44,6 @@ class Hints(NamedTuple):
     is_test: bool = False
 
 
-class _Kind(NamedTuple):
-    types: tuple[type, ...]
-    problem: str
-
-
-_NULL = type(None)
-_TEXT = _Kind((str,), "not a string")
-_TEXT_OR_NULL = _Kind((str, _NULL), "neither a string nor null")
-_AMOUNT_OR_NULL = _Kind((Decimal, int, _NULL), "neither a number nor null")
-_OBJECT = _Kind((dict,), "not an object")
-_OBJECT_OR_NULL = _Kind((dict, _NULL), "neither an object nor null")
-
-_ENVELOPE = {"id": _TEXT, "type": _TEXT, "createdAt": _TEXT, "data": _OBJECT}
-_DOCUMENT = {
-    "type": _TEXT,
-    "title": _TEXT,
-    "status": _TEXT,
-    "createdAt": _TEXT,
-    "sourceApp": _TEXT,
-    "startDate": _TEXT_OR_NULL,
-    "executedAt": _TEXT_OR_NULL,
-    "expiryDate": _TEXT_OR_NULL,
-    "externalId": _TEXT,
-    "ownerEmail": _TEXT,
-    "authorEmail": _TEXT,
-    "referenceId": _TEXT_OR_NULL,
-    "contractValue": _AMOUNT_OR_NULL,
-    "latestVersion": _OBJECT_OR_NULL,
-    "additionalFacts": _OBJECT,
-    "counterpartyName": _TEXT_OR_NULL,
-    "publishedVersion": _OBJECT_OR_NULL,
-}
-_VERSION = {"number": _TEXT, "downloadUrl": _TEXT}
-
 _DraftEvent, _DraftDocument, _DraftVersion = draft_of(Event), draft_of(Document), draft_of(Version)
 
 
@@ -106,20 +73,20 @@ def event_of(value: Json, hints: Hints = Hints()) -> Event:  # noqa: B008  # imm
 
 def _checked(value: Json) -> dict[str, Any]:
     """The value, if it is an event that has every attribute, each of its kind. Raises Schema."""
-    event = _object(value, _ENVELOPE, "event")
+    event = _object(value, EVENT, "event")
     document = event["data"].get("document")
     if event["type"] in _TYPES or isinstance(document, dict):
-        document = _object(document, _DOCUMENT, "event.data.document")
+        document = _object(document, DOCUMENT, "event.data.document")
         for name in ("latestVersion", "publishedVersion"):
             if document[name] is not None:
-                _object(document[name], _VERSION, f"event.data.document.{name}")
+                _object(document[name], VERSION, f"event.data.document.{name}")
     return event
 
 
-def _object(value: Json, attributes: dict[str, _Kind], path: str) -> dict[str, Any]:
+def _object(value: Json, wanted: dict[str, Kind], path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Schema(f"{path} is not an object")
-    for name, (types, problem) in attributes.items():
+    for name, (types, problem) in wanted.items():
         if name not in value:
             raise Schema(f"{path}.{name} is missing")
         if not isinstance(value[name], types) or isinstance(value[name], bool):
@@ -137,7 +104,7 @@ def _event(value: dict[str, Any], hints: Hints) -> Event:
     draft.data = data = value["data"]
     content = data.get("document")
     draft.document = _document(content, created_at) if isinstance(content, dict) else None
-    draft.extra = {} if len(value) == len(_ENVELOPE) else _unknown(value, _ENVELOPE)
+    draft.extra = {} if len(value) == len(EVENT) else _unknown(value, EVENT)
     draft.sequence, draft.attempt, draft.is_replay, draft.is_test = hints
     draft.__class__ = Event
     event: Event = draft
@@ -165,7 +132,7 @@ def _document(value: dict[str, Any], event_created_at: datetime) -> Document:
     draft.additional_facts = value["additionalFacts"]
     draft.counterparty_name = value["counterpartyName"]
     draft.published_version = _version(value["publishedVersion"], links_end)
-    draft.extra = {} if len(value) == len(_DOCUMENT) else _unknown(value, _DOCUMENT)
+    draft.extra = {} if len(value) == len(DOCUMENT) else _unknown(value, DOCUMENT)
     draft.__class__ = Document
     document: Document = draft
     return document
@@ -178,13 +145,13 @@ def _version(value: dict[str, Any] | None, expires_at: datetime) -> Version | No
     draft.number = value["number"]
     draft.download_url = value["downloadUrl"]
     draft.expires_at = expires_at
-    draft.extra = {} if len(value) == len(_VERSION) else _unknown(value, _VERSION)
+    draft.extra = {} if len(value) == len(VERSION) else _unknown(value, VERSION)
     draft.__class__ = Version
     version: Version = draft
     return version
 
 
-def _unknown(value: dict[str, Any], known: dict[str, _Kind]) -> dict[str, Json]:
+def _unknown(value: dict[str, Any], known: dict[str, Kind]) -> dict[str, Json]:
     return {name: inner for name, inner in value.items() if name not in known}
 
 

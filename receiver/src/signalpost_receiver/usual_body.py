@@ -13,6 +13,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from .attributes import AMOUNT_OR_NULL, DOCUMENT, OBJECT, TEXT, TEXT_OR_NULL, VERSION_OR_NULL
 from .decoding import decode_flat
 
 # Without these, a text in JSON stands for itself: a backslash begins an escape, and control characters are not allowed.
@@ -20,38 +21,23 @@ _NOT_PLAIN = b"\\" + bytes(range(32))
 _WITHOUT_THEM = bytes.maketrans(_NOT_PLAIN, b" " * len(_NOT_PLAIN))
 
 _TEXT = '"([^"]*)"'
-_TEXT_OR_NULL = f"(?:{_TEXT}|null)"
-_AMOUNT_OR_NULL = r"(?:(-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,2})|null)"
-_VERSION_OR_NULL = rf'(?:\{{"number":{_TEXT},"downloadUrl":{_TEXT}\}}|null)'
-_FLAT_OBJECT = r"(\{[^{}[\]]*\})"
-_DOCUMENT = {
-    "type": _TEXT,
-    "title": _TEXT,
-    "status": _TEXT,
-    "createdAt": _TEXT,
-    "sourceApp": _TEXT,
-    "startDate": _TEXT_OR_NULL,
-    "executedAt": _TEXT_OR_NULL,
-    "expiryDate": _TEXT_OR_NULL,
-    "externalId": _TEXT,
-    "ownerEmail": _TEXT,
-    "authorEmail": _TEXT,
-    "referenceId": _TEXT_OR_NULL,
-    "contractValue": _AMOUNT_OR_NULL,
-    "latestVersion": _VERSION_OR_NULL,
-    "additionalFacts": _FLAT_OBJECT,
-    "counterpartyName": _TEXT_OR_NULL,
-    "publishedVersion": _VERSION_OR_NULL,
+_PATTERNS = {
+    TEXT: _TEXT,
+    TEXT_OR_NULL: f"(?:{_TEXT}|null)",
+    AMOUNT_OR_NULL: r"(?:(-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,2})|null)",
+    OBJECT: r"(\{[^{}[\]]*\})",
+    VERSION_OR_NULL: rf'(?:\{{"number":{_TEXT},"downloadUrl":{_TEXT}\}}|null)',
 }
-_BEFORE_AMOUNT = list(_DOCUMENT)[:12]
+_BEFORE_AMOUNT = list(DOCUMENT)[:12]
 
 
 def _object(attributes: dict[str, str]) -> str:
     return r"\{" + ",".join(f'"{name}":{pattern}' for name, pattern in attributes.items()) + r"\}"
 
 
+_DOCUMENT = _object({name: _PATTERNS[kind] for name, kind in DOCUMENT.items()})
 _EVENT = re.compile(
-    _object({"id": _TEXT, "type": _TEXT, "createdAt": _TEXT, "data": _object({"document": _object(_DOCUMENT)})})
+    _object({"id": _TEXT, "type": _TEXT, "createdAt": _TEXT, "data": _object({"document": _DOCUMENT})})
 ).fullmatch
 
 
