@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
 from msgspec.structs import replace
 
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.errors import StartError, Unavailable
 from signalpost.domain.timestamps import SECOND
 
@@ -202,6 +203,12 @@ class Vault:
         for number in [key.number for key in list(self._keys.values()) if key.tenant_id == tenant_id]:
             del self._keys[number]
             self._ciphers.pop(number, None)
+
+    def forget_deleted(self, tenants: Iterable[Tenant]) -> None:
+        """Forget the data keys of those tenants that are deleted."""
+        for tenant in tenants:
+            if tenant.deleted_at is not None:
+                self.forget(tenant.id)
 
     def seal(self, plain: bytes, place: Place) -> bytes:
         """Encrypt `plain` so that it can be opened only in its place. The tenant must not lack a data key. Raises

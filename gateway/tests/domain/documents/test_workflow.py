@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from gateway.tests.batches import outcomes
 from gateway.tests.bodies import new_document
 from hypothesis import given
 from hypothesis import strategies as st
@@ -302,12 +303,7 @@ class Desk:
     def run(self, *commands: Any) -> list[CommandOutcome[Any] | CallerError]:
         rows = Rows(tenants={1: self.tenant}, documents={(1, ID): self.row})
         batch = Batch(rows, self.now, BatchContext(LINKS, kept_answers(LINKS), self._random.getrandbits))
-        results: list[CommandOutcome[Any] | CallerError] = []
-        for command in commands:
-            try:
-                results.append(batch.run(command))
-            except CallerError as refused:
-                results.append(refused)
+        results = outcomes(batch, commands)
         self.row = batch.documents.changed.get((1, ID), self.row)
         self.tenant = batch.tenants.changed.get(1, self.tenant)
         self.statuses += [json.loads(event.body)["data"]["document"]["status"] for event in batch.events]

@@ -12,6 +12,7 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
+from gateway.tests.batches import outcomes
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -164,12 +165,7 @@ class Cabinet:
         known = {} if self.row is None else {(1, ID): self.row}
         rows = Rows(tenants={1: self.tenant}, documents=known)
         batch = Batch(rows, self.now, BatchContext(LINKS, kept_answers(LINKS), self._random.getrandbits))
-        results: list[CommandOutcome[Any] | CallerError] = []
-        for command in commands:
-            try:
-                results.append(batch.run(command))
-            except CallerError as refused:
-                results.append(refused)
+        results = outcomes(batch, commands)
         self.tenant = batch.tenants.changed.get(1, self.tenant)
         self.row = batch.documents.changed.get((1, ID), self.row)
         self.events += batch.events

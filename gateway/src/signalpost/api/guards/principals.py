@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, Self
 
 from msgspec import Struct
 
@@ -12,7 +12,9 @@ from signalpost.domain.access.member import Member
 from signalpost.domain.access.portal_link import PortalLink
 from signalpost.domain.access.sign_in import Ground
 from signalpost.domain.errors import Unauthenticated
+from signalpost.engine.engine import Engine
 from signalpost.engine.fleet.lookout import Lookout
+from signalpost.store.store import Store
 
 
 class Principal(Struct, frozen=True):
@@ -72,6 +74,12 @@ class Principals:
         self._find_portal_link = find_portal_link
         self._digests: dict[str | None, bytes] = {}
         """The hashes of keys that opened something, by the headers that they came in."""
+
+    @classmethod
+    def of_gateway(cls, operator_key: str, engine: Engine, store: Store, now: Callable[[], int]) -> Self:
+        """The principals of a gateway with this engine and store."""
+        find, note_use, access = engine.directory.key, engine.key_uses.note, store.access
+        return cls(operator_key, find, now, note_use, engine.lookout, access.member, access.portal_link)
 
     def at_once(self, authorization: str | None) -> Principal | None:
         """The sender of a request with this `Authorization` header, if this node knows that now."""

@@ -74,9 +74,7 @@ class Publisher:
             further = await self._settle_part([commands[place] for place in skipped], waiting=waiting)
             published = _with(published, skipped, further)
             tries += 1
-        for tenant in published.tenants:
-            if tenant.deleted_at is not None:
-                self._vault.forget(tenant.id)
+        self._vault.forget_deleted(published.tenants)
         return published
 
     async def _settle(self, commands: Sequence[Command[Any]], *, waiting: bool) -> PublishedBatch:

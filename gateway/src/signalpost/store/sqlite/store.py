@@ -160,9 +160,7 @@ class SqliteStore:
             middle = len(commands) // 2
             first, second = await self._publish_half(commands[:middle]), await self._publish_half(commands[middle:])
             return joined(first, second)
-        for tenant in published.tenants:
-            if tenant.deleted_at is not None:
-                self._vault.forget(tenant.id)
+        self._vault.forget_deleted(published.tenants)
         return published
 
     def _batch(self, rows: Rows) -> Batch:
