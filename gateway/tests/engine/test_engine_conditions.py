@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
+from gateway.tests.engine.test_engine_connectors import an_hour_with_a_document, failures
 from gateway.tests.world.network import Reply, VendorReply
 from gateway.tests.world.vendors import HOST, KINDS, FakeVendor
 
@@ -16,10 +17,6 @@ from signalpost.domain.subscription import Delay
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
 IS_A = {"field": "document.title", "is": "a"}
-
-
-def failures(world: ScriptedWorld, name: str, sequence: int) -> list[str | None]:
-    return [attempt.failure for attempt in world.attempts(name, sequence)]
 
 
 @pytest.fixture
@@ -41,11 +38,7 @@ def test_a_webhook_asks_after_its_delay_whether_the_newest_state_still_calls_for
 
     async def scenario(gateway: RunningGateway) -> None:
         await gateway.subscribe("a.example", types=1, after={"seconds": 3_600, "if": IS_A})
-        await gateway.create("a")
-        await asyncio.sleep(10)
-        if changed:
-            await gateway.update("a")
-        await asyncio.sleep(3_700)
+        await an_hour_with_a_document(gateway, changed=changed)
 
     world.run(scenario)
     assert endpoint.sequences == sent

@@ -41,6 +41,15 @@ def serve(world: ScriptedWorld, **given: object) -> FakeVendor:
     return vendor
 
 
+async def an_hour_with_a_document(gateway: RunningGateway, *, changed: bool) -> None:
+    """Create a document that is changed at once, or not, and let more than an hour pass."""
+    await gateway.create("a")
+    await asyncio.sleep(10)
+    if changed:
+        await gateway.update("a")
+    await asyncio.sleep(3_700)
+
+
 def failures(world: ScriptedWorld, name: str, sequence: int) -> list[str | None]:
     return [attempt.failure for attempt in world.attempts(name, sequence)]
 
@@ -277,11 +286,7 @@ def test_after_its_delay_an_event_is_only_sent_if_the_newest_state_still_calls_f
         await gateway.deliver(
             "s", "c", types=1, after=Delay(seconds=3_600, condition={"field": "document.title", "is": "a"})
         )
-        await gateway.create("a")
-        await asyncio.sleep(10)
-        if changed:
-            await gateway.update("a")
-        await asyncio.sleep(3_700)
+        await an_hour_with_a_document(gateway, changed=changed)
 
     world.run(scenario)
     assert len(vendor.messages) == sent

@@ -89,6 +89,12 @@ async def failing(gateway: RunningGateway, *hosts: str, contacts: Sequence[str] 
     await gateway.create(f"first of {hosts[0]}")
 
 
+async def trouble(gateway: RunningGateway, *hosts: str, contacts: Sequence[str] = (ADA,)) -> None:
+    """A connection of mail, and subscriptions whose endpoints begin to fail."""
+    await connect(gateway)
+    await failing(gateway, *hosts, contacts=contacts)
+
+
 async def works_again(gateway: RunningGateway, *hosts: str) -> None:
     for host in hosts:
         gateway.world.endpoint(host).answers(Reply())
@@ -112,8 +118,7 @@ def test_contacts_hear_once_that_nothing_arrived_for_an_hour_and_once_that_it_is
     world: ScriptedWorld, server: FakeVendor
 ) -> None:
     async def scenario(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example", contacts=[ADA, BOB])
+        await trouble(gateway, "a.example", contacts=[ADA, BOB])
         async with postmen(gateway):
             await asyncio.sleep(HOUR - MINUTE)
             assert not server.calls
@@ -143,8 +148,7 @@ def test_hundreds_of_subscriptions_that_fail_together_are_one_mail_that_names_tw
     hosts = [f"h{number}.example" for number in range(200)]
 
     async def scenario(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, *hosts)
+        await trouble(gateway, *hosts)
         async with postmen(gateway):
             await asyncio.sleep(HOUR + HOUR / 2)
             await works_again(gateway, *hosts)
@@ -160,8 +164,7 @@ def test_hundreds_of_subscriptions_that_fail_together_are_one_mail_that_names_tw
 
 def test_what_changes_within_fifteen_minutes_of_a_mail_is_in_the_next(world: ScriptedWorld, server: FakeVendor) -> None:
     async def scenario(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example")
+        await trouble(gateway, "a.example")
         await asyncio.sleep(5 * MINUTE)
         await failing(gateway, "b.example")
         await asyncio.sleep(MINUTE)
@@ -178,8 +181,7 @@ def test_an_endpoint_that_comes_and_goes_is_not_told_of_again_and_again(
     world: ScriptedWorld, server: FakeVendor
 ) -> None:
     async def scenario(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example")
+        await trouble(gateway, "a.example")
         async with postmen(gateway):
             await asyncio.sleep(HOUR + SOON)
             for _ in range(10):
@@ -202,8 +204,7 @@ def test_a_mail_whose_process_ends_is_sent_again_with_the_same_id_but_not_within
     server.take = lambda _call: VendorReply(250, after=20.0 if len(server.calls) == 1 else 0.01)
 
     async def first(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example")
+        await trouble(gateway, "a.example")
         running = asyncio.create_task(gateway.engine.postman(LINKS).run())
         await gateway.until(lambda: bool(server.calls))
         assert not running.done()
@@ -221,8 +222,7 @@ def test_a_mail_whose_process_ends_is_sent_again_with_the_same_id_but_not_within
 
 def test_a_process_that_ends_before_a_mail_is_sent_forgets_nothing(world: ScriptedWorld, server: FakeVendor) -> None:
     async def first(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example")
+        await trouble(gateway, "a.example")
         await asyncio.sleep(HOUR + SOON)
         gateway.world.faults.slow_word = 1e6  # the row of the mail is committed, and nobody hears of it
         asyncio.get_running_loop().create_task(gateway.engine.postman(LINKS).look())
@@ -243,8 +243,7 @@ def test_what_was_perhaps_told_before_a_crash_is_told_to_be_over(world: Scripted
     server.take = lambda _call: VendorReply(250, after=20.0 if len(server.calls) == 1 else 0.01)
 
     async def first(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example")
+        await trouble(gateway, "a.example")
         asyncio.get_running_loop().create_task(gateway.engine.postman(LINKS).run())
         await gateway.until(lambda: bool(server.calls))
 
@@ -273,8 +272,7 @@ def test_that_something_is_over_is_told_only_if_its_mail_may_have_arrived(
     server.take = lambda _call: next(replies, None)
 
     async def scenario(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example")
+        await trouble(gateway, "a.example")
         async with postmen(gateway):
             await gateway.until(lambda: bool(server.calls))
             await works_again(gateway, "a.example")
@@ -289,8 +287,7 @@ def test_of_two_nodes_that_take_themselves_for_the_one_that_writes_one_writes(
     world: ScriptedWorld, server: FakeVendor
 ) -> None:
     async def scenario(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example", "b.example", contacts=[ADA, BOB])
+        await trouble(gateway, "a.example", "b.example", contacts=[ADA, BOB])
         async with postmen(gateway, count=2):
             await asyncio.sleep(2 * HOUR)
             await works_again(gateway, "a.example", "b.example")
@@ -305,8 +302,7 @@ def test_who_unsubscribed_is_told_nothing_and_who_is_no_contact_any_more_neither
     world: ScriptedWorld, server: FakeVendor
 ) -> None:
     async def scenario(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example", contacts=[ADA, BOB])
+        await trouble(gateway, "a.example", contacts=[ADA, BOB])
         async with postmen(gateway):
             await asyncio.sleep(HOUR + SOON)
             subscription = gateway.of("a.example").id
@@ -335,8 +331,7 @@ def test_a_mail_that_is_refused_after_its_text_is_not_repeated_and_another_is_se
     server.take = lambda _call: next(replies, None)
 
     async def scenario(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example")
+        await trouble(gateway, "a.example")
         async with postmen(gateway):
             await asyncio.sleep(3 * HOUR)
             assert len(server.calls) == 1
@@ -358,8 +353,7 @@ def test_a_mail_that_the_server_does_not_take_now_is_sent_later_and_others_are_n
     server.take = lambda _call: next(replies, None)
 
     async def scenario(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example", contacts=[ADA])
+        await trouble(gateway, "a.example", contacts=[ADA])
         async with postmen(gateway):
             await asyncio.sleep(HOUR + 5 * MINUTE)
             assert len(server.calls) == 1
@@ -397,8 +391,7 @@ def test_a_password_that_is_refused_breaks_the_connection_and_nothing_more_is_se
     server.take = lambda _call: VendorReply(535, b"5.7.8 wrong")
 
     async def scenario(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example")
+        await trouble(gateway, "a.example")
         async with postmen(gateway):
             await asyncio.sleep(3 * HOUR)
         [connection] = gateway.engine.directory.connections(OPERATIONS_TENANT)
@@ -418,8 +411,7 @@ def test_operators_are_told_that_no_mail_gets_through_until_one_does(
     server.take = lambda _call: reply
 
     async def scenario(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example")
+        await trouble(gateway, "a.example")
         async with postmen(gateway):
             await asyncio.sleep(HOUR + HOUR / 2 - MINUTE)
             assert not told(gateway)
@@ -445,8 +437,7 @@ def test_operators_are_told_no_longer_that_no_mail_gets_through_once_they_switch
     server.take = lambda _call: LOST
 
     async def scenario(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example")
+        await trouble(gateway, "a.example")
         async with postmen(gateway):
             await asyncio.sleep(2 * HOUR)
             assert told(gateway)
@@ -507,8 +498,7 @@ def test_a_connection_that_lists_who_may_get_mail_writes_to_nobody_else(
 
 def test_a_pause_ends_what_was_told_and_a_resume_is_no_news(world: ScriptedWorld, server: FakeVendor) -> None:
     async def scenario(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example")
+        await trouble(gateway, "a.example")
         async with postmen(gateway):
             await asyncio.sleep(HOUR + SOON)
             await gateway.change("a.example", status="paused")
@@ -533,8 +523,7 @@ def test_a_subscription_that_is_disabled_and_resumed_is_told_step_by_step(
     world: ScriptedWorld, server: FakeVendor
 ) -> None:
     async def begin(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example")
+        await trouble(gateway, "a.example")
         await gateway.until_recorded()
 
     async def go_on(gateway: RunningGateway) -> None:
@@ -564,8 +553,7 @@ def test_a_subscription_that_is_disabled_and_resumed_is_told_step_by_step(
 
 def test_nothing_stays_of_a_subscription_that_is_deleted(world: ScriptedWorld, server: FakeVendor) -> None:
     async def scenario(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example")
+        await trouble(gateway, "a.example")
         async with postmen(gateway):
             await asyncio.sleep(HOUR + SOON)
             assert rows(world) == 1
@@ -631,8 +619,7 @@ def test_nothing_stays_of_a_tenant_that_is_deleted_after_the_connection_was(
 
 def test_nothing_is_written_while_the_tenant_operations_is_paused(world: ScriptedWorld, server: FakeVendor) -> None:
     async def scenario(gateway: RunningGateway) -> None:
-        await connect(gateway)
-        await failing(gateway, "a.example")
+        await trouble(gateway, "a.example")
         await pause(gateway, "operations", paused=True)
         async with postmen(gateway):
             await asyncio.sleep(2 * HOUR)
