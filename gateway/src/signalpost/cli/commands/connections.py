@@ -1,5 +1,6 @@
 """`signalpost connections`: the gateway's credentials for vendors."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,23 +16,37 @@ from signalpost.cli.terminal.plain import say
 app = App(name="connections", help_format="markdown")
 
 ConnectionId = Annotated[str, Parameter(name="CONNECTION", help="ID of the connection.")]
-Config = Annotated[
-    list[str] | None,
-    repeatable("A member of the config, name=value, such as signIn.with=bot; repeatable.", "--set"),
-    Sets("/config"),
-]
-Secrets = Annotated[
-    list[str] | None,
-    repeatable(
-        "A secret member, such as signIn.token; its value is asked for, or read from standard input; repeatable.",
-        "--secret",
-    ),
-]
-SecretFiles = Annotated[
-    list[str] | None,
-    repeatable("A secret member from a file, name=FILE; repeatable.", "--secret-file"),
-]
-Name = Annotated[str | None, Parameter(help="A name to show in lists."), Sets("/name")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionOptions:
+    """What a connection is to be, as options."""
+
+    name: Annotated[str | None, Parameter(help="A name to show in lists."), Sets("/name")] = None
+    set_: Annotated[
+        list[str] | None,
+        repeatable("A member of the config, name=value, such as signIn.with=bot; repeatable.", "--set"),
+        Sets("/config"),
+    ] = None
+    secret: Annotated[
+        list[str] | None,
+        repeatable(
+            "A secret member, such as signIn.token; its value is asked for, or read from standard input; repeatable.",
+            "--secret",
+        ),
+    ] = None
+    secret_file: Annotated[
+        list[str] | None,
+        repeatable("A secret member from a file, name=FILE; repeatable.", "--secret-file"),
+    ] = None
+
+    def config(self) -> dict[str, Any]:
+        """The config, for which secrets may be asked. Raises Misuse."""
+        return config_of(self.set_ or (), self.secret or (), self.secret_file or ())
+
+
+UNSAID = ConnectionOptions()
 
 
 @app.command(name="list")
@@ -58,17 +73,14 @@ def create(
     kind: Annotated[
         str, Parameter(help="The kind of destination, as `signalpost destinations list` shows it."), Sets("/kind")
     ],
-    name: Name = None,
-    set_: Config = None,
-    secret: Secrets = None,
-    secret_file: SecretFiles = None,
+    options: ConnectionOptions = UNSAID,
     out: Output = TEXT,
 ) -> None:
     """Create a connection. Secrets are typed in or read from files, so that no shell's history has them.
 
     Example: signalpost connections create --kind slack --set signIn.with=bot --secret signIn.token
     """
-    body = given(kind=kind, config=config_of(set_ or (), secret or (), secret_file or ()), name=name)
+    body = given(kind=kind, config=options.config(), name=options.name)
     made = connect().call("POST", path("connections"), body=body).content
     out.show(made, _told(made))
 
@@ -84,21 +96,12 @@ def get(connection: ConnectionId, /, *, out: Output = TEXT) -> None:
 
 
 @app.command
-def update(
-    connection: ConnectionId,
-    /,
-    *,
-    name: Name = None,
-    set_: Config = None,
-    secret: Secrets = None,
-    secret_file: SecretFiles = None,
-    out: Output = TEXT,
-) -> None:
+def update(connection: ConnectionId, /, *, options: ConnectionOptions = UNSAID, out: Output = TEXT) -> None:
     """Change a connection. Members that are not named stay as they are.
 
     Example: signalpost connections update 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --name "Our workspace"
     """
-    body = given(name=name, config=config_of(set_ or (), secret or (), secret_file or ()) or None)
+    body = given(name=options.name, config=options.config() or None)
     if not body:
         raise Misuse("Nothing to change: add an option, such as --name")
     changed = connect().call("PATCH", path("connections", connection), body=body).content
