@@ -1,9 +1,7 @@
-/**
- * What the store in Redis asks of it: the scripts of the Python package, so that both can share a server. Each is
- * `COMMON` and one of `SCRIPTS`.
- */
+-- The scripts of the stores in Redis, of the kit for Python and of that for Node, which can share a server. Each begins
+-- with a line that names it. What is sent is `common`, and one of the others behind it.
 
-export const COMMON = `
+-- script: common
 local prefix = KEYS[1]
 local function event_key(id) return prefix .. ':event:' .. id end
 local function document_key(document) return prefix .. ':document:' .. document end
@@ -38,10 +36,8 @@ local function forget_held(id, document, position)
   redis.call('ZREM', prefix .. ':due', id)
   redis.call('ZREM', held_key(document), position .. ' ' .. id)
 end
-`;
 
-export const SCRIPTS = {
-  claim: `
+-- script: claim
 local id, document, position, token, now, lease_until = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local other = known(id, now)
 if other then return other end
@@ -58,8 +54,8 @@ redis.call('DEL', key)
 redis.call('HSET', key, 'state', 'claimed', 'token', token, 'until', lease_until)
 keep(key, span)
 return {'claimed', token}
-`,
-  commit: `
+
+-- script: commit
 local id, document, position, token, now, forget_at = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local key = event_key(id)
 local event = redis.call('HMGET', key, 'state', 'token')
@@ -78,8 +74,8 @@ if document ~= '' then
   keep(document_key(document), span)
 end
 return 1
-`,
-  release: `
+
+-- script: release
 local id, document, token, again_at = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local key = event_key(id)
 local event = redis.call('HMGET', key, 'state', 'token', 'body', 'until')
@@ -94,8 +90,8 @@ else
 end
 if document ~= '' then end_lease(document, token, lease_end, tonumber(event[4])) end
 return 1
-`,
-  hold: `
+
+-- script: hold
 local id, document, position, token, now, due_at = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 if known(id, now) then return {'handled'} end
 if position <= position_at(document, now) then return {'stale'} end
@@ -106,8 +102,8 @@ redis.call('HSET', key, 'state', 'held', 'token', '', 'until', due_at, 'document
 redis.call('ZADD', prefix .. ':due', due_at, id)
 redis.call('ZADD', held_key(document), 0, position .. ' ' .. id)
 return {'claimed', token}
-`,
-  take: `
+
+-- script: take
 local token, now, lease_until = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 for _, due in ipairs(redis.call('ZRANGEBYSCORE', prefix .. ':due', '-inf', now)) do
   local document = redis.call('HGET', event_key(due), 'document')
@@ -132,11 +128,9 @@ for _, due in ipairs(redis.call('ZRANGEBYSCORE', prefix .. ':due', '-inf', now))
   end
 end
 return {}
-`,
-  forget: `
+
+-- script: forget
 local event = redis.call('HMGET', event_key(ARGV[1]), 'document', 'position')
 if event[1] then forget_held(ARGV[1], event[1], event[2]) end
 redis.call('DEL', event_key(ARGV[1]))
 return 1
-`,
-};
