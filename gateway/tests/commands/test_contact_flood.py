@@ -20,7 +20,7 @@ from signalpost.commands.command import CompletedCommand, Stamp
 from signalpost.destinations.mail import Letter, Smtp
 from signalpost.destinations.rulings import Done, Retry
 from signalpost.domain.contacts import ContactIds
-from signalpost.domain.operations.conditions import Condition
+from signalpost.domain.operations.conditions import ConditionRow
 from signalpost.domain.operations.correspondence import APART, OVER, WORDINGS, Correspondence
 from signalpost.domain.operations.kinds import Severity
 from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
@@ -83,9 +83,9 @@ class Customer:
         self.subscriptions[at] = replace(self.subscriptions[at], contacts=contacts)
         self.changed.add(self.subscriptions[at].name)
 
-    def conditions(self, now: int) -> list[Condition]:
+    def conditions(self, now: int) -> list[ConditionRow]:
         return [
-            Condition(
+            ConditionRow(
                 number=1, id="c", tenant_id=1, kind=kind, subject=subject, name="", detail="",
                 severity=Severity.WARNING, since=begins, opened_at=begins,
                 absent_since=ends if now >= ends else None,

@@ -15,7 +15,7 @@ import pytest
 from signalpost.commands.command import Stamp
 from signalpost.commands.notices import FollowCondition, OpenCondition, WriteNotice
 from signalpost.domain.access.tenant import OPERATIONS_TENANT, Tenant
-from signalpost.domain.operations.conditions import Condition, Fact, NoticeTerms, What, compare, to_be_told
+from signalpost.domain.operations.conditions import ConditionRow, Fact, NoticeTerms, What, compare, to_be_told
 from signalpost.domain.operations.notices import Notice
 from signalpost.domain.timestamps import DAY, HOUR, MINUTE, SECOND
 
@@ -33,14 +33,14 @@ class Rows:
     """The rows of conditions as a store would have them, and the notices that were written."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, Condition] = {}
+        self.rows: dict[str, ConditionRow] = {}
         self.notices: list[tuple[int, Notice]] = []
         self._numbers = iter(range(1, 1_000_000))
 
     def row(self, _kind: Any, row_id: str, _within: int | None) -> Any:
         return self.rows.get(row_id)
 
-    def rows_of(self, _kind: Any) -> Iterable[Condition]:
+    def rows_of(self, _kind: Any) -> Iterable[ConditionRow]:
         return self.rows.values()
 
     def tenant_named(self, name: str) -> Tenant | None:
@@ -95,7 +95,7 @@ class Fleet:
             for command in commands:
                 self.kept.commit(command, now)
 
-    def _follow(self, row: Condition, fact: Fact | None) -> FollowCondition:
+    def _follow(self, row: ConditionRow, fact: Fact | None) -> FollowCondition:
         return FollowCondition(tenant_id=OPERATIONS_TENANT, condition_id=row.id, fact=fact)
 
 

@@ -14,11 +14,11 @@ from signalpost.domain.evidence import (
     MAX_BYTES,
     Evidence,
     EvidenceSigner,
+    EvidenceStatement,
     Proven,
     StatedAttempt,
     StatedEvent,
     StatedSubscription,
-    Statement,
     Unproven,
     check,
 )
@@ -37,8 +37,8 @@ def key(number: int, retired_at: int | None = None) -> SigningKey:
     return SigningKey(number, bytes([number]) * 32, retired_at)
 
 
-def stated(body: bytes | None = BODY, at: int = NOW) -> Statement:
-    return Statement(
+def stated(body: bytes | None = BODY, at: int = NOW) -> EvidenceStatement:
+    return EvidenceStatement(
         stated_at=format_timestamp(at), gateway="https://hooks.example", tenant="default",
         event=StatedEvent(
             id="e", sequence=7, type="documentCreated", created_at=format_timestamp(NOW - SECOND),

@@ -18,7 +18,7 @@ from signalpost.commands.command import Command, CommandOutcome
 from signalpost.commands.notices import OpenCondition
 from signalpost.domain.access.tenant import OPERATIONS, OPERATIONS_TENANT
 from signalpost.domain.errors import Unavailable
-from signalpost.domain.operations.conditions import Condition, Fact, NoticeTerms
+from signalpost.domain.operations.conditions import ConditionRow, Fact, NoticeTerms
 from signalpost.domain.timestamps import DAY
 from signalpost.engine.lanes.lane_views import LOOKED_AT_IN_A_ROW
 from signalpost.engine.operations.lane_facts import LaneFacts
@@ -82,7 +82,7 @@ class ManyWrong:
             Fact(kind="subscriptionHeld", tenant_id=TENANT, subject=name, name=name, since=now - DAY) for name in names
         ]
 
-    def sees(self, condition: Condition) -> bool:
+    def sees(self, condition: ConditionRow) -> bool:
         return True
 
 

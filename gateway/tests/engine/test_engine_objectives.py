@@ -7,7 +7,7 @@ from gateway.tests.world.network import Reply
 
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.objective import MIN_LATE
-from signalpost.domain.operations.conditions import Condition
+from signalpost.domain.operations.conditions import ConditionRow
 from signalpost.domain.timestamps import DAY
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
@@ -39,7 +39,7 @@ async def all_late(world: ScriptedWorld, gateway: RunningGateway) -> None:
     await gateway.create(*(f"late-{number}" for number in range(MIN_LATE)))
 
 
-def burning(gateway: RunningGateway) -> list[Condition]:
+def burning(gateway: RunningGateway) -> list[ConditionRow]:
     return [each for each in gateway.engine.watch.open if each.kind == "objectiveBurning"]
 
 

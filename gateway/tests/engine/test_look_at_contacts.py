@@ -16,7 +16,7 @@ from signalpost.commands.correspondence import BeginMail, MailBegun
 from signalpost.destinations.mail import Letter, Smtp
 from signalpost.destinations.rulings import Done
 from signalpost.domain.contacts import ContactIds
-from signalpost.domain.operations.conditions import Condition
+from signalpost.domain.operations.conditions import ConditionRow
 from signalpost.domain.operations.correspondence import APART, Correspondence, Knowledge
 from signalpost.domain.operations.kinds import Severity
 from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
@@ -58,7 +58,7 @@ class World:
             for number in range(IN_TROUBLE)
         ]
         self.conditions = [
-            Condition(
+            ConditionRow(
                 number=number, id="c", tenant_id=1, kind="subscriptionFailing", subject=each.id, name="", detail="",
                 severity=Severity.WARNING, since=NOW - 2 * HOUR, opened_at=NOW - 2 * HOUR,
             )

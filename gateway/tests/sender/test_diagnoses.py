@@ -19,8 +19,8 @@ from msgspec.structs import replace
 
 from signalpost.domain.delivery.diagnosis import Diagnosis, Symptom, diagnose, quoted
 from signalpost.domain.delivery.diagnosis_rules import CAUSES, EASED_BY_LIMIT, RULES, Remedy
-from signalpost.domain.delivery.evidence import Evidence
 from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.delivery.sentence_openings import SentenceOpening
 from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.domain.timestamps import SECOND
 from signalpost.sender.egress_proxy import EgressProxy
@@ -234,9 +234,9 @@ def test_what_loopback_does_not_do_and_what_vendors_say() -> None:
     assert diagnose(symptom(Outcome(failure=Failure.SKIPPED))) is None
 
 
-def test_every_evidence_leads_to_a_cause_and_none_is_taken_for_another() -> None:
-    assert {rule.evidence for rule in RULES} == {*Evidence, None}
-    assert not any(one.startswith(other) for one in Evidence for other in Evidence if one is not other)
+def test_every_opening_of_a_sentence_leads_to_a_cause_and_none_is_taken_for_another() -> None:
+    assert {rule.opening for rule in RULES} == {*SentenceOpening, None}
+    assert not any(one.startswith(other) for one in SentenceOpening for other in SentenceOpening if one is not other)
 
 
 def test_every_cause_can_be_reached_and_every_failure_that_counts_has_one() -> None:

@@ -14,7 +14,7 @@ from signalpost.commands.tenants import CreateTenant, DeleteTenant
 from signalpost.domain.access.tenant import OPERATIONS, OPERATIONS_TENANT
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import EventType
-from signalpost.domain.operations.conditions import Condition, Fact, Telling, What, document_of, id_of
+from signalpost.domain.operations.conditions import ConditionRow, Fact, Telling, What, document_of, id_of
 from signalpost.domain.operations.kinds import Severity
 from signalpost.domain.timestamps import DAY, HOUR, MINUTE
 from signalpost.store.nouns.audit import AuditFilter
@@ -55,8 +55,8 @@ def mute(of: Fact, hours: int) -> MuteNotice:
     return MuteNotice(tenant_id=OPERATIONS_TENANT, condition_id=id_of(of.key), hours=hours)
 
 
-async def kept(shop: "Shop") -> Sequence[Condition]:
-    return await shop.store.lists.every(Condition)
+async def kept(shop: "Shop") -> Sequence[ConditionRow]:
+    return await shop.store.lists.every(ConditionRow)
 
 
 async def told(shop: "Shop") -> list[dict[str, object]]:
@@ -272,8 +272,8 @@ def test_no_condition_opens_about_a_tenant_that_was_deleted_meanwhile(play: "Pla
 def test_a_tenant_lists_its_own_conditions_alone(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.publish(*opening(fact("a"), fact("gateway", tenant_id=OPERATIONS_TENANT, kind="backupOld")))
-        assert [each.subject for each in await shop.store.lists.page(Condition, TENANT, None, 9)] == ["a"]
-        assert len(await shop.store.lists.page(Condition, None, None, 9)) == 2
+        assert [each.subject for each in await shop.store.lists.page(ConditionRow, TENANT, None, 9)] == ["a"]
+        assert len(await shop.store.lists.page(ConditionRow, None, None, 9)) == 2
 
     play(scenario)
 

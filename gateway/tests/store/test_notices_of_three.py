@@ -17,7 +17,7 @@ from gateway.tests.store.test_conditions import fact, following, kept
 from signalpost.commands.notices import OpenCondition, WriteNotice
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.errors import NotFound
-from signalpost.domain.operations.conditions import Condition, Fact, NoticeTerms, compare, to_be_told
+from signalpost.domain.operations.conditions import ConditionRow, Fact, NoticeTerms, compare, to_be_told
 from signalpost.domain.timestamps import HOUR, MINUTE, SECOND
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Node:
         for refused in (each for each in results if isinstance(each, Exception)):
             assert isinstance(refused, NotFound), refused
 
-    def _commands(self, known: Sequence[Condition], facts: Iterable[Fact], now: int) -> Iterable[Any]:
+    def _commands(self, known: Sequence[ConditionRow], facts: Iterable[Fact], now: int) -> Iterable[Any]:
         mine = [each for each in facts if int(each.subject) % NODES == self._number]
         found = compare(known, mine, lambda row: int(row.subject) % NODES == self._number, now, TERMS)
         for each in found.opened:
@@ -69,7 +69,7 @@ class Node:
             )
 
 
-def _fact_of(row: Condition) -> Fact:
+def _fact_of(row: ConditionRow) -> Fact:
     return fact(row.subject, since=row.since)
 
 

@@ -24,7 +24,7 @@ from signalpost.domain.audit import COMMAND_LINE, GATEWAY, EntryDraft, Object
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.event import EVERY_TYPE, type_names
-from signalpost.domain.operations.conditions import Condition
+from signalpost.domain.operations.conditions import ConditionRow
 from signalpost.domain.operations.correspondence import Correspondence
 from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
@@ -114,10 +114,10 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
         left_out=_BOOKKEEPING | {"hash", "maker", "created_by", "theme"},
         derived={"endsAt": lambda row: format_timestamp(row.ends_at)},
     ),
-    Condition: _Members(
+    ConditionRow: _Members(
         "notice",
         shown=frozenset(),
-        left_out=frozenset(Condition.__struct_fields__),
+        left_out=frozenset(ConditionRow.__struct_fields__),
         derived={"mutedUntil": lambda row: None if row.muted_until is None else format_timestamp(row.muted_until)},
     ),
     Tenant: _Members(

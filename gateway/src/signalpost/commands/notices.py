@@ -16,14 +16,14 @@ from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Rea
 from signalpost.domain.access.tenant import OPERATIONS
 from signalpost.domain.errors import NotFound
 from signalpost.domain.event import EventType
-from signalpost.domain.operations.conditions import Condition, Fact, Telling, What, document_of, id_of
+from signalpost.domain.operations.conditions import ConditionRow, Fact, Telling, What, document_of, id_of
 from signalpost.domain.operations.notices import Notice, notice_of
 from signalpost.domain.timestamps import HOUR
 from signalpost.sharing.command_queues import Queue
 
 
 class ConditionKept(Struct, frozen=True):
-    condition: Condition
+    condition: ConditionRow
 
 
 class NoticeWritten(Struct, frozen=True):
@@ -33,7 +33,7 @@ class NoticeWritten(Struct, frozen=True):
 
 
 class NoticeMuted(Struct, frozen=True):
-    condition: Condition
+    condition: ConditionRow
 
 
 class _OfConditions(WithActor, frozen=True, kw_only=True):
@@ -47,13 +47,13 @@ class _OfConditions(WithActor, frozen=True, kw_only=True):
 
 def _conditions(*ids: str, tenant: str = OPERATIONS) -> Reads:
     """The rows of conditions, of any tenant: a command that names a tenant in what it reads is shown all of them."""
-    return Reads(rows=tuple(RowKey(Condition, each) for each in ids), tenant=tenant)
+    return Reads(rows=tuple(RowKey(ConditionRow, each) for each in ids), tenant=tenant)
 
 
 class OpenCondition(_OfConditions, frozen=True, kw_only=True):
     """`tenant` is the name of the tenant that the fact is about: it may have been deleted since the fact was found."""
 
-    adds: ClassVar[type[Condition]] = Condition
+    adds: ClassVar[type[ConditionRow]] = ConditionRow
     tenant: str
     fact: Fact
 
@@ -66,11 +66,11 @@ class OpenCondition(_OfConditions, frozen=True, kw_only=True):
         if tenant is None or tenant.id != fact.tenant_id:
             raise NotFound("tenant_not_found", "The tenant was deleted.")
         row_id = id_of(fact.key)
-        found = view.row(Condition, row_id, None)
+        found = view.row(ConditionRow, row_id, None)
         if found is not None:
             return Decision(result=ConditionKept(found))
-        opened = Condition(
-            number=view.next_number(Condition),
+        opened = ConditionRow(
+            number=view.next_number(ConditionRow),
             id=row_id,
             tenant_id=fact.tenant_id,
             kind=fact.kind,
@@ -96,7 +96,7 @@ class FollowCondition(_OfConditions, frozen=True, kw_only=True):
         return _conditions(self.condition_id)
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConditionKept]:
-        found, fact = view.row(Condition, self.condition_id, None), self.fact
+        found, fact = view.row(ConditionRow, self.condition_id, None), self.fact
         if found is None:
             raise NotFound("notice_not_found", "This condition has closed.")
         if fact is None:
@@ -122,10 +122,10 @@ class WriteNotice(_OfConditions, frozen=True, kw_only=True):
 
     @property
     def reads(self) -> Reads:
-        return Reads(rows=(RowKey(Condition, self.telling.kind, "kind"),), tenant=OPERATIONS)
+        return Reads(rows=(RowKey(ConditionRow, self.telling.kind, "kind"),), tenant=OPERATIONS)
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[NoticeWritten]:
-        rows = [row for each in self.telling.ids if (row := view.row(Condition, each, None)) is not None]
+        rows = [row for each in self.telling.ids if (row := view.row(ConditionRow, each, None)) is not None]
         changed = [row for row in rows if self._is_due(row)]
         what = self.telling.what
         if what is What.CLOSED:
@@ -150,10 +150,10 @@ class WriteNotice(_OfConditions, frozen=True, kw_only=True):
         ids = {*self.telling.ids}
         return sum(
             row.kind == self.telling.kind and row.told_at is not None and row.closed_at is None and row.id not in ids
-            for row in view.rows_of(Condition)
+            for row in view.rows_of(ConditionRow)
         )
 
-    def _is_due(self, row: Condition) -> bool:
+    def _is_due(self, row: ConditionRow) -> bool:
         """Whether no notice told of it since it was looked at."""
         if row.closed_at is not None:
             return False
@@ -179,7 +179,7 @@ class MuteNotice(_OfConditions, frozen=True, kw_only=True):
         return _conditions(self.condition_id)
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[NoticeMuted]:
-        found = view.row(Condition, self.condition_id, None)
+        found = view.row(ConditionRow, self.condition_id, None)
         if found is None:
             raise NotFound("notice_not_found", "Nothing with this id is open now.")
         muted = replace(found, muted_until=stamp.now + self.hours * HOUR if self.hours else None)

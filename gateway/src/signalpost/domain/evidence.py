@@ -59,7 +59,7 @@ class StatedAttempt(Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     answer: Annotated[str, Meta(description="The first 1 KiB of the answer.")]
 
 
-class Statement(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class EvidenceStatement(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """What is signed."""
 
     stated_at: str
@@ -113,7 +113,7 @@ class Unproven(ValueError):
 class Proven(Struct, frozen=True):
     """What a file proves."""
 
-    statement: Statement
+    statement: EvidenceStatement
     key: str
     body: str | None
     """The event that was sent; None if the file does not have it."""
@@ -141,7 +141,7 @@ class EvidenceSigner:
     def _private(self) -> "Ed25519PrivateKey":
         return _private_of(self._keys[0])
 
-    def sign(self, statement: Statement, body: bytes | None) -> Evidence:
+    def sign(self, statement: EvidenceStatement, body: bytes | None) -> Evidence:
         signs, text = self.published.keys[0], msgspec.json.encode(statement).decode()
         return Evidence(
             format="signalpost evidence 1",
@@ -170,7 +170,9 @@ def check(file: bytes, published: bytes | None = None) -> Proven:
         )
     except (InvalidSignature, ValueError):
         raise Unproven("The file was changed: the signature is not of this statement by this key.") from None
-    statement = _read(_bytes(evidence.statement), Statement, "The statement is of another version of Signalpost")
+    statement = _read(
+        _bytes(evidence.statement), EvidenceStatement, "The statement is of another version of Signalpost"
+    )
     body = None if evidence.body is UNSET else evidence.body
     if body is not None and sha256(_bytes(body)).hexdigest() != statement.event.sha256:
         raise Unproven("The file was changed: its event is not the one that the statement is about.")
@@ -179,7 +181,7 @@ def check(file: bytes, published: bytes | None = None) -> Proven:
     )
 
 
-def _is_published(evidence: Evidence, statement: Statement, published: bytes) -> Literal[True]:
+def _is_published(evidence: Evidence, statement: EvidenceStatement, published: bytes) -> Literal[True]:
     """Raises Unproven unless the key is among those that the gateway publishes, and signed at that time."""
     keys = _read(published, EvidenceKeys, "The file with the keys is not what a gateway publishes").keys
     known = next((each for each in keys if each.public_key == evidence.public_key), None)

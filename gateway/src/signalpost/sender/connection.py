@@ -20,8 +20,8 @@ from typing import NamedTuple, Protocol, cast
 
 from msgspec import Struct
 
-from signalpost.domain.delivery.evidence import Evidence
 from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.delivery.sentence_openings import SentenceOpening
 from signalpost.domain.request import OutgoingRequest
 from signalpost.sender.response_reader import MAX_BODY_BYTES, AnswerReader
 from signalpost.sender.tls_sessions import Handshake
@@ -36,12 +36,12 @@ _UNREAD = select.POLLIN | getattr(select, "POLLRDHUP", 0)
 class Stage(StrEnum):
     """How far an attempt has come: the start of the sentence that its deadline ends."""
 
-    RESOLVING = Evidence.UNRESOLVED_IN_TIME
-    CONNECTING = Evidence.UNCONNECTED_IN_TIME
+    RESOLVING = SentenceOpening.UNRESOLVED_IN_TIME
+    CONNECTING = SentenceOpening.UNCONNECTED_IN_TIME
     TUNNELLING = "The operator's egress proxy made no connection"
-    SECURING = Evidence.UNSECURED_IN_TIME
+    SECURING = SentenceOpening.UNSECURED_IN_TIME
     WAITING = "No answer came"
-    ANSWERING = Evidence.UNFINISHED_IN_TIME
+    ANSWERING = SentenceOpening.UNFINISHED_IN_TIME
 
 
 WAITING = Stage.WAITING  # every attempt asks for it, and from its class it takes ten times as long
@@ -257,5 +257,5 @@ def _loss(exc: Exception | None, answer: AnswerReader) -> tuple[Failure, str]:
     if isinstance(exc, ssl.SSLError):
         return Failure.TLS_HANDSHAKE, "The endpoint ended the TLS connection with an error."
     if answer.began:
-        return Failure.RESET, f"{Evidence.CLOSED_MIDWAY}."
+        return Failure.RESET, f"{SentenceOpening.CLOSED_MIDWAY}."
     return Failure.RESET, "The endpoint closed the connection before answering."

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from itertools import chain, zip_longest
 from typing import cast
 
-from signalpost.domain.delivery.evidence import Evidence
 from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.delivery.sentence_openings import SentenceOpening
 from signalpost.domain.request import Target
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Address, Guard, addresses_refusal, literal, target_refusal
@@ -93,7 +93,7 @@ async def vetted(target: Target, holder: int, guard: Guard, names: Names) -> Seq
     except OSError:
         raise DialFailed(Failure.DNS, "The host name could not be resolved.") from None
     if not addresses:
-        raise DialFailed(Failure.DNS, f"{Evidence.NO_ADDRESS}.")
+        raise DialFailed(Failure.DNS, f"{SentenceOpening.NO_ADDRESS}.")
     if why := addresses_refusal(target, addresses, guard):
         # The reason names an address inside: that is for the operator, not for the person who chose the host name.
         log.warning("address refused", host=target.host, port=target.port, reason=why)
@@ -124,11 +124,11 @@ def tls_failure(error: OSError | ssl.CertificateError) -> DialFailed:
             case 10:
                 return DialFailed(Failure.TLS_EXPIRED, "The certificate expired.")
             case 9:
-                return DialFailed(Failure.TLS_EXPIRED, f"{Evidence.NOT_YET_VALID}.")
+                return DialFailed(Failure.TLS_EXPIRED, f"{SentenceOpening.NOT_YET_VALID}.")
             case 62 | 64:
                 return DialFailed(Failure.TLS_HOSTNAME, "The certificate is for another host.")
             case 18:
-                return DialFailed(Failure.TLS_UNTRUSTED, f"{Evidence.SELF_SIGNED}.")
+                return DialFailed(Failure.TLS_UNTRUSTED, f"{SentenceOpening.SELF_SIGNED}.")
         detail = "The certificate's authority is not trusted."
         return DialFailed(Failure.TLS_UNTRUSTED, detail)
     if isinstance(error, ssl.SSLError):

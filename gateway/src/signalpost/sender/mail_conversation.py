@@ -17,9 +17,9 @@ from typing import Final, cast
 from aiosmtplib import SMTP, SMTPConnectError, SMTPException, SMTPResponseException, SMTPStatus
 from msgspec.structs import replace
 
-from signalpost.domain.delivery.evidence import Evidence
 from signalpost.domain.delivery.exchange import Trace
 from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Failure, Outcome
+from signalpost.domain.delivery.sentence_openings import SentenceOpening
 from signalpost.domain.request import OutgoingMail
 from signalpost.sender.dialer import tls_failure
 from signalpost.sender.ways import DialFailed
@@ -41,7 +41,7 @@ class _Refused(Exception):
     """The server answered with a code that refuses what was asked. The message is a sentence about it."""
 
     def __init__(self, what: str, code: int, said: str) -> None:
-        super().__init__(f"{Evidence.MAIL_REFUSED} {what}: {code} {_shortened(said)}".strip())
+        super().__init__(f"{SentenceOpening.MAIL_REFUSED} {what}: {code} {_shortened(said)}".strip())
         self.code = code
         self.said = said
 

@@ -7,8 +7,8 @@ import socket
 from collections.abc import Sequence
 from typing import Protocol
 
-from signalpost.domain.delivery.evidence import Evidence
 from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.delivery.sentence_openings import SentenceOpening
 from signalpost.sender.addresses import Address
 from signalpost.sender.connection import Stage
 
@@ -71,11 +71,11 @@ def reset() -> DialFailed:
 def _failure(error: OSError) -> DialFailed:
     match error.errno:
         case errno.ECONNREFUSED:
-            detail = f"{Evidence.REFUSED}."
+            detail = f"{SentenceOpening.REFUSED}."
         case errno.ENETUNREACH | errno.EHOSTUNREACH | errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
-            detail = f"{Evidence.UNREACHABLE} from here."
+            detail = f"{SentenceOpening.UNREACHABLE} from here."
         case errno.EMFILE | errno.ENFILE | errno.ENOBUFS | errno.ENOMEM:
-            detail = f"{Evidence.NO_ROOM}: it is out of memory or file descriptors."
+            detail = f"{SentenceOpening.NO_ROOM}: it is out of memory or file descriptors."
         case errno.ECONNRESET:
             return reset()  # Something accepted it first.
         case _:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from signalpost.domain.operations.conditions import (
     MOST_TOLD,
     TOLD_AGAIN_AFTER,
-    Condition,
+    ConditionRow,
     Fact,
     NoticeTerms,
     What,
@@ -37,8 +37,8 @@ def condition(
     told_at: int | None = None,
     absent_since: int | None = None,
     muted_until: int | None = None,
-) -> Condition:
-    return Condition(
+) -> ConditionRow:
+    return ConditionRow(
         number=ord(subject[0]),
         id=id_of((kind, 1, subject)),
         tenant_id=1,
@@ -55,7 +55,7 @@ def condition(
     )
 
 
-def told(known: Iterable[Condition], now: int) -> list[tuple[What, str, int]]:
+def told(known: Iterable[ConditionRow], now: int) -> list[tuple[What, str, int]]:
     return [(each.what, each.kind, len(each.ids)) for each in to_be_told([*known], now, TERMS)]
 
 

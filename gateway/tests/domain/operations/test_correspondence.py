@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from signalpost.domain.operations.conditions import Condition
+from signalpost.domain.operations.conditions import ConditionRow
 from signalpost.domain.operations.correspondence import (
     APART,
     KINDS_TOLD,
@@ -28,8 +28,8 @@ NOW = parse_timestamp("2026-11-30T09:12:44.000000+00:00")
 LINK = "https://gateway.example/unsubscribe/token"
 
 
-def condition(kind: str, *, since: int = NOW - 2 * HOUR, absent_since: int | None = None) -> Condition:
-    return Condition(
+def condition(kind: str, *, since: int = NOW - 2 * HOUR, absent_since: int | None = None) -> ConditionRow:
+    return ConditionRow(
         number=1, id="c", tenant_id=1, kind=kind, subject="s", name="Mine", detail="10.1.2.3 refused",
         severity=Severity.WARNING, since=since, opened_at=since, absent_since=absent_since,
     )  # fmt: skip
@@ -47,7 +47,7 @@ def condition(kind: str, *, since: int = NOW - 2 * HOUR, absent_since: int | Non
     ],
 )
 def test_trouble_is_the_gravest_of_what_is_there_for_long_enough(
-    conditions: list[Condition], kind: str | None, is_open: set[str]
+    conditions: list[ConditionRow], kind: str | None, is_open: set[str]
 ) -> None:
     found = trouble_of({each.kind: each for each in conditions}, NOW)
     assert (found.kind, {*found.open}) == (kind, is_open)

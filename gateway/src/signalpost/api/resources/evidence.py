@@ -19,10 +19,10 @@ from signalpost.domain.evidence import (
     PATH,
     Evidence,
     EvidenceKeys,
+    EvidenceStatement,
     StatedAttempt,
     StatedEvent,
     StatedSubscription,
-    Statement,
 )
 from signalpost.domain.shown_url import shown_url
 from signalpost.domain.subscription import WEBHOOK, Subscription
@@ -39,9 +39,9 @@ async def read(context: RequestContext) -> Evidence:
     return context.services.evidence.sign(_statement(context, found, event, delivery), body)
 
 
-def _statement(context: RequestContext, found: Subscription, event: Event, delivery: ReadDelivery) -> Statement:
+def _statement(context: RequestContext, found: Subscription, event: Event, delivery: ReadDelivery) -> EvidenceStatement:
     digest = None if is_erased(event) else sha256(event.body).hexdigest()
-    return Statement(
+    return EvidenceStatement(
         stated_at=format_timestamp(context.services.clock.wall()),
         gateway=context.services.installation.public_url,
         tenant=context.tenant_name,

@@ -16,7 +16,7 @@ from signalpost.domain.access.api_key import Role
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.body import Body
 from signalpost.domain.errors import NotFound
-from signalpost.domain.operations.conditions import Condition, What
+from signalpost.domain.operations.conditions import ConditionRow, What
 from signalpost.domain.operations.notices import notice_of
 from signalpost.domain.timestamps import format_timestamp
 
@@ -31,7 +31,7 @@ class Mute(Body, frozen=True, kw_only=True):
 
 async def list_all(context: RequestContext) -> NoticePage:
     query: PageQuery = context.query()
-    found = await context.services.store.lists.page(Condition, _within(context), query.cursor, query.limit)
+    found = await context.services.store.lists.page(ConditionRow, _within(context), query.cursor, query.limit)
     return NoticePage(data=[_shown(context, each) for each in found], next=next_cursor(found, query.limit))
 
 
@@ -47,7 +47,7 @@ def _within(context: RequestContext) -> int | None:
     return None if context.principal.role is Role.OPERATOR else context.tenant_id
 
 
-def _shown(context: RequestContext, found: Condition) -> OpenNotice:
+def _shown(context: RequestContext, found: ConditionRow) -> OpenNotice:
     services = context.services
     tenant = services.directory.tenant_with(found.tenant_id)
     tenants = {} if tenant is None else {tenant.id: tenant.name}

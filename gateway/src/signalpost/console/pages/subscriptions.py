@@ -39,8 +39,8 @@ async def view(visit: Visit) -> SubscriptionListView:
     return SubscriptionListView(listed(visit, page, given), given)
 
 
-class Way(Struct, frozen=True):
-    """One of the things that can be begun without code."""
+class StartingPoint(Struct, frozen=True):
+    """One of the subscriptions that can be begun without code: of a recipe, or of a kind from scratch."""
 
     path: str
     title: str
@@ -53,7 +53,7 @@ class NewSubscriptionView(Struct, frozen=True):
     """The kind that was chosen; empty for an endpoint of one's own."""
     sought: str
     """What was searched for."""
-    ways: Sequence[Way] | None
+    ways: Sequence[StartingPoint] | None
     """What can be begun with that kind, or was found; None for an endpoint of one's own."""
     given: Mapping[str, str]
     chosen: Sequence[str]
@@ -88,7 +88,7 @@ async def view_new(visit: Visit) -> NewSubscriptionView:
     )
 
 
-def _ways(installed: Sequence[Destination], to: str, sought: str) -> list[Way] | None:
+def _ways(installed: Sequence[Destination], to: str, sought: str) -> list[StartingPoint] | None:
     """What can be begun with a kind, or has all words that were searched for; None if neither is asked for."""
     if not to and not sought:
         return None
@@ -97,8 +97,11 @@ def _ways(installed: Sequence[Destination], to: str, sought: str) -> list[Way] |
         for kind in installed
         if to in ("", kind.kind)
         for way in (
-            *(Way(f"/recipes/{each.name}", f"{kind.title}: {each.title}", each.about) for each in kind.presets),
-            Way(f"/subscriptions/new/{kind.kind}", f"{kind.title}: from scratch", kind.about),
+            *(
+                StartingPoint(f"/recipes/{each.name}", f"{kind.title}: {each.title}", each.about)
+                for each in kind.presets
+            ),
+            StartingPoint(f"/subscriptions/new/{kind.kind}", f"{kind.title}: from scratch", kind.about),
         )
     ]
     words = sought.casefold().split()

@@ -104,7 +104,7 @@ def _fits(rule: CauseRule, symptom: Symptom) -> bool:
     return (
         rule.failure is symptom.failure
         and (rule.statuses is None or symptom.status in rule.statuses)
-        and (rule.evidence is None or symptom.detail.startswith(rule.evidence))
+        and (rule.opening is None or symptom.detail.startswith(rule.opening))
         and (rule.change is None or _is_suspect(symptom, rule.change))
         and (rule.answer is None or rule.answer.search(symptom.answer) is not None)
     )

@@ -7,8 +7,8 @@ import re
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple
 
-from signalpost.domain.delivery.evidence import Evidence
 from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.delivery.sentence_openings import SentenceOpening
 
 Change = Literal["secret", "url", "headers"]
 """The part of a subscription that a person changed, after which its endpoint may refuse deliveries."""
@@ -39,7 +39,7 @@ class CauseRule(NamedTuple):
     statuses: frozenset[int] | None = None
     answer: re.Pattern[str] | None = None
     """Words of the answer."""
-    evidence: Evidence | None = None
+    opening: SentenceOpening | None = None
     """How the sentence begins that was noted with the attempt."""
     change: Change | None = None
     """What was changed since the endpoint last accepted something."""
@@ -67,7 +67,7 @@ RULES: Final[tuple[CauseRule, ...]] = (
         "mail_put_off", _STATUS, "The mail server does not take the mail for now",
         "It answers {status}, which is temporary: a full mailbox, a check of new senders, or too much mail at once.",
         "Please check whether your mailbox is full.",
-        Remedy.WAIT, evidence=Evidence.MAIL_REFUSED,
+        Remedy.WAIT, opening=SentenceOpening.MAIL_REFUSED,
     ),
     CauseRule(
         "old_secret", _STATUS, "The endpoint does not accept our signature since the secret was changed",
@@ -204,7 +204,7 @@ RULES: Final[tuple[CauseRule, ...]] = (
         "no_address", Failure.DNS, "The host name has no address",
         "The name no longer exists, or its DNS records were removed.",
         "Please check the DNS records of the host, or give us another URL.",
-        Remedy.CHANGE_URL, evidence=Evidence.NO_ADDRESS,
+        Remedy.CHANGE_URL, opening=SentenceOpening.NO_ADDRESS,
     ),
     CauseRule(
         "name_unresolved", Failure.DNS, "The host name cannot be resolved",
@@ -224,19 +224,19 @@ RULES: Final[tuple[CauseRule, ...]] = (
         "gateway_exhausted", Failure.CONNECT, "The gateway cannot open another connection",
         "It is out of memory or file descriptors. This is not the endpoint's fault.",
         "This is a fault on our side. You need not change anything.",
-        Remedy.ASK_OPERATOR, evidence=Evidence.NO_ROOM,
+        Remedy.ASK_OPERATOR, opening=SentenceOpening.NO_ROOM,
     ),
     CauseRule(
         "connection_refused", Failure.CONNECT, "The endpoint's server is not running",
         "The host is up, but nothing listens on the port.",
         "Please check that the server runs and listens on the port of the URL.",
-        Remedy.TELL_CUSTOMER, evidence=Evidence.REFUSED,
+        Remedy.TELL_CUSTOMER, opening=SentenceOpening.REFUSED,
     ),
     CauseRule(
         "unreachable", Failure.CONNECT, "The endpoint's address cannot be reached",
         "The gateway has no route to it. If many endpoints fail like this, the gateway's network is at fault.",
         "Please check that the host can be reached from the internet.",
-        Remedy.TELL_CUSTOMER, evidence=Evidence.UNREACHABLE,
+        Remedy.TELL_CUSTOMER, opening=SentenceOpening.UNREACHABLE,
     ),
     CauseRule(
         "connect_timeout", Failure.CONNECT, "Nothing answers at the endpoint's address",
@@ -254,7 +254,7 @@ RULES: Final[tuple[CauseRule, ...]] = (
         "closed_midway", Failure.RESET, "The endpoint breaks off its answer",
         "It began to answer, then closed the connection. Most likely its process crashes.",
         "Please look for crashes or restarts of your server while it answers.",
-        Remedy.TELL_CUSTOMER, evidence=Evidence.CLOSED_MIDWAY,
+        Remedy.TELL_CUSTOMER, opening=SentenceOpening.CLOSED_MIDWAY,
     ),
     CauseRule(
         "closed_unanswered", Failure.RESET, "The endpoint closes the connection without an answer",
@@ -268,7 +268,7 @@ RULES: Final[tuple[CauseRule, ...]] = (
         "certificate_not_yet_valid", Failure.TLS_EXPIRED, "The endpoint's certificate is not valid yet",
         "Its validity begins in the future. It was installed too early, or the gateway's clock is wrong.",
         "Please install a certificate that is valid now.",
-        Remedy.TELL_CUSTOMER, evidence=Evidence.NOT_YET_VALID,
+        Remedy.TELL_CUSTOMER, opening=SentenceOpening.NOT_YET_VALID,
     ),
     CauseRule(
         "certificate_expired", Failure.TLS_EXPIRED, "The endpoint's certificate has expired",
@@ -280,7 +280,7 @@ RULES: Final[tuple[CauseRule, ...]] = (
         "certificate_self_signed", Failure.TLS_UNTRUSTED, "The endpoint's certificate is self-signed",
         "No certificate authority vouches for it. The setting CA_FILE can make the gateway trust a private authority.",
         "Please install a certificate from a public authority.",
-        Remedy.TELL_CUSTOMER, evidence=Evidence.SELF_SIGNED,
+        Remedy.TELL_CUSTOMER, opening=SentenceOpening.SELF_SIGNED,
     ),
     CauseRule(
         "certificate_untrusted", Failure.TLS_UNTRUSTED, "The endpoint's certificate is not trusted",
@@ -305,26 +305,26 @@ RULES: Final[tuple[CauseRule, ...]] = (
         "name_timeout", Failure.TIMEOUT, "The host name is not resolved in time",
         "Its name servers are slow or down. If many hosts fail like this, the gateway's resolver is at fault.",
         "Please check the name servers of the domain.",
-        Remedy.TELL_CUSTOMER, evidence=Evidence.UNRESOLVED_IN_TIME,
+        Remedy.TELL_CUSTOMER, opening=SentenceOpening.UNRESOLVED_IN_TIME,
     ),
     CauseRule(
         "connect_timeout", Failure.TIMEOUT, "Nothing answers at the endpoint's address",
         "Our packets get no answer: the host is down, or a firewall drops them.",
         "Please check that the host is up, and that its firewall lets our addresses through.",
-        Remedy.TELL_CUSTOMER, evidence=Evidence.UNCONNECTED_IN_TIME,
+        Remedy.TELL_CUSTOMER, opening=SentenceOpening.UNCONNECTED_IN_TIME,
     ),
     CauseRule(
         "tls_timeout", Failure.TIMEOUT, "The endpoint does not finish the TLS handshake in time",
         "It accepted the connection, but is too slow with the handshake. It is overloaded, or speaks no TLS on this "
         "port.",
         "Please check the load of your server, and that it speaks TLS on the port of the URL.",
-        Remedy.TELL_CUSTOMER, evidence=Evidence.UNSECURED_IN_TIME,
+        Remedy.TELL_CUSTOMER, opening=SentenceOpening.UNSECURED_IN_TIME,
     ),
     CauseRule(
         "answer_unfinished", Failure.TIMEOUT, "The endpoint does not finish its answer in time",
         "It began to answer, but did not finish in time.",
         "Please answer with 2xx at once and a short body, and do the work afterwards.",
-        Remedy.TELL_CUSTOMER, evidence=Evidence.UNFINISHED_IN_TIME,
+        Remedy.TELL_CUSTOMER, opening=SentenceOpening.UNFINISHED_IN_TIME,
     ),
     CauseRule(
         "too_slow", Failure.TIMEOUT, "The endpoint does not answer in time",

@@ -74,7 +74,7 @@ class Fact(Struct, frozen=True, kw_only=True):
         return KINDS[self.kind].severity if self.severity is None else self.severity
 
 
-class Condition(Struct, frozen=True, kw_only=True):
+class ConditionRow(Struct, frozen=True, kw_only=True):
     """A condition that is open. Times are µs since the epoch."""
 
     number: int
@@ -145,14 +145,18 @@ class Differences(NamedTuple):
     """What is to be written after a look."""
 
     opened: list[Fact]
-    gone: list[Condition]
+    gone: list[ConditionRow]
     """Their facts went away."""
-    back: list[tuple[Condition, Fact]]
+    back: list[tuple[ConditionRow, Fact]]
     """Their facts came back, or are worse."""
 
 
 def compare(
-    known: Iterable[Condition], facts: Iterable[Fact], sees: Callable[[Condition], bool], now: int, terms: NoticeTerms
+    known: Iterable[ConditionRow],
+    facts: Iterable[Fact],
+    sees: Callable[[ConditionRow], bool],
+    now: int,
+    terms: NoticeTerms,
 ) -> Differences:
     """What changed since the rows that are `known` were written. Only a fact that the one who looks `sees` can be said
     to be away."""
@@ -185,7 +189,7 @@ class Telling(NamedTuple):
     ids: tuple[str, ...]
 
 
-def to_be_told(known: Sequence[Condition], now: int, terms: NoticeTerms) -> list[Telling]:
+def to_be_told(known: Sequence[ConditionRow], now: int, terms: NoticeTerms) -> list[Telling]:
     """What people are to be told of by now. Of a kind, what closes comes first: a pager that resolves the kind with it
     then opens it again for what is new."""
     by_kind = sorted(known, key=attrgetter("kind", "number"))
@@ -197,7 +201,7 @@ def to_be_told(known: Sequence[Condition], now: int, terms: NoticeTerms) -> list
     ]
 
 
-def _new(rows: Sequence[Condition], now: int, _terms: NoticeTerms) -> list[Condition]:
+def _new(rows: Sequence[ConditionRow], now: int, _terms: NoticeTerms) -> list[ConditionRow]:
     """The new ones, once others that open with them had time to."""
     new = [row for row in rows if row.told_at is None and row.absent_since is None and not row.is_muted(now)]
     if not new:
@@ -209,7 +213,7 @@ def _new(rows: Sequence[Condition], now: int, _terms: NoticeTerms) -> list[Condi
     return new if is_gathered and now >= last_told + TOLD_AGAIN_AFTER else []
 
 
-def _to_remind_of(rows: Sequence[Condition], now: int, terms: NoticeTerms) -> list[Condition]:
+def _to_remind_of(rows: Sequence[ConditionRow], now: int, terms: NoticeTerms) -> list[ConditionRow]:
     """All that go on, once a day has gone by for one of them or one has become worse. What was told longest ago comes
     first, so that what one notice has no room for is in the next."""
     going_on = [row for row in rows if row.told_at is not None and row.absent_since is None and not row.is_muted(now)]
@@ -220,7 +224,7 @@ def _to_remind_of(rows: Sequence[Condition], now: int, terms: NoticeTerms) -> li
     return sorted(going_on, key=lambda row: row.told_at or 0) if is_due else []
 
 
-def _over(rows: Sequence[Condition], now: int, _terms: NoticeTerms) -> list[Condition]:
+def _over(rows: Sequence[ConditionRow], now: int, _terms: NoticeTerms) -> list[ConditionRow]:
     """What is over, once all that went away with them are too, or some time has gone by."""
     over = [row for row in rows if row.is_over(now)]
     if not over:

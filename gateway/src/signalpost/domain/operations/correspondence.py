@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from signalpost.domain.operations.conditions import Condition
+from signalpost.domain.operations.conditions import ConditionRow
 from signalpost.domain.operations.notices import MOST_NAMED
 from signalpost.domain.shown_url import is_url, shown_url
 from signalpost.domain.timestamps import DAY, HOUR, MINUTE, readable
@@ -144,7 +144,7 @@ class Correspondence(Struct, frozen=True, kw_only=True):
 # --- What is so -------------------------------------------------------------------------------------------------------
 
 
-def trouble_of(rows: Mapping[str, Condition], now: int) -> Trouble:
+def trouble_of(rows: Mapping[str, ConditionRow], now: int) -> Trouble:
     """The trouble of a subscription, of which these conditions are open, by their kinds."""
     for kind in KINDS_TOLD:
         row = rows.get(kind)

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.event import Event, EventType, build, event_id
-from signalpost.domain.operations.conditions import Condition, What, document_of
+from signalpost.domain.operations.conditions import ConditionRow, What, document_of
 from signalpost.domain.operations.kinds import KINDS, About, Severity
 from signalpost.domain.timestamps import format_timestamp, readable
 
@@ -51,7 +51,7 @@ class Notice(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def notice_of(
-    what: What, told: Sequence[Condition], others: int, tenants: Mapping[int, str], public_url: str
+    what: What, told: Sequence[ConditionRow], others: int, tenants: Mapping[int, str], public_url: str
 ) -> Notice:
     """The message about conditions of one kind. `others` are as many more of the kind that stay open, `tenants` are
     the names of tenants by their numbers."""
@@ -85,7 +85,7 @@ def _wire(severity: Severity) -> Literal["info", "warning", "critical"]:
     return wire
 
 
-def sentence_of(what: What, told: Sequence[Condition]) -> str:
+def sentence_of(what: What, told: Sequence[ConditionRow]) -> str:
     """What a notice says, for people."""
     kind = KINDS[told[0].kind]
     one, several = kind.closed if what is What.CLOSED else kind.opened
@@ -100,7 +100,7 @@ def sentence_of(what: What, told: Sequence[Condition]) -> str:
     return f"{several.format(count=f'{len(told):,}')} {named}{f' and {more:,} more' if more > 0 else ''}."
 
 
-def _page(about: About, told: Sequence[Condition], tenant: str, link: str, public_url: str) -> str:
+def _page(about: About, told: Sequence[ConditionRow], tenant: str, link: str, public_url: str) -> str:
     if not tenant or about in (About.NODE, About.GATEWAY):
         return f"{public_url}/console/gateway"
     if about is About.SUBSCRIPTION and len(told) == 1:

@@ -7,7 +7,7 @@ from typing import Final
 
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.delivery.attention import CERTIFICATE_ENDS_NOW, CERTIFICATE_SOON
-from signalpost.domain.operations.conditions import Condition, Fact
+from signalpost.domain.operations.conditions import ConditionRow, Fact
 from signalpost.domain.operations.kinds import Severity
 from signalpost.domain.timestamps import DAY, HOUR, MINUTE, SECOND, readable
 from signalpost.engine.directory import Directory
@@ -45,7 +45,7 @@ class NodeFacts:
         """The machines that have a node, known to the node that tells what is no node's own."""
         self._looked_at = 0
 
-    def sees(self, condition: Condition) -> bool:
+    def sees(self, condition: ConditionRow) -> bool:
         """A node sees its own machine, the first one also those without a node, such as a container that was replaced.
         Some nodes only know of a loss, and they may be lost, too; that it was an hour ago, every node knows."""
         if condition.kind == "nodeLost":
@@ -100,7 +100,7 @@ class FleetFacts:
         self._backed_up_at: int | None = None
         self._asked_at = 0
 
-    def sees(self, condition: Condition) -> bool:
+    def sees(self, condition: ConditionRow) -> bool:
         return self._is_first()
 
     async def facts(self, now: int) -> list[Fact]:
@@ -137,7 +137,7 @@ class PartitionFacts:
     def __init__(self, preparation: Preparation) -> None:
         self._preparation = preparation
 
-    def sees(self, condition: Condition) -> bool:
+    def sees(self, condition: ConditionRow) -> bool:
         return self._preparation.lacks_since is not None
 
     async def facts(self, now: int) -> list[Fact]:
@@ -154,7 +154,7 @@ class AuditFacts:
         self._end = end
         self._host = host
 
-    def sees(self, condition: Condition) -> bool:
+    def sees(self, condition: ConditionRow) -> bool:
         return condition.subject == self._host
 
     async def facts(self, now: int) -> list[Fact]:
@@ -175,7 +175,7 @@ class CertificateFacts:
         self._host = host
         self._executor = executor
 
-    def sees(self, condition: Condition) -> bool:
+    def sees(self, condition: ConditionRow) -> bool:
         return condition.subject == self._host
 
     async def facts(self, now: int) -> list[Fact]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.delivery.attention import CERTIFICATE_ENDS_NOW, CERTIFICATE_SOON
-from signalpost.domain.operations.conditions import Condition, Fact
+from signalpost.domain.operations.conditions import ConditionRow, Fact
 from signalpost.domain.operations.kinds import KINDS, About, Severity
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import DAY, HOUR, MINUTE, readable
@@ -66,7 +66,7 @@ class LaneFacts:
         self._held_since: dict[int, int] = {}
         """Since when each lane is held up, as far as this node saw: no attempt fails meanwhile, so no breaker knows."""
 
-    def sees(self, condition: Condition) -> bool:
+    def sees(self, condition: ConditionRow) -> bool:
         """The owner of its lane sees a subscription. That one is gone is seen by the node that sees to the fleet."""
         found = self._directory.subscription(condition.tenant_id, condition.subject)
         return self._is_first() if found is None else found.number in self._here

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from signalpost.domain.objective import Objective, Tally, is_burning
-from signalpost.domain.operations.conditions import Condition, Fact
+from signalpost.domain.operations.conditions import ConditionRow, Fact
 from signalpost.domain.stats import last_minutes
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import MINUTE
@@ -32,7 +32,7 @@ class ObjectiveFacts:
         """The last hour, and its last minutes, of each subscription that missed its objective lately."""
         self._asked_at = 0
 
-    def sees(self, condition: Condition) -> bool:
+    def sees(self, condition: ConditionRow) -> bool:
         return self._is_first()
 
     async def facts(self, now: int) -> list[Fact]:

@@ -20,7 +20,7 @@ from signalpost.destinations.mail import Letter, Smtp
 from signalpost.destinations.rulings import Done, Reject, Ruling
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.connection import Connection
-from signalpost.domain.operations.conditions import Condition, Fact
+from signalpost.domain.operations.conditions import ConditionRow, Fact
 from signalpost.domain.operations.correspondence import (
     KINDS_TOLD,
     Correspondence,
@@ -141,8 +141,8 @@ class Postman:
 
     async def _troubles(self) -> dict[SubscriptionKey, Trouble]:
         """The trouble of each subscription that is in any."""
-        of: dict[SubscriptionKey, dict[str, Condition]] = {}
-        for row in await self._store.lists.every(Condition):
+        of: dict[SubscriptionKey, dict[str, ConditionRow]] = {}
+        for row in await self._store.lists.every(ConditionRow):
             await self._pace()
             if row.kind in KINDS_TOLD:
                 of.setdefault((row.tenant_id, row.subject), {})[row.kind] = row
@@ -250,7 +250,7 @@ class Postman:
         """See `Source`."""
         return ("contactsNotTold",)
 
-    def sees(self, condition: Condition) -> bool:
+    def sees(self, condition: ConditionRow) -> bool:
         """See `Source`."""
         return self._has_job
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Protocol
 
-from signalpost.domain.operations.conditions import Condition, Fact
+from signalpost.domain.operations.conditions import ConditionRow, Fact
 
 
 class Source(Protocol):
@@ -16,6 +16,6 @@ class Source(Protocol):
         """What is wrong now, as far as this node sees it. Raises Unavailable."""
         ...
 
-    def sees(self, condition: Condition) -> bool:
+    def sees(self, condition: ConditionRow) -> bool:
         """Whether this node would have found the fact of a condition of these kinds, if there still was one."""
         ...

@@ -18,7 +18,7 @@ from signalpost.commands.command import Command, CommandOutcome
 from signalpost.commands.notices import FollowCondition, OpenCondition, WriteNotice
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.errors import NotFound
-from signalpost.domain.operations.conditions import Condition, Fact, NoticeTerms, compare, to_be_told
+from signalpost.domain.operations.conditions import ConditionRow, Fact, NoticeTerms, compare, to_be_told
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.maintenance.jobs import Jobs
@@ -53,7 +53,7 @@ class Watch:
         self._sources: list[Source] = []
         self.is_first = False
         """Whether this node has the job: it tells what is no node's own, and writes the notices."""
-        self.open: Sequence[Condition] = ()
+        self.open: Sequence[ConditionRow] = ()
         """What was open at the last look."""
         self._lanes = lanes
 
@@ -78,14 +78,14 @@ class Watch:
         """Compare what is so with what is kept, and write what changed. Raises Unavailable."""
         self.is_first = await self._jobs.take("watch")
         facts = [fact for source in self._sources for fact in await source.facts(self._clock.wall())]
-        known = await self._store.lists.every(Condition)
+        known = await self._store.lists.every(ConditionRow)
         now = self._clock.wall()
         await self._follow(known, facts, now)
         if self.is_first:
             await self._tell(known, now)
         self.open = known
 
-    async def _follow(self, known: Sequence[Condition], facts: Sequence[Fact], now: int) -> None:
+    async def _follow(self, known: Sequence[ConditionRow], facts: Sequence[Fact], now: int) -> None:
         found, to = compare(known, facts, self._sees, now, self._terms), OPERATIONS_TENANT
         await self._write(
             [
@@ -100,10 +100,10 @@ class Watch:
             if (tenant := self._directory.tenant_with(fact.tenant_id)) is not None:
                 yield OpenCondition(tenant_id=OPERATIONS_TENANT, tenant=tenant.name, fact=fact)
 
-    def _sees(self, condition: Condition) -> bool:
+    def _sees(self, condition: ConditionRow) -> bool:
         return any(source.sees(condition) for source in self._sources if condition.kind in source.kinds)
 
-    async def _tell(self, known: Sequence[Condition], now: int) -> None:
+    async def _tell(self, known: Sequence[ConditionRow], now: int) -> None:
         tellings = to_be_told(known, now, self._terms)
         if tellings:
             tenants = {tenant.id: tenant.name for tenant in self._directory.tenants()}

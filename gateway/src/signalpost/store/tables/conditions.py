@@ -4,12 +4,12 @@ tenant become the gateway's own, so that people are told that they are over."""
 from typing import Final
 
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
-from signalpost.domain.operations.conditions import Condition
+from signalpost.domain.operations.conditions import ConditionRow
 from signalpost.store.tables.table import FoundBy, Kind, Table
 
 CONDITION: Final = Table(
     "condition",
-    Condition,
+    ConditionRow,
     {
         "number": Kind.NUMBER,
         "id": Kind.UUID,

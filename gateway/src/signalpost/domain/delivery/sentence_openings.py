@@ -1,9 +1,9 @@
-"""What an attempt showed beyond its `Failure`."""
+"""How the sentence begins that is noted with an attempt that failed."""
 
 from enum import StrEnum
 
 
-class Evidence(StrEnum):
+class SentenceOpening(StrEnum):
     """The opening of a sentence about a failed attempt. The sender writes its sentences with them, and the diagnosis
     tells by them what failed, from the sentences that are stored."""
 
