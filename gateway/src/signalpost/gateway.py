@@ -18,7 +18,6 @@ from socket import gethostname
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from signalpost.api.app import Api
 from signalpost.api.guards.passwords import Passwords
 from signalpost.api.guards.principals import OPERATOR, Principals
 from signalpost.api.guards.request_limits import RequestLimits
@@ -31,19 +30,9 @@ from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.rendering import kept_answers
 from signalpost.api.resources.console_links import console_link
 from signalpost.api.resources.metrics import FORMATS as METRICS_FORMATS
-from signalpost.api.routes import (
-    CONSENT_ROUTES,
-    CONTACT_ROUTES,
-    HEALTH_ROUTES,
-    LINK_ROUTES,
-    METRICS_ROUTES,
-    OPEN_ROUTES,
-    ROUTES,
-)
 from signalpost.api.routing.services import Services
 from signalpost.asgi import Asgi
 from signalpost.commands.batch import BatchContext
-from signalpost.console.pages_beside_api import PagesBesideApi
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
@@ -75,16 +64,10 @@ from signalpost.sender.transport import Transport
 from signalpost.settings import Settings, secret_file
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.sharing.slots import Limits
+from signalpost.start_apps import apps_of
 from signalpost.start_checks import check_together, log_warnings, warn_of_other_machines
 from signalpost.start_keys import MasterKeySource, operator_key
-from signalpost.start_settings import (
-    guard_of,
-    identity_provider,
-    installation,
-    open_files,
-    sender_settings_of,
-    workers_of,
-)
+from signalpost.start_settings import guard_of, installation, open_files, sender_settings_of, workers_of
 from signalpost.start_signers import Signers, open_signers
 from signalpost.store.nouns.fleet import NodeProcess, NodeRole
 from signalpost.store.open import default_url, find_database, is_postgres, open_store
@@ -227,7 +210,7 @@ class Gateway:
         self._services = self._build_services(
             opened, store, signers, files, destinations, master_key, audit_end, loop_delay, traces
         )
-        self.answer, self.answer_metrics = self._build_apps()
+        self.answer, self.answer_metrics = apps_of(self._services, settings)
         self.app = Asgi(self.answer)
         log_warnings(settings, self._links_url)
         if is_postgres(self._url):
@@ -379,20 +362,6 @@ class Gateway:
             body_reader=BodyReader(_one_thread(opened, "bodies")),
             workers=self._workers,
         )
-
-    def _build_apps(self) -> tuple[App, App | None]:
-        """The values of `answer` and `answer_metrics`."""
-        services = self._services
-        if self._settings.metrics_port is None:
-            return self._with_pages(Api(services, ROUTES, OPEN_ROUTES)), None
-        api = Api(services, ROUTES, (*LINK_ROUTES, *CONSENT_ROUTES, *CONTACT_ROUTES, *HEALTH_ROUTES))
-        return self._with_pages(api), Api(services, (), METRICS_ROUTES)
-
-    def _with_pages(self, api: Api) -> App:
-        settings, clock = self._settings, self._clock
-        provider = identity_provider(settings, self._engine.connectors.transport, clock.steady, clock.wall)
-        origins = () if settings.public_url is None else (settings.public_url,)
-        return PagesBesideApi(api, self._services, provider, origins)
 
 
 def _make_folder(folder: Path) -> None:
