@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -50,32 +51,69 @@ QUEUED: Columns = {
 }  # fmt: skip
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayOptions:
+    """What is to be sent again, as options."""
+
+    since: Annotated[Moment | None, Parameter(help=f"Events from this moment on: {WAYS}."), Sets("/from")] = None
+    from_event: Annotated[
+        int | None, Parameter(help="Events with this sequence or a higher one."), Sets("/fromSequence")
+    ] = None
+    until: Annotated[
+        Moment | None, Parameter(help="Events before this moment; up to now if left out."), Sets("/to")
+    ] = None
+    failed: Annotated[bool, flag("Resend what was given up.")] = False
+    waiting: Annotated[bool, flag("Send what waits for its retry now.")] = False
+    all_: Annotated[bool, flag("Resend what was delivered, too.")] = False
+    type_: Annotated[
+        list[str] | None, repeatable("Only events of this type; may be repeated.", "--type"), Sets("/eventTypes")
+    ] = None
+    document: Annotated[
+        str | None, Parameter(help="Only events of this document, by its `externalId`."), Sets("/externalId")
+    ] = None
+    rehearsal: Annotated[
+        str | None,
+        Parameter(help="What a rehearsal found missing, by its `id`: `signalpost subscriptions rehearse` shows it."),
+        Sets("/rehearsal"),
+    ] = None
+
+    def request(self, subscription: str | None) -> dict[str, object]:
+        """What is asked for. Raises Misuse if that is not said, or said twice."""
+        if self.rehearsal is not None:
+            if subscription is None or self != ReplayOptions(rehearsal=self.rehearsal):
+                raise Misuse("A rehearsal says itself what to send. Name the subscription, and nothing else beside it.")
+            return {"rehearsal": self.rehearsal}
+        return {
+            "status": self._status(),
+            **self._begin(),
+            "to": self.until or format_timestamp(wall_clock()),
+            **given(eventTypes=self.type_, externalId=self.document),
+        }
+
+    def _status(self) -> str:
+        asked = {"failed": self.failed, "waiting": self.waiting, "all": self.all_}
+        chosen = [status for status, is_asked in asked.items() if is_asked]
+        if len(chosen) != 1:
+            raise Misuse("Choose what to send: --failed, --waiting, or --all for failed and delivered ones.")
+        return chosen[0]
+
+    def _begin(self) -> dict[str, object]:
+        """The member of the request that says where to begin."""
+        if (self.since is None) == (self.from_event is None):
+            raise Misuse("Choose where to begin: --since or --from-event.")
+        return {"fromSequence": self.from_event} if self.since is None else {"from": self.since}
+
+
+UNSAID = ReplayOptions()
+
+
 @app.default
 def replay(
     subscription: OneOrAll = None,
     /,
     *,
-    since: Annotated[Moment | None, Parameter(help=f"Events from this moment on: {WAYS}."), Sets("/from")] = None,
-    from_event: Annotated[
-        int | None, Parameter(help="Events with this sequence or a higher one."), Sets("/fromSequence")
-    ] = None,
-    until: Annotated[
-        Moment | None, Parameter(help="Events before this moment; up to now if left out."), Sets("/to")
-    ] = None,
-    failed: Annotated[bool, flag("Resend what was given up.")] = False,
-    waiting: Annotated[bool, flag("Send what waits for its retry now.")] = False,
-    all_: Annotated[bool, flag("Resend what was delivered, too.")] = False,
-    type_: Annotated[
-        list[str] | None, repeatable("Only events of this type; may be repeated.", "--type"), Sets("/eventTypes")
-    ] = None,
-    document: Annotated[
-        str | None, Parameter(help="Only events of this document, by its `externalId`."), Sets("/externalId")
-    ] = None,
-    rehearsal: Annotated[
-        str | None,
-        Parameter(help="What a rehearsal found missing, by its `id`: `signalpost subscriptions rehearse` shows it."),
-        Sets("/rehearsal"),
-    ] = None,
+    options: ReplayOptions = UNSAID,
     dry_run: Annotated[bool, flag("Only count them.")] = False,
     wait: Annotated[bool, flag("Wait until all of it is queued.")] = False,
     out: Output = TEXT,
@@ -86,56 +124,23 @@ def replay(
 
     Example: signalpost replay 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --from-event 48211 --all
     """
-    client = connect()
-    if rehearsal is not None:
-        others = (since, from_event, until, failed, waiting, all_, type_, document)
-        status, body = _of_rehearsal(subscription, rehearsal, says_more=any(others))
-    else:
-        status = _one_status(failed=failed, waiting=waiting, all=all_)
-        body = {
-            **_begin(since, from_event),
-            "to": until or format_timestamp(wall_clock()),
-            "status": status,
-            **given(eventTypes=type_, externalId=document),
-        }
+    client, request = connect(), options.request(subscription)
     if subscription is not None:
-        made = [_replay(client, subscription, {**body, "dryRun": dry_run})]
+        made = [_replay(client, subscription, {**request, "dryRun": dry_run})]
         left_out, refused = [made[0]["leftOut"]], list[str]()
     else:
-        made, left_out, refused = _replay_all(client, body, dry_run)
+        made, left_out, refused = _replay_all(client, request, dry_run)
     if wait and not dry_run:
         made = _waited(client, made)
     unwanted = 0 if subscription is None else left_out[0]["unwanted"]
     out.show(
         made if subscription is None else made[0],
         table(made, COUNTED if dry_run else QUEUED, "There is nothing to resend."),
-        _sentences_on(left_out, status),
+        _sentences_on(left_out, is_of_waiting=options.waiting),
         f"Left out: {unwanted:,} that the subscription does not want, or that are older than it." if unwanted else None,
     )
     if refused:
         raise CommandError("Some subscriptions were left out:\n" + "\n".join(refused))
-
-
-def _of_rehearsal(subscription: str | None, rehearsal: str, *, says_more: bool) -> tuple[str, dict[str, object]]:
-    """What is asked of what a rehearsal found missing. Raises Misuse if something else says what to send, too."""
-    if subscription is None or says_more:
-        raise Misuse("A rehearsal says itself what to send. Name the subscription, and nothing else beside it.")
-    return "unsent", {"rehearsal": rehearsal}
-
-
-def _one_status(**asked: bool) -> str:
-    """The status that was asked for. Raises Misuse unless it is exactly one."""
-    chosen = [status for status, is_asked in asked.items() if is_asked]
-    if len(chosen) != 1:
-        raise Misuse("Choose what to send: --failed, --waiting, or --all for failed and delivered ones.")
-    return chosen[0]
-
-
-def _begin(since: str | None, from_event: int | None) -> dict[str, object]:
-    """The member of the request that says where to begin. Raises Misuse unless exactly one is given."""
-    if (since is None) == (from_event is None):
-        raise Misuse("Choose where to begin: --since or --from-event.")
-    return {"fromSequence": from_event} if since is None else {"from": since}
 
 
 @app.command(name="list")
@@ -215,7 +220,7 @@ def _replay_all(
     return made, left_out, refused
 
 
-def _sentences_on(left_out: list[LeftOut], status: str) -> Iterator[str]:
+def _sentences_on(left_out: list[LeftOut], *, is_of_waiting: bool) -> Iterator[str]:
     """What of the span is not sent, a sentence for each reason that there is."""
     removed, unmet, waiting = (sum(each[name] for each in left_out) for name in ("removed", "unmet", "waiting"))
     if removed:
@@ -223,7 +228,7 @@ def _sentences_on(left_out: list[LeftOut], status: str) -> Iterator[str]:
     if unmet:
         yield f"Left out: {unmet:,} that do not meet the subscription's condition, as it is now."
     if waiting:
-        sooner = "" if status == "waiting" else " --waiting retries those that wait for a retry now."
+        sooner = "" if is_of_waiting else " --waiting retries those that wait for a retry now."
         yield f"Left out: {waiting:,} that still wait, and are sent without a replay.{sooner}"
 
 
