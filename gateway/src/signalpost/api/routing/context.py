@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import re
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -22,14 +21,14 @@ from signalpost.api.http.body import (
 )
 from signalpost.api.http.body_reader import COMMIT_FROM
 from signalpost.api.http.request import TRACEPARENT, Request
-from signalpost.api.routing.queries import Query
+from signalpost.api.routing.queries import Query, read_query
 from signalpost.api.routing.services import Services
 from signalpost.commands.command import IdempotencyKey
 from signalpost.domain import fields, trace_context
 from signalpost.domain.access.portal_link import PortalLink
 from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.audit import Actor
-from signalpost.domain.body import members_of_texts, read
+from signalpost.domain.body import read
 from signalpost.domain.checks import Bad, Check
 from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
 from signalpost.domain.event import event_id
@@ -140,27 +139,8 @@ class RequestContext:
     def query(self) -> Any:
         """The query's parameters, each given at most once and checked: an instance of the route's `Query`. Raises
         Invalid naming every bad one."""
-        if not self.request.head.query or not (given := self.request.query()):
-            return self._query()
-        members, named = members_of_texts(self._query), dict(given)
-        checked: dict[str, Any] = {}
-        errors: list[FieldError] = []
-        times = Counter(name for name, _ in given) if len(named) < len(given) else {}
-        for name, value in named.items():
-            if name not in members:
-                detail = f"There is no such parameter here. Known: {', '.join(members) or 'none'}."
-                errors.append(FieldError(f"?{name}", "unknown_parameter", detail))
-                continue
-            if times and times[name] > 1:
-                errors.append(FieldError(f"?{name}", "duplicate", "Give this parameter once."))
-            attribute, check = members[name]
-            try:
-                checked[attribute] = check(value)
-            except Bad as bad:
-                errors.append(FieldError(f"?{name}", bad.code, bad.detail))
-        if errors:
-            raise Invalid(errors)
-        return self._query(**checked)
+        given = self.request.query() if self.request.head.query else ()
+        return read_query(self._query, given) if given else self._query()
 
     # --- Headers ------------------------------------------------------------------------------------------------------
 

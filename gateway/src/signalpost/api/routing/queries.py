@@ -5,13 +5,15 @@ A parameter that a request leaves out has its member's default; None means that 
 
 import base64
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, Protocol, get_type_hints
 
 from msgspec import Meta, Struct
 
-from signalpost.domain.body import read_by
+from signalpost.domain.body import members_of_texts, read_by
 from signalpost.domain.checks import Bad
+from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import BY_WIRE
 from signalpost.domain.timestamps import parse_timestamp
 
@@ -27,6 +29,29 @@ FromText = Any
 
 class Query(Struct, frozen=True, kw_only=True, rename="camel"):
     """The parameters of a call that takes none, and the base of all others."""
+
+
+def read_query(kind: type[Query], given: Sequence[tuple[str, str]]) -> Query:
+    """The parameters of a query, each given at most once and checked. Raises Invalid naming every bad one."""
+    members, named = members_of_texts(kind), dict(given)
+    checked: dict[str, Any] = {}
+    errors: list[FieldError] = []
+    times = Counter(name for name, _ in given) if len(named) < len(given) else {}
+    for name, value in named.items():
+        if name not in members:
+            detail = f"There is no such parameter here. Known: {', '.join(members) or 'none'}."
+            errors.append(FieldError(f"?{name}", "unknown_parameter", detail))
+            continue
+        if times and times[name] > 1:
+            errors.append(FieldError(f"?{name}", "duplicate", "Give this parameter once."))
+        attribute, check = members[name]
+        try:
+            checked[attribute] = check(value)
+        except Bad as bad:
+            errors.append(FieldError(f"?{name}", bad.code, bad.detail))
+    if errors:
+        raise Invalid(errors)
+    return kind(**checked)
 
 
 def _moment(value: str) -> int:
