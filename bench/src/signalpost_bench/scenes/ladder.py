@@ -8,7 +8,7 @@ from signalpost_bench.scenes.http import through_http
 from signalpost_bench.scenes.tls import SHARE
 
 STEPS = (1, 2, 4)
-"""How many processes the gateway has, one after the other."""
+"""The numbers of processes to measure a gateway with, one after the other."""
 
 
 def ladder(harness: Harness, size: Size, _: Rows) -> Rows:

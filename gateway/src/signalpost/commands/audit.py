@@ -36,7 +36,7 @@ _RENEWED: Final = frozenset({"granted"})
 """Members that the gateway itself renews, every hour or so."""
 
 _NOTHING: Final[tuple[object, ...]] = (None, 0, {})
-"""Values that say no more than their absence."""
+"""Values that say no more than if the member were missing."""
 
 
 class _HiddenValue:

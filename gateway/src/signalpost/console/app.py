@@ -88,7 +88,7 @@ async def _nothing(_: Visit) -> None:
 
 
 _NOWHERE: Final = Page(path="", section="", title="No such page", template="refused.html", view=_nothing)
-"""What stands in the table of pages for what is not in it."""
+"""Stands for every path that is not in the table of pages."""
 _OF_TENANT: Final = re.compile(f"{ROOT}/t/([^/]+)")
 
 

@@ -246,7 +246,7 @@ def _written(value: Any) -> str:
 
 
 def _value(text: str) -> Any:
-    """What was typed as JSON; what is none is sent as it is, for the API to refuse."""
+    """The JSON that was typed; any other text is sent as it is, and the API refuses it."""
     try:
         return read_json(text)
     except ValueError:

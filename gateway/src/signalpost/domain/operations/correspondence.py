@@ -176,7 +176,7 @@ class News(NamedTuple):
 
 
 def subject_of(news: Sequence[News]) -> str:
-    """What is gravest, and how much else there is."""
+    """The subject of a mail: what is gravest, and how much else there is."""
     by_what = _by_what(news)
     gravest = by_what[0]
     one, several = WORDINGS[gravest[0].what].subject

@@ -51,7 +51,7 @@ class SlicePace:
 
 
 def next_size(size: int, took: float) -> int:
-    """How much to remove at a time, for the sake of those who wait, after so much took so many seconds."""
+    """How much to remove at a time, so that others wait little, after so much took so many seconds."""
     if took < FAST:
         return min(2 * size, MAX_SIZE)
     return max(size // 2, MIN_SIZE) if took > SLOW else size

@@ -92,7 +92,7 @@ class EventFeed:
                 await asyncio.sleep(POLL_SECONDS)
 
     def _begins_anew(self, page: FeedPage) -> bool:
-        """Whether a page is of another log than the one before, which is to be read from its first event on."""
+        """Whether a page is of another log than the one before. That log is then read from its first event on."""
         is_another = page.last < self.after or (self._run is not None and page.run != self._run)
         self._run = page.run
         if is_another:

@@ -132,7 +132,7 @@ def _is_open_below(packed: bytes, end: int) -> bool:
 
 async def prune_log(tenant_id: int, floor: int, limit: int) -> int:
     """Move the floor past the oldest events below `floor`, at most `limit` of them, and remove their exception rows.
-    With an event of a deletion go the steps of its document, and what was made for it."""
+    A document's steps, and what was made for it, go with the event of its deletion."""
     [(oldest, last)] = await ask_one(f"{ENDS} FOR NO KEY UPDATE", tenant_id)
     end = min(floor, oldest + limit, last + 1)
     if end <= oldest:

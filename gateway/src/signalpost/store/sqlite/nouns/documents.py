@@ -207,7 +207,7 @@ class _Update(NamedTuple):
 
     statement: str
     pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
-    """What is bound, of a whole row."""
+    """Takes what the statement needs from a whole row."""
 
 
 @cache

@@ -58,7 +58,7 @@ class SqliteRetention:
 
 def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: int) -> int:
     """Remove the oldest events below `floor`, at most `limit` of them, with their attempts and exception rows.
-    With an event of a deletion go the steps of its document, and what was made for it."""
+    A document's steps, and what was made for it, go with the event of its deletion."""
     oldest, last = ask(connection, ENDS, tenant_id)[0]
     end = min(floor, oldest + limit, last + 1)
     if end <= oldest:
