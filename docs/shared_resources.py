@@ -400,7 +400,7 @@ DELIVERIES: Rows = (
         "in a second",
         "`rateLimit`",
         "the lane waits",
-        ("engine/lanes/lane_worker.py RateLimit",),
+        ("engine/lanes/lane_endpoint.py RateLimit",),
     ),
     Row(
         "calls of a vendor",

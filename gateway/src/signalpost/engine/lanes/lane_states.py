@@ -26,7 +26,7 @@ WRITING, WRITING_AND_DIRTY = Recording.WRITING, Recording.WRITING_AND_DIRTY
 
 
 class LaneStates:
-    """The base of `LaneWorker`: a part of the same object, so that asking costs a delivery nothing."""
+    """A base of `LaneWorker`: a part of the same object, so that asking costs a delivery nothing."""
 
     def __init__(self) -> None:
         self.turn = Turn.IDLE

@@ -1,8 +1,8 @@
 """A lane at work: what its owner keeps in memory in addition to the lane itself.
 
 Who decides. The lane decides *which* delivery is next; the worker decides *whether* one may go: the subscription's
-status, the breaker, the endpoint's concurrency, its rate limit, a wait that it asked for, how much is sent and not yet
-recorded. Times are the clock's steady µs.
+status, what is known of the endpoint (`lane_endpoint.py`), how much is sent and not yet recorded. Times
+are the clock's steady µs.
 
 States (`lane_states.py`). `turn` says whether it waits for the dispatcher, `progress` how far it has read the log,
 `recording` whether the store has what it did, `hold` why it may do nothing.
@@ -20,29 +20,27 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from signalpost.domain.delivery import breaker, concurrency
 from signalpost.domain.delivery.delivery import Delivery, Verdict
 from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.lane_bounds import Bounds
-from signalpost.domain.delivery.outcome import UNCOUNTED, Failure, Outcome
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
 from signalpost.domain.wishes import Wishes, wishes_of
 from signalpost.engine.lanes.carriers import NEVER, Carrier, Carriers, Made
-from signalpost.engine.lanes.lane_states import CAUGHT_UP, CLEAN, IDLE, NOT_HELD, LaneStates
+from signalpost.engine.lanes.lane_endpoint import LaneEndpoint
+from signalpost.engine.lanes.lane_states import CAUGHT_UP, CLEAN, IDLE, NOT_HELD
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.engine.lanes.resting_lanes import NOTHING, RestingLane, is_well
 from signalpost.engine.lanes.retries_by_hand import RetriesByHand
 from signalpost.engine.lanes.subjects import Subjects, is_large
 from signalpost.sharing.rank import Rank
-from signalpost.sharing.rate_limit import RateLimit
 from signalpost.sharing.slots import EndpointSlots
 from signalpost.store.nouns.deliveries import AttemptRow
 from signalpost.store.nouns.fleet import LaneInbox
-from signalpost.store.nouns.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneRow, LaneWanted
+from signalpost.store.nouns.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.nouns.replays import ReplayPart
 
 MAX_UNRECORDED = 1_000
@@ -51,7 +49,7 @@ NOT_HELD_YET = ("turn", 0)
 TENANT_PAUSED = "The tenant is paused. Resume it, and its waiting events are sent."
 
 
-class LaneWorker(LaneStates):
+class LaneWorker(LaneEndpoint):
     def __init__(
         self,
         subscription: Subscription,
@@ -63,7 +61,7 @@ class LaneWorker(LaneStates):
         on_gate: "Callable[[LaneWorker], None]",
     ) -> None:
         """`on_gate` is told that the lane may send what its gate held back."""
-        super().__init__()
+        super().__init__(slots)
         self._bounds = bounds
         self._carriers = carriers
         self._subjects = subjects
@@ -75,10 +73,8 @@ class LaneWorker(LaneStates):
         self._made: Made | None = None
         self.gate = carriers.gate(subscription, self)
         """What the lane asks for permission before it sends; None if it needs none."""
-        self.slots = slots
         self.rank: Rank[LaneWorker]
         """The rank in which it has turns, once it is one of the lanes at work."""
-        self.concurrency = concurrency.FIRST
         self.tenant_is_paused = False
         self.timer: asyncio.TimerHandle | None = None
         self.timer_at = NEVER
@@ -93,14 +89,8 @@ class LaneWorker(LaneStates):
         """When its head has to be recorded, since it passed over an event that its condition does not want."""
         self.head_recorded_at = 0
         """When it was last recorded for that."""
-        self.rate_limit = RateLimit()
         self.held = NOT_HELD_YET
         """What last kept it from sending, and when that was seen; only if traces are made."""
-        self._hold_until = 0
-        self.excused_until = 0
-        """When an attempt last failed by the operator's proxy: no failure before that disables the subscription."""
-        self._probe: Delivery | None = None
-        """The delivery that was sent last, if it probes an endpoint whose breaker is open."""
         self._restore(row)
 
     @property
@@ -231,17 +221,12 @@ class LaneWorker(LaneStates):
         self._carrier = None
         self.gate = self._carriers.gate(subscription, self)
         if before.status == "disabled" != subscription.status:
-            self.health = _forgotten(self.health)
+            self._forget_failures()
         if subscription.url != before.url:
-            self.health = _forgotten(self.health)
-            self.concurrency = concurrency.FIRST
-            self.slots.regard(slow=self.concurrency.is_slow)
-            self._hold_until = 0
+            self._turn_to_another()
         if subscription.status == "active" != before.status:
             self.held = "paused", now
-            self.concurrency = concurrency.resumed(self.concurrency)
-            self.health = replace(self.health, breaker=breaker.probing_now(self.health.breaker, now))
-            self._probe = None  # one that is in flight says nothing of the endpoint since
+            self._resume(now)
             if self.gate is not None:
                 self.gate.try_again()
         self._follow_delay()
@@ -378,42 +363,6 @@ class LaneWorker(LaneStates):
         if retries.waiting or retries.held:
             retries.note_end(delivery)
 
-    def note_outcome(
-        self, delivery: Delivery, outcome: Outcome, now: int, jitter: float, retry_after: int | None
-    ) -> None:
-        """Update breaker, concurrency and waits after an outcome. A vendor that rejects an event is healthy."""
-        self.concurrency = concurrency.after(self.concurrency, outcome, now, self.slots.most)
-        self.slots.regard(slow=self.concurrency.is_slow)
-        if outcome.certificate_ends is not None and outcome.certificate_ends != self.health.certificate_ends:
-            self.health = replace(self.health, certificate_ends=outcome.certificate_ends)
-        if outcome.failure is None or outcome.failure is Failure.REJECTED:
-            self.note_success(now)
-        elif outcome.failure not in UNCOUNTED:
-            follow = breaker.after_failed_probe if delivery is self._probe else breaker.after_failure
-            state = follow(self.health.breaker, now, jitter)
-            self.health = replace(self.health, breaker=state, last_error=outcome.own_words)
-            if outcome.failure is Failure.PROXY:
-                self.excused_until = now
-            if retry_after is not None:
-                self._hold_until = max(self._hold_until, now + retry_after * SECOND)
-
-    def note_success(self, now: int) -> None:
-        """Close the breaker: the endpoint took a delivery or a test."""
-        self._probe = None
-        if self.health.breaker.failures:
-            if self.health.breaker.is_open:
-                self.concurrency = concurrency.beginning_low(self.concurrency, now)
-            state = breaker.after_success(self.health.breaker)
-            self.health = replace(self.health, breaker=state, last_error=None)
-
-    def note_lost(self, count: int, at: int) -> None:
-        """Note that so many events were removed before they were delivered."""
-        if count:
-            self.health = replace(self.health, lost=self.health.lost + count, lost_at=at)
-
-    def note_given_up(self, at: int) -> None:
-        self.health = replace(self.health, given_up_at=at)
-
     # --- Its inbox ----------------------------------------------------------------------------------------------------
 
     def take_inbox(self, inbox: LaneInbox) -> bool:
@@ -480,11 +429,6 @@ class LaneWorker(LaneStates):
         asks = replay.what != "waiting" and self.wishes is not None and self.wishes.asks_event
         up_to = min(replay.to_sequence, self.lane.head)
         return ReplayPart(replay, up_to, self.subscription.filters, with_events=asks)
-
-
-def _forgotten(health: EndpointHealth) -> EndpointHealth:
-    """The health of an endpoint whose earlier failures no longer count."""
-    return EndpointHealth(lost=health.lost, delivered_at=health.delivered_at)
 
 
 def wanted_lane(subscription: Subscription, bounds: Bounds) -> LaneWanted:
