@@ -146,7 +146,7 @@ def _(_right: Any) -> Any:
 @fault("keeps its lanes though it was taken for dead", Engine, "_begin_anew", among("forget"))
 def _(_right: Any) -> Any:
     async def begin_anew(self: Engine) -> None:
-        self._on_beat(await self._node.join())
+        self._on_beat(await self.node.join())
         await self._lane_owner.pass_once()
 
     return begin_anew

@@ -200,15 +200,15 @@ def _lanes(overview: LanesOverview) -> Iterator[Metric]:
 
 
 def _fleet(engine: Engine) -> Iterator[Metric]:
-    age = engine.seconds_since_beat
-    if age is not None:
+    node = engine.node
+    if (age := node.seconds_since_beat) is not None:
         yield _gauge(
             "signalpost_node_beat_age_seconds",
             "Time since this node's last beat; from 6 s on it starts no attempts, and after 12 s it counts as dead.",
             age,
         )
-    yield _gauge("signalpost_node_draining", "1 while this node is stopping, else 0.", engine.is_draining)
-    yield _gauge("signalpost_nodes", "Nodes that share the database, as of this one's last beat.", engine.node_count)
+    yield _gauge("signalpost_node_draining", "1 while this node is stopping, else 0.", node.is_draining)
+    yield _gauge("signalpost_nodes", "Nodes that share the database, as of this one's last beat.", node.node_count)
     yield _gauge("signalpost_lanes_owned", "Subscriptions that this node delivers for.", engine.lanes.here.count)
     yield _gauge(
         "signalpost_lanes",

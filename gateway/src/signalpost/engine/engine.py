@@ -107,6 +107,8 @@ class Engine:
         self.rehearsals = Rehearsals(store, self._rehearsing, RestingTurns(host.cpu), clock, self._log.erased)
         self._lease = Lease(store.fleet.terms.lease, host.boot_time)
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._take_up, self._follow)
+        self.know = self._follower.know
+        """See `Follower.know`."""
         self.lookout = Lookout(store.fleet, host.boot_time, self._follower.take_up)
         self._committer = Committer(store, self.counts, self._on_published)
         self.check_queue = self._committer.check
@@ -116,7 +118,8 @@ class Engine:
         self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider, traces))
         self.retention_use = RetentionUse(store.lanes, clock, self.directory, self.lanes.here, self._log, self.turns)
         self.endpoint_tests = EndpointTests(transport, self.connectors, self.lanes, clock, self.turns)
-        self._node = self._make_node(settings, host)
+        self.node = self._make_node(settings, host)
+        """This process in the fleet."""
         self._lane_owner = self._make_lane_owner(settings, destinations)
         self.key_uses = KeyUses(store, clock)
         self.refused_calls = RefusedCalls(store, clock)
@@ -228,7 +231,7 @@ class Engine:
         self._follower.start()
         self._lane_owner.start()
         for work in (
-            self._node.run(self._on_beat, self._begin_anew),
+            self.node.run(self._on_beat, self._begin_anew),
             self.lookout.run(),
             self._standing_writer.run(),
             self._retention.run(),
@@ -257,7 +260,7 @@ class Engine:
         self.lanes.begin(tenants)
         for erasure in erasures:
             self.lanes.erase_from_memory(erasure)
-        beat = await self._node.join()
+        beat = await self.node.join()
         if beat.history != history:
             await self._begin_anew()  # the database went back while this was loaded
             return
@@ -282,7 +285,7 @@ class Engine:
 
     async def close(self, grace: float) -> None:
         """Take no more commands, let attempts end for `grace` seconds, record everything."""
-        await self._node.drain()
+        await self.node.drain()
         await self.connectors.close_tokens(grace)
         await self._committer.close()
         self._tasks.cancel()
@@ -333,7 +336,7 @@ class Engine:
     def share_of(self, per_second: int) -> int:
         """This node's part of what a tenant may ask for in a second of all nodes that answer. Each may be asked once a
         second at least, so that all together may be asked a little more often than that."""
-        return ceil(per_second / self._node.api_nodes)
+        return ceil(per_second / self.node.api_nodes)
 
     def _in_flight_of(self, tenant_id: int) -> int | None:
         """This node's part of the attempts that a tenant may have in flight: as great as its part of the lanes."""
@@ -357,33 +360,13 @@ class Engine:
             await self.lookout.next_look()  # another node may have made or resumed it a moment ago
             self.directory.check_changeable(tenant_id)
 
-    async def know(self, tenant_id: int) -> None:
-        """See `Follower.know`."""
-        await self._follower.know(tenant_id)
-
     @property
     def trouble(self) -> str | None:
         """Why the engine cannot work, in a sentence for an operator; None if it can."""
         since = self.lanes.failing_since
         recording = None if since is None else f"Deliveries cannot be recorded since {format_timestamp(since)}."
-        troubles = (self.disk.trouble, self._node.trouble, self.lookout.trouble, recording)
+        troubles = (self.disk.trouble, self.node.trouble, self.lookout.trouble, recording)
         return " ".join(filter(None, troubles)) or None
-
-    @property
-    def is_draining(self) -> bool:
-        """Whether it is being closed."""
-        return self._node.is_draining
-
-    @property
-    def seconds_since_beat(self) -> float | None:
-        """How long ago this node's last beat that succeeded was sent; None if it does not beat, because it has its
-        database for itself."""
-        return self._node.seconds_since_beat
-
-    @property
-    def node_count(self) -> int:
-        """How many nodes there are, this one included, as of its last beat."""
-        return self._node.node_count
 
     @property
     def waiting(self) -> int:
