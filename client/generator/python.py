@@ -33,7 +33,13 @@ def files(reading: Reading) -> dict[str, str]:
 
 def formatted(text: str) -> str:
     """Python as this tree has it."""
-    command = [Path(sys.executable).with_name("ruff"), "format", "--stdin-filename", "generated.py", "-"]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("ruff"),
+        "format",
+        "--stdin-filename",
+        "generated.py",
+        "-",
+    ]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 

@@ -27,7 +27,7 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     if request.param != "node":
         yield getattr(python_runner, request.param)
         return
-    command = ["node", node_client.built() / "tests" / "runner.mjs"]
+    command: list[str | Path] = ["node", node_client.built() / "tests" / "runner.mjs"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
