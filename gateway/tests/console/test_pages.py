@@ -349,7 +349,7 @@ def test_a_subscription_is_paused_resumed_changed_and_deleted(shop: Shop) -> Non
 
     assert "Resumed." in browser.open(press("resume"))
     assert now()["status"] == "active"
-    assert "nothing is lost" in browser.open(press("pause"))
+    assert "Paused. Events wait until it is resumed." in browser.open(press("pause"))
     assert now()["status"] == "paused"
     edited = {"name": "Walked on", "url": made["url"], "type": ["documentDeleted"], "ordering": "strict", "rate": ""}
     assert "Walked on" in browser.open(press("change", "/settings/edit", **edited))

@@ -202,7 +202,7 @@ PAGES = (
         forms={"check": check, "send": send_again, "pause": pause},
         done={
             "sent": "One more attempt is being made now.",
-            "paused": "The endpoint is paused. Nothing is sent there, and nothing is lost: events wait.",
+            "paused": "The endpoint is paused. Its events wait until it is resumed.",
         },
     ),
 )

@@ -121,9 +121,10 @@ def _headline(overview: Overview) -> str:
 def _beside(overview: Overview) -> str:
     lost, counts = overview.lost, asdict(overview.subscriptions)
     total, states = sum(counts.values()), ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
-    others = f"{total:,} {'subscription' if total == 1 else 'subscriptions'}: {states}. "
-    nothing = "Nothing has been lost." if lost == 0 else f"{lost:,} events were removed before they were delivered."
-    return others + nothing
+    said = f"{total:,} {'subscription' if total == 1 else 'subscriptions'}: {states}."
+    if lost == 0:
+        return said
+    return f"{said} {lost:,} {'event was' if lost == 1 else 'events were'} removed before they were delivered."
 
 
 async def stop(visit: Visit) -> SeeOther:

@@ -12,7 +12,7 @@ from signalpost.api.routing.shapes.subscriptions import ObjectiveStatus, Subscri
 from signalpost.console.calls import refused
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 
-LIMITED = "The rate limit is set. What comes faster waits for its turn, and nothing is lost."
+LIMITED = "The rate limit is set. What comes faster waits for its turn."
 _FAILED: Final = ("retrying", "failed")
 """Statuses of what did not arrive, the one with the later attempts first."""
 
@@ -156,7 +156,7 @@ PAGES = (
             "test-resume": test_and_resume,
         },
         done={
-            "paused": "Paused. Nothing is sent, and nothing is lost: events wait.",
+            "paused": "Paused. Events wait until it is resumed.",
             "resumed": "Resumed. Waiting events are being sent now.",
             "skipped": "Resumed. Waiting events were skipped and replays cancelled; only new events are sent.",
             "limited": LIMITED,

@@ -154,7 +154,7 @@ PAGES = (
         forms={"pause": pause, "resume": resume, "limit": limit, "delete": delete},
         done={
             "created": "The tenant is created. Its programs need their own keys.",
-            "paused": "Nothing in it is changed or sent until you resume it. Nothing is lost.",
+            "paused": "Nothing in it is changed or sent until you resume it.",
             "resumed": "Its waiting events are sent.",
             "limited": "These limits apply from now on.",
         },

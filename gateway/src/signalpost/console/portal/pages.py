@@ -283,7 +283,7 @@ PAGES = (
             "promote": promote,
         },
         done={
-            "paused": "Paused. Nothing is sent, and nothing is lost: events wait.",
+            "paused": "Paused. Events wait until it is resumed.",
             "resumed": "Resumed. Waiting events are being sent now.",
             "changed": "Saved.",
             "limited": subscription.LIMITED,

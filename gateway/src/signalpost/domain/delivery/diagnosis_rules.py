@@ -347,7 +347,7 @@ RULES: Final[tuple[CauseRule, ...]] = (
     ),
     CauseRule(
         "throttled", Failure.THROTTLED, "The vendor limits our calls",
-        "It said how long to wait. Nothing is lost.",
+        "It said how long to wait. Deliveries continue by themselves.",
         "You need not do anything: deliveries continue by themselves.",
         Remedy.WAIT,
     ),
