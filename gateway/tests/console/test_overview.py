@@ -15,7 +15,7 @@ from gateway.tests.sqlite_file import database_file
 from markupsafe import escape
 
 from signalpost.api.routing.shapes.service import GatewayShown, Nodes
-from signalpost.console.html import due
+from signalpost.console.html import apart, due, span
 from signalpost.console.pages.overview import MachinePart
 from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
 from signalpost.runtime.clock import SystemClock
@@ -181,8 +181,11 @@ def test_a_delivery_that_waits_behind_another_leads_to_that_one(make_world: Call
 
 def test_when_something_is_due_is_told_in_words() -> None:
     now = parse_timestamp("2026-11-25T10:00:00Z")
-    told = [re.sub("<[^>]*>", "", due(at, now)) for at in ("2026-11-25T09:56:50Z", "2026-11-25T10:02:00Z")]
-    assert told == ["was due 3 min 10 s ago", "is due in 2 min"]
+    moments = "2026-11-25T09:56:50Z", "2026-11-25T09:59:59.600Z", "2026-11-25T10:02:00Z"
+    told = [re.sub("<[^>]*>", "", due(at, now)) for at in moments]
+    assert told == ["was due 3 min 10 s ago", "is due now", "is due in 2 min"]
+    assert [apart("2026-11-25T09:59:00Z", at) for at in moments[1:]] == ["59 s later", "3 min later"]
+    assert [span(at, now) for at in moments[:2]] == ["3 min 10 s", "less than a second"]
 
 
 def test_what_was_given_up_stays_below_what_came_later_until_it_is_sent_again(world: World) -> None:

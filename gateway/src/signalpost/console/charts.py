@@ -38,7 +38,9 @@ def chart(points: Sequence[StatsPoint], now: int) -> Markup:
     bars, most = last_hour(points, now), busiest(points, now)
     first = now // _MINUTE - MINUTES + 1
     times = Markup("").join(
-        Markup('<text x="{}" y="134">{}</text>').format(minute * 10, _clock(first + minute))
+        Markup('<text x="{}" y="134">{}</text>').format(
+            minute * 10, _clock(first + minute) + ("" if minute else " UTC")
+        )
         for minute in (0, 15, 30, 45)
     )
     return Markup(

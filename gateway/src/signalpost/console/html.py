@@ -161,19 +161,19 @@ def ago(timestamp: str | None, now: int) -> Markup | str:
 
 def due(timestamp: str, now: int) -> Markup:
     """When something was or is due, such as `was due 3 min ago`."""
-    verb = "was" if parse_timestamp(timestamp) < now else "is"
+    verb = "was" if now - parse_timestamp(timestamp) >= SECOND else "is"
     return Markup("{} due {}").format(verb, ago(timestamp, now))
 
 
 def span(since: str, now: int) -> str:
     """How long something lasts, such as `42 min`."""
-    return _span((now - parse_timestamp(since)) / SECOND)
+    return lasting((now - parse_timestamp(since)) / SECOND)
 
 
 def apart(earlier: str, later: str) -> str:
-    """How long it is from one moment to another."""
+    """How long after one moment another is, such as `1 min later`."""
     said = _span((parse_timestamp(later) - parse_timestamp(earlier)) / SECOND)
-    return "at once" if said == "now" else said
+    return "at once" if said == "now" else f"{said} later"
 
 
 def coming(delivery: DeliveryWithAttempts) -> int | None:
@@ -224,9 +224,9 @@ _DONE = {
 """Verbs of actions that do not end with -ed in the past."""
 
 
-def lasting(seconds: int) -> str:
+def lasting(seconds: float) -> str:
     """A number of seconds as people say it, such as `5 min`."""
-    return _span(seconds)
+    return "less than a second" if seconds < 1 else _span(seconds)
 
 
 def _span(seconds: float) -> str:

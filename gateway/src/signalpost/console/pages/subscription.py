@@ -46,11 +46,11 @@ async def view(visit: Visit) -> SubscriptionView:
         hour=await visit.calls.read("read_stats", Stats, {"subscriptionId": of}),
         kept=await kept_objective(visit, subscription),
         taken=taken(latest),
-        failed=await _failed(visit, subscription, latest.data),
+        failed=await failed_of(visit, subscription, latest.data),
     )
 
 
-async def _failed(visit: Visit, subscription: Subscription, latest: Sequence[Delivery]) -> Delivery | None:
+async def failed_of(visit: Visit, subscription: Subscription, latest: Sequence[Delivery]) -> Delivery | None:
     """The newest delivery that did not arrive. While a breaker is open, the latest ones just wait."""
     if subscription.health.state not in ("failing", "disabled"):
         return None

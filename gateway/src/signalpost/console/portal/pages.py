@@ -66,6 +66,8 @@ class Endpoint(Struct, frozen=True):
     """How the objective is kept; None if there is none."""
     taken: str
     """What its last deliveries say of it, if it is well."""
+    failed: Delivery | None
+    """One that says why, if it fails."""
     has_all: bool
     """Whether the link is for all subscriptions, so that events can be chosen."""
     header_rows: int = _HEADER_ROWS
@@ -87,6 +89,7 @@ async def view_endpoint(visit: Visit) -> Endpoint:
         secret=status,
         kept=await subscription.kept_objective(visit, found),
         taken=subscription.taken(latest),
+        failed=await subscription.failed_of(visit, found, latest.data),
         has_all=link is not None and link.subscriptions == "all",
     )
 
