@@ -281,6 +281,37 @@ def test_what_arrived_after_it_was_sent_again_says_so(desk: Desk) -> None:
     assert desk.world.get(path).ok()["cause"]["detail"].endswith(", after somebody had it sent again.")
 
 
+def test_pages_about_a_vendor_do_not_say_that_the_event_is_what_was_sent(desk: Desk) -> None:
+    config = {"signIn": {"with": "webhook", "url": "https://hooks.slack.com/services/T0/B0/canary"}}
+    connection = desk.world.send("POST", "/v1/connections", {"kind": "slack", "config": config}).ok(201)["id"]
+    given = {"kind": "slack", "connection": connection, "config": {"text": "New"}, "status": "paused"}
+    made = desk.world.send("POST", "/v1/subscriptions", {**given, "eventTypes": ["documentCreated"]}).ok(201)["id"]
+    hook = desk.subscribe("/hook", status="paused")
+    desk.world.create_document()
+    event = desk.world.events()[-1]["event"]["id"]
+    guest = Guest(desk.world).enter(can=["payload"])
+    for visitor, root in ((desk.browser, ROOT), (guest, PORTAL)):
+        of_slack = f"{root}/subscriptions/{made}/deliveries/{event}"
+        of_hook = of_slack.replace(made, hook)
+        assert "The event" in (said := text_of(visitor.open(of_slack)))
+        assert "What is sent is made of this" in said
+        assert "What is sent is made of this" not in text_of(visitor.open(of_hook))
+        assert "It does not show what those requests said" in text_of(visitor.open(f"{of_slack}/evidence"))
+        assert "It shows what was sent from here" in text_of(visitor.open(f"{of_hook}/evidence"))
+
+
+def test_what_marks_mean_is_said_only_where_there_are_some(desk: Desk) -> None:
+    """A delivery that made no request has no timings to explain."""
+    made = desk.subscribe("/waits", status="paused")
+    desk.told["/refuses"] = 500
+    other = desk.subscribe("/refuses")
+    desk.world.create_document()
+    desk.wait_for("failed", other)
+    event = desk.world.events()[-1]["event"]["id"]
+    assert "fill-connect" not in desk.browser.open(f"{ROOT}/subscriptions/{made}/deliveries/{event}")
+    assert "fill-connect" in desk.browser.open(f"{ROOT}/subscriptions/{other}/deliveries/{event}")
+
+
 # --- The portal -------------------------------------------------------------------------------------------------------
 
 
