@@ -24,7 +24,7 @@ def test_the_ten_cases_are_sent_from_the_page_of_a_webhook_and_each_has_its_verd
     assert "The receiver stands all that was sent to it." in said
     assert said.count(" passed") == len(CASES)
     for case in CASES:
-        assert f"{case.title} {case.sent}" in said
+        assert f"{case.title} passed {case.sent}" in said
     desk.told["/hooks"] = 204
     said = text_of(unescape(desk.send(path, {"do": "run"})))
     assert "There is one thing to mend." in said
