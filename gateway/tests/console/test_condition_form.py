@@ -102,6 +102,8 @@ def test_every_operator_and_every_field_can_be_chosen() -> None:
 def test_a_delay_is_shown_in_the_largest_unit_that_fits(seconds: int, shown: tuple[str, str]) -> None:
     assert duration_of(seconds) == Duration(*shown)
     assert seconds_of(Duration(*shown)) == seconds
+    assert duration_of(seconds).said == " ".join(shown)
+    assert duration_of(3_600).said == "1 hour"
 
 
 def test_a_delay_and_what_must_still_be_so_come_back_as_they_are() -> None:

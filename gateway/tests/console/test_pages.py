@@ -725,6 +725,17 @@ def test_what_a_vendor_gets_is_changed_among_the_settings_of_its_subscription(sh
     assert "{{ document.titel }}" in values_of(refused.body.decode())["config.text"]
 
 
+def test_each_group_of_settings_leads_to_its_own_in_the_form(shop: Shop) -> None:
+    browser, path = shop.browser(), f"/console/t/default/subscriptions/{shop.subscription}/settings"
+    shown, form = browser.open(path), browser.open(f"{path}/edit")
+    groups = re.findall(r'/settings/edit#(\w+)">Change<span class="hidden">: ([^<]+)<', shown)
+    assert [title for _, title in groups] == ["Which events", "How it is sent", "Who is told when it fails"]
+    for at, title in [("where", "Where it goes"), *groups]:
+        assert f'id="{at}"><h2>{title}</h2>' in form
+    assert "loosely, as events come" in shown
+    assert "loosely, as events come" in form
+
+
 def chosen_in(text: str, name: str) -> list[str]:
     """What is chosen in each select of that name."""
     selects = re.findall(rf'<select name="{re.escape(name)}".*?</select>', text, re.DOTALL)

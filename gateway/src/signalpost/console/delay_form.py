@@ -24,6 +24,11 @@ class Duration(Struct, frozen=True):
     count: str
     unit: str
 
+    @property
+    def said(self) -> str:
+        """The words for it, such as `1 hour`."""
+        return f"{self.count} {self.unit.removesuffix('s') if self.count == '1' else self.unit}"
+
 
 def duration_of(seconds: Any) -> Duration:
     """A number of seconds in the largest unit that needs no fraction."""

@@ -82,6 +82,8 @@ REPLAYED = {
     "unsent": "what was never sent",
 }
 """The words for what a replay sends again."""
+ORDERS = {"loose": "loosely, as events come", "strict": "strictly, one after the other for each document"}
+"""The words for the order in which events are sent."""
 
 
 def environment() -> Environment:
@@ -118,7 +120,7 @@ def environment() -> Environment:
     made.globals |= {"due": due, "asked_before": asked_before, "eased_by_limit": EASED_BY_LIMIT}
     made.globals |= {"label": label, "workflow": workflow, "said": said, "versions": versions}
     made.globals |= {"condition_fields": fields(), "condition_operators": list(operators())}
-    made.globals |= {"replayed": REPLAYED, "verifiers": verifiers()}
+    made.globals |= {"replayed": REPLAYED, "orders": ORDERS, "verifiers": verifiers()}
     made.globals["placeholder_names"] = [each.text for each in all_names("a fact") if each.path[0] != "notice"]
     made.globals |= {"condition_values": VALUES, "condition_units": UNITS}
     return made
