@@ -510,6 +510,31 @@ def test_a_placeholder_is_chosen_from_a_list_and_put_where_the_cursor_was(desk: 
     desk.world.send("DELETE", f"/v1/connections/{made['id']}")
 
 
+def test_a_field_of_a_condition_is_found_by_a_part_of_its_name(desk: Desk, visit: Visit) -> None:
+    subscription = desk.subscribe("/found", "Found")
+    visit.open(f"/subscriptions/{subscription}/settings/edit")
+    field = visit.page.get_by_role("combobox", name="Only if, row 1: field", exact=True)
+    assert (field.input_value(), field.get_attribute("placeholder")) == ("", "no condition")
+    listed = visit.page.locator("datalist#names option").all_text_contents()
+    assert {"status", "former status", "event type"} <= {*listed}
+    assert len({*listed}) == len(listed), "no two can be told apart"
+    field.press_sequentially("status")
+    visit.page.get_by_label("Only if, row 1: value", exact=True).fill("executed")
+    visit.click("Save")
+    visit.sees("Saved.")
+    wanted = {"field": "document.status", "is": "executed"}
+    assert desk.world.get(f"/v1/subscriptions/{subscription}").ok()["when"] == wanted
+    visit.open(f"/subscriptions/{subscription}/settings/edit")
+    assert field.input_value() == "status"
+    field.press_sequentially("no such field")
+    visit.page.get_by_label("Only if, row 1: value", exact=True).focus()
+    assert field.input_value() == "status", "what is no field is none"
+    field.press_sequentially("no condition")
+    visit.click("Save")
+    visit.sees("Saved.")
+    assert "when" not in desk.world.get(f"/v1/subscriptions/{subscription}").ok()
+
+
 def test_somebody_is_invited_in_two_clicks(visit: Visit) -> None:
     visit.click("Members", "link")
     visit.page.get_by_label("Name", exact=True).fill("Mary")

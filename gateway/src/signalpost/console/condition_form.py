@@ -57,21 +57,27 @@ def operators() -> Iterator[tuple[str, str]]:
             yield operator, _WORDS[operator]
 
 
+_GROUPS: Final = {
+    "document": ("The document", ""),
+    "before": ("Before the event", "former "),
+    "event": ("The event", "event "),
+}
+"""What can be looked at, by the root of its names: how the group is called, and what tells its names from others'."""
+
+
 def fields() -> Mapping[str, Sequence[tuple[str, str]]]:
-    """What a condition can look at, by groups: each name, and how it reads."""
-    groups: dict[str, list[tuple[str, str]]] = {"The document": [], "Before the event": [], "The event": []}
-    for group, root in zip(groups, ("document", "before", "event"), strict=True):
-        for name in all_names(_A_FACT):
-            if name.path[0] == root:
-                groups[group].append(_option(name))
-    return groups
+    """What a condition can look at, by groups: each name, and how it reads. No two read alike."""
+    return {
+        group: [_option(name, before) for name in all_names(_A_FACT) if name.path[0] == root]
+        for root, (group, before) in _GROUPS.items()
+    }
 
 
-def _option(name: Name) -> tuple[str, str]:
+def _option(name: Name, before: str) -> tuple[str, str]:
     root, *way = name.path
     if way[0] == FACTS and len(way) > 1:
-        return f"{FACT}{root}", "additional fact …"
-    return name.text, " ".join(words(step) for step in way)
+        return f"{FACT}{root}", f"{before}additional fact …"
+    return name.text, before + " ".join(words(step) for step in way)
 
 
 # --- Conditions -------------------------------------------------------------------------------------------------------
@@ -196,11 +202,7 @@ def _scalar(row: ConditionRow, text: str) -> Any:
 
 _SHOWN: Final = frozenset(name for options in fields().values() for name, _ in options)
 """The fields that can be chosen."""
-_FIELD_WORDS: Final = {
-    name: f"{'former ' if group == 'Before the event' else ''}{'additional fact' if name.startswith(FACT) else said_as}"
-    for group, options in fields().items()
-    for name, said_as in options
-}
+_FIELD_WORDS: Final = {name: said.removesuffix(" …") for options in fields().values() for name, said in options}
 _OPERATOR_WORDS: Final = dict(operators())
 _TYPES: Final = {name.text: name.type for name in all_names(_A_FACT)}
 

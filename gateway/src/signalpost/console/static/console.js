@@ -229,6 +229,37 @@ for (const picker of document.querySelectorAll("[data-inserts]")) {
   });
 }
 
+// --- A long choice is found by a part of a name: a field in its place lists the names that fit, and makes the choice.
+// On a phone, the choice has the better list.
+const finding = matchMedia("(pointer: coarse)").matches ? [] : [...document.querySelectorAll("select[data-finds]")];
+const names = document.createElement("datalist");
+names.id = "names";
+names.append(...[...finding[0]?.options ?? []].map(({ text }) => new Option(text)));
+if (finding.length) document.body.append(names);
+for (const select of finding) {
+  const input = document.createElement("input");
+  const chosen = () => select.selectedOptions[0].text, show = () => { input.value = select.value && chosen(); };
+  for (const [name, value] of Object.entries({ class: "finds", list: names.id, autocomplete: "off", "aria-label": select.ariaLabel }))
+    input.setAttribute(name, value);
+  input.addEventListener("focus", () => { input.value = ""; }); // what stands in it would be all that is listed
+  input.addEventListener("blur", show);
+  input.addEventListener("change", (event) => event.stopPropagation());
+  input.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); }); // it sends no form
+  input.addEventListener("input", (event) => {
+    event.stopPropagation();
+    const found = [...select.options].find(({ text }) => text === input.value);
+    if (!found) return;
+    select.value = found.value;
+    input.placeholder = chosen();
+    for (const each of ["input", "change"]) select.dispatchEvent(new Event(each, { bubbles: true }));
+  });
+  input.placeholder = chosen();
+  select.hidden = true;
+  select.after(input);
+  show();
+  addEventListener("pageshow", show);
+}
+
 // --- Keys
 const GO = { o: "", d: "/deliveries", s: "/subscriptions", e: "/events", c: "/documents", r: "/replays" };
 const help = $("#keys"), areOn = $("#keys-on");
