@@ -19,6 +19,7 @@ from signalpost.console.html import deed, moment, prose
 from signalpost.console.pages.gateway import GROUPS
 from signalpost.console.pages.portal_links import LABELS
 from signalpost.console.verifiers import verifiers
+from signalpost.domain.documents.workflow import STATUSES
 from signalpost.given_settings import read_settings, settings_in_force
 from signalpost.sender.egress_proxy import parse_egress_proxy
 from signalpost.settings import SETTINGS
@@ -740,6 +741,13 @@ def chosen_in(text: str, name: str) -> list[str]:
     """What is chosen in each select of that name."""
     selects = re.findall(rf'<select name="{re.escape(name)}".*?</select>', text, re.DOTALL)
     return [next(iter(re.findall(r'<option value="([^"]*)" selected', each)), "") for each in selects]
+
+
+def test_statuses_are_offered_by_name_where_a_vendor_is_told_by_them(shop: Shop) -> None:
+    sign_in = {"with": "consent", "clientId": "1.apps.googleusercontent.com", "clientSecret": "GOCSPX-0"}
+    shop.world.send("POST", "/v1/connections", {"kind": "google_calendar", "config": {"signIn": sign_in}}).ok(201)
+    said = shop.browser().open("/console/t/default/subscriptions/new/google_calendar")
+    assert f"One a line, any of {', '.join(STATUSES)}." in said
 
 
 def test_a_webhook_that_moves_to_another_host_is_given_the_values_of_its_headers_again(shop: Shop) -> None:
