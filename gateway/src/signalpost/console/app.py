@@ -68,7 +68,7 @@ SECTIONS: Final[Sequence[tuple[str, str, str, str]]] = (
     ("/subscriptions", "Subscriptions", "share", "Work"),
     ("/events", "Events", "lines", "Work"),
     ("/documents", "Documents", "file", "Work"),
-    ("/replays", "Replays", "arrows", "Work"),
+    ("/replays", "Send again", "arrows", "Work"),
     ("/notices", "Notices", "bell", "Work"),
     ("/connections", "Connections", "plug", "Set-up"),
     ("/portal-links", "Portal links", "link", "Set-up"),

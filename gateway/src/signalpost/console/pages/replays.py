@@ -192,7 +192,7 @@ async def stop(visit: Visit) -> SeeOther:
 PAGES = (
     Page(
         path="/replays",
-        section="Replays",
+        section="Send again",
         title="Send again",
         template="replays.html",
         view=view,
