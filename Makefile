@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill release-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill release-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -129,6 +129,9 @@ fuzz-receiver: .venv/dev ## Feed the receiver kit requests that libFuzzer makes 
 
 console-shots: .venv/dev .venv/browser ## Take a picture of every page of the console, in both themes, wide and narrow
 	@$(BIN)/python -m gateway.tests.console.shots
+
+console-picture: .venv/dev .venv/browser ## Take the picture of the console that the README shows, in both themes
+	@$(BIN)/python -m gateway.tests.console.picture
 
 node-kit: .venv/dev ## Build and test the receiver kit and the client for Node, and the packages that are made of them
 	@$(BIN)/pytest gateway/tests/acceptance/test_node_kit.py client/tests

@@ -6,14 +6,14 @@ The pictures are in dist/console/. What axe finds in a page is printed, and ends
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from gateway.tests.api.conftest import World
-from gateway.tests.console.accessibility import WINDOWS, findings_of
+from gateway.tests.console.accessibility import findings_of
 from gateway.tests.console.busy_hour import BusyHour, HourClock
 from gateway.tests.console.conftest import TABS
 from gateway.tests.console.test_browser import CHROMIUM, Desk, Endpoint, Visit
@@ -24,10 +24,12 @@ from signalpost.sender.addresses import parse_allow_targets
 from signalpost.settings import Settings
 
 OUT = Path("dist/console")
+WINDOWS = (("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390))
+"""The themes and widths of the pictures."""
 NAMES = (
     "overview", "deliveries", "delivery", "delivery-hostile", "evidence", "subscriptions", "new-subscription",
     "subscription", *(f"subscription{tab.replace('/', '-')}" for tab in TABS), "subscription-paused",
-    "delivery-waiting",
+    "subscription-slack-settings", "subscription-slack-settings-edit", "delivery-waiting",
     "events", "event", "documents", "document", "document-under-way",
     "replays", "notices", "connections", "new-connection", "new-mail", "recipe", "from-scratch", "portal-links",
     "members", "keys", "audit", "tenants", "tenant", "gateway", "find",
@@ -72,6 +74,15 @@ def main() -> int:
             paused = hour["busy-subscription-paused"]
             found += _questions(Visit(desk, world=busy, **window), paused, f"{theme}-{width}")
             found += _rehearsal(Visit(desk, **window), desk.fine, f"{theme}-{width}")
+            tried = (
+                ("tested", f"/subscriptions/{desk.acme}", "Test"),
+                ("test-run-passed", f"/subscriptions/{desk.fine}/test-run", "Send the ten cases"),
+                ("test-run-to-mend", f"/subscriptions/{desk.acme}/test-run", "Send the ten cases"),
+                ("preview", "/recipes/slack-executed", "Preview"),
+            )
+            found += _pressed(Visit(desk, **window), tried, f"{theme}-{width}")
+            asked = ("portal-test-run-to-mend", f"/subscriptions/{desk.acme}/test-run", "Send me the ten cases")
+            found += _pressed(Customer(desk, {"theme": THEME}, **window), [asked], f"{theme}-{width}")
             portal = pages_of(desk)
             found += _pictures(Customer(desk, {"theme": THEME}, **window), portal, f"{theme}-{width}")
             count = len(desk.pages) + len(desk.doors) + len(unused) + len(hour) + len(portal)
@@ -102,6 +113,19 @@ def _rehearsal(visit: Visit, subscription: str, window: str) -> list[str]:
     visit.page.locator("#rehearsal details").evaluate_all("all => all.forEach((each) => { each.open = true; })")
     visit.page.screenshot(path=OUT / f"rehearsal-{window}.png", full_page=True)
     found = [f"rehearsal {window}: {each}" for each in findings_of(visit.page)]
+    visit.context.close()
+    return found
+
+
+def _pressed(visit: Visit | Customer, presses: Iterable[tuple[str, str, str]], window: str) -> list[str]:
+    """Pictures of what buttons show: of each its name, the path of the page with the button, and what is on that."""
+    found: list[str] = []
+    for name, path, button in presses:
+        visit.open(path)
+        with visit.page.expect_navigation():
+            visit.page.get_by_role("button", name=button, exact=True).click()
+        visit.page.screenshot(path=OUT / f"{name}-{window}.png", full_page=True)
+        found += [f"{name} {window}: {each}" for each in findings_of(visit.page)]
     visit.context.close()
     return found
 

@@ -89,6 +89,7 @@ class Desk:
         self.hostile = self.subscribe("/hostile", HOSTILE[1])
         self.paused = self.subscribe("/paused", "Initech")
         world.send("PATCH", f"/v1/subscriptions/{self.paused}", {"status": "paused"}).ok()
+        self.slack = self.connect()
         self.agreement = self.agree()
         self.waiting = world.events()[0]["event"]["id"]
         for text in HOSTILE:
@@ -104,6 +105,16 @@ class Desk:
     def subscribe(self, path: str, name: str) -> str:
         given = {"url": f"{self.origin}{path}", "name": name, "status": "active", "retryDelays": [1, 1, 1]}
         return str(self.world.create_subscription(**given)["id"])
+
+    def connect(self) -> str:
+        """A paused subscription that tells Slack of documents that were deleted after they were executed."""
+        config = {"signIn": {"with": "webhook", "url": "https://hooks.slack.com/services/T0/B0/canary"}}
+        made = self.world.send("POST", "/v1/connections", {"kind": "slack", "name": "Our Slack", "config": config})
+        leaf = {"field": "document.status", "is": "executed"}
+        given = {"name": "Deleted agreements", "kind": "slack", "connection": made.ok(201)["id"], "status": "paused",
+                 "eventTypes": ["documentDeleted"], "when": leaf, "after": {"seconds": 3600, "if": leaf},
+                 "config": {"text": "{{ document.title }} was deleted."}}  # fmt: skip
+        return str(self.world.send("POST", "/v1/subscriptions", given).ok(201)["id"])
 
     def agree(self) -> str:
         """A document on its way: with versions, reviewed, and two people asked to approve."""
@@ -149,6 +160,8 @@ class Desk:
             f"/subscriptions/{self.acme}",
             *(f"/subscriptions/{self.acme}{tab}" for tab in TABS),
             f"/subscriptions/{self.paused}",
+            f"/subscriptions/{self.slack}/settings",
+            f"/subscriptions/{self.slack}/settings/edit",
             f"/subscriptions/{self.paused}/deliveries/{self.waiting}",
             "/events",
             f"/events/{self.event}",
@@ -193,6 +206,14 @@ def desk(make_world: Callable[..., World]) -> Iterator[Desk]:
     server.server_close()
 
 
+def sign_in(page: Any, world: World) -> str:
+    """Have a page follow a link to the console of a gateway, whose address this returns."""
+    link, url = world.send("POST", "/v1/console-links").ok(201)["url"], f"http://127.0.0.1:{world.port}"
+    page.goto(url + re.sub(r"^https?://[^/]+", "", link))
+    page.wait_for_url(f"**{ROOT}")
+    return url
+
+
 class Visit:
     """A browser window in which a person is signed in, and how often they clicked since then."""
 
@@ -208,11 +229,8 @@ class Visit:
         self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
         self.expects_dialog = False
         self.clicks = 0
-        world = world or desk.world
-        link, url = world.send("POST", "/v1/console-links").ok(201)["url"], f"http://127.0.0.1:{world.port}"
-        self.page.goto(url + re.sub(r"^https?://[^/]+", "", link))
-        self.page.wait_for_url(f"**{ROOT}")
-        self.url, self.root = url, url + ROOT
+        self.url = sign_in(self.page, world or desk.world)
+        self.root = self.url + ROOT
 
     def _dialog(self, dialog: Any) -> None:
         if not self.expects_dialog:
