@@ -193,6 +193,14 @@ def test_subscriptions_are_found_by_name_host_and_state(shop: Shop) -> None:
     assert "No subscription is like that." in browser.open("/console/t/default/subscriptions?name=Of+a&state=disabled")
 
 
+def test_the_audit_calls_what_was_changed_by_its_name(shop: Shop) -> None:
+    made = shop.world.create_subscription(name="Called so at first")["id"]
+    for body in ({"rateLimit": 7}, {"name": "Called so now"}, {"rateLimit": 8}):
+        shop.world.send("PATCH", f"/v1/subscriptions/{made}", body).ok()
+    text = shop.browser().open(f"/console/t/default/audit?object={made}")
+    assert re.findall(r'title="All entries[^>]*><span class="cut">([^<]+)<', text) == ["Called so now"] * 4
+
+
 def test_the_audit_is_read_as_words_and_verified(shop: Shop) -> None:
     shop.world.create_subscription(name="Told of", eventTypes=["documentCreated", "documentDeleted"])
     browser = shop.browser()
