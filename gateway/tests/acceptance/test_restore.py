@@ -14,6 +14,9 @@ from gateway.tests.acceptance.gateway_process import GatewayProcess, run_command
 from gateway.tests.acceptance.kills import mostly_well, recorded_in, until_all_delivered
 from gateway.tests.acceptance.load import DELETED, Writer, change_of, check_log, writers
 from gateway.tests.acceptance.receiver import HELD, Endpoint, always
+from msgspec.structs import replace
+
+from signalpost.domain.evidence import PATH, check
 
 AHEAD, AFTER = 40, 20
 """How many changes of each caller are answered before the backup, and after it."""
@@ -66,6 +69,55 @@ def test_a_backup_under_load_has_all_that_was_promised_and_sends_nothing_under_a
     hook.until_of(event["id"], 1)
     assert event["id"] not in {request.id for request in former}, "the sequence is used again, the id is not"
     print(f"{len(feed)} events restored, {sum(promised)} promised before the backup, {len(twice)} came twice")
+
+
+@pytest.mark.slow
+def test_evidence_and_rehearsals_hold_after_a_restore_and_say_the_same(
+    gateways: Callable[..., GatewayProcess], endpoint: Callable[..., Endpoint], tmp_path: Path
+) -> None:
+    """C14. What was stated before is proven by the keys that are published after it, and the other way round."""
+    gateway = gateways(public_url="https://hooks.example")
+    api, hook = gateway.api, endpoint()
+    path = f"/v1/subscriptions/{api.subscribe(hook.url, eventTypes=['documentCreated'])['id']}"
+    for number in range(6):
+        api.patch(api.create(title=f"number {number}"), title=f"changed {number}")
+    hook.until(6)
+    first = hook.requests[0].id
+    until(lambda: len(api.ask("GET", f"{path}/deliveries?status=delivered")["data"]) == 6)
+    change = {"eventTypes": ["documentUpdated"], "when": {"field": "document.title", "isNot": "changed 3"}}
+    period = {"from": "2001-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
+    evidence, published = evidence_of(api, path, first), api.request("GET", PATH).body
+    foretold = rehearsal_of(api, path, {**period, "change": change})
+    assert (foretold["more"], foretold["less"]) == (5, 6)
+    backup = tmp_path / "backup.db"
+    run("backup", backup, gateway.data_dir)
+    api.create(title="after the backup")
+    hook.until(7)
+    lost = hook.requests[-1].id
+    assert gateway.stop() == 0
+
+    move(gateway, tmp_path / "restored", backup)
+    gateway.start()
+    keys = api.request("GET", PATH).body
+    again = evidence_of(api, path, first)
+    assert all(check(file, by).is_known_key for file in (evidence, again) for by in (published, keys))
+    before, after = (replace(check(file, keys).statement, stated_at="") for file in (evidence, again))
+    assert before == after
+    assert api.request("GET", f"{path}/deliveries/{lost}/evidence").status == 404
+    assert rehearsal_of(api, path, {**period, "change": change}) == foretold
+    api.ask("PATCH", path, change)
+    counted = api.ask("POST", f"{path}/replays", {"rehearsal": foretold["id"], "dryRun": True})
+    assert counted["count"] == 5
+
+
+def evidence_of(api: Client, path: str, event_id: str) -> bytes:
+    """The evidence of a delivery of this subscription."""
+    return api.request("GET", f"{path}/deliveries/{event_id}/evidence").body
+
+
+def rehearsal_of(api: Client, path: str, asked: Any) -> Any:
+    """What is said of this subscription, without the requests, which are signed at the second of the question."""
+    return {**api.ask("POST", f"{path}/rehearsals", asked), "requests": None}
 
 
 def until_answered(callers: list[Writer], counts: list[int]) -> None:

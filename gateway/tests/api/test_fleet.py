@@ -11,7 +11,9 @@ import psycopg
 import pytest
 from gateway.tests.api.test_live import Viewer
 from gateway.tests.postgres import OWNER, new_database
+from msgspec.structs import replace
 
+from signalpost.domain.evidence import PATH, check
 from signalpost.sender.addresses import parse_allow_targets
 from signalpost_bench.postgres_server import SUPERUSER
 
@@ -114,6 +116,34 @@ def test_the_health_of_every_subscription_is_the_same_whichever_node_is_asked(pa
 
 def _has_health(health: dict[str, Any], subscription: Any) -> bool:
     return bool(subscription["health"] == health)
+
+
+@pytest.mark.usefixtures("events")
+def test_evidence_states_the_same_and_is_proven_whichever_node_is_asked(pair: Pair) -> None:
+    published = [node.send("GET", PATH, None, {"authorization": None}).body for node in pair]
+    for each in pair.one.get("/v1/subscriptions").ok()["data"]:
+        path = f"/v1/subscriptions/{each['id']}/deliveries"
+        for delivery in both(pair, path, lambda found: len(found["data"]) == 6)["data"][:2]:
+            files = [node.get(f"{path}/{delivery['eventId']}/evidence").body for node in pair]
+            proven = [check(file, keys) for file in files for keys in published]
+            assert all(found.is_known_key for found in proven)
+            [stated, *others] = [replace(found.statement, stated_at="") for found in proven]
+            assert others == [stated] * 3
+            assert (stated.event.id, len(stated.attempts)) == (delivery["eventId"], 1)
+
+
+def test_a_rehearsal_says_the_same_whichever_node_is_asked_and_owns_the_lane(pair: Pair, events: int) -> None:
+    owners = {node["id"] for node in pair.one.get("/v1/nodes").ok()["data"] if node["lanes"]}
+    assert len(owners) == 2
+    asked = {
+        "from": "2001-01-01T00:00:00Z",
+        "to": "2100-01-01T00:00:00Z",
+        "change": {"eventTypes": ["documentUpdated"]},
+    }
+    for each in pair.one.get("/v1/subscriptions").ok()["data"]:
+        one, other = (node.send("POST", f"/v1/subscriptions/{each['id']}/rehearsals", asked).ok() for node in pair)
+        assert {**one, "requests": None} == {**other, "requests": None}, "requests are signed as they are shown"
+        assert (one["now"], one["then"], one["less"], len(one["examples"]["less"])) == (events, 0, events, events)
 
 
 def test_a_replay_that_runs_is_shown_whichever_node_is_asked(pair: Pair, events: int) -> None:
