@@ -15,8 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclopts import App
 from gateway.tests.patience import LONG_PATIENCE, PATIENCE
 
+from signalpost.cli.app import app
+from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Stopping, TooManyConnections, Unavailable
+from signalpost.domain.operations.kinds import KINDS
+from signalpost.given_settings import variable_of
 from signalpost.settings import SETTINGS
 from signalpost_bench.free_port import free_port
 
@@ -35,6 +40,57 @@ def test_the_page_of_states_is_what_the_tables_say() -> None:
 def test_the_page_of_the_api_has_every_call() -> None:
     maker = _maker("make_api")
     assert maker.PAGE.read_text(encoding="utf-8") == maker.page(), "run: .venv/bin/python docs/make_api.py"
+
+
+@pytest.mark.parametrize("name", ["make_settings", "make_notice_kinds", "make_problem_codes", "make_command_line"])
+def test_a_page_of_reference_is_what_the_code_says(name: str) -> None:
+    maker = _maker(name)
+    assert maker.PAGE.read_text(encoding="utf-8") == maker.page(), f"run: .venv/bin/python docs/{name}.py"
+
+
+def test_the_page_of_settings_has_each_once() -> None:
+    assert sorted(_maker("make_settings").named()) == sorted(SETTINGS)
+    rows = re.findall(r"^\| `(\w+)` \|", _page("settings"), re.MULTILINE)
+    assert sorted(rows) == sorted(map(variable_of, SETTINGS))
+
+
+def test_the_page_of_notices_has_each_kind_once() -> None:
+    assert re.findall(r"^\| \[`(\w+)`\]", _page("notice-kinds"), re.MULTILINE) == [*KINDS]
+    assert re.findall(r"^## (\w+)", _page("notice-kinds"), re.MULTILINE) == [*KINDS]
+
+
+def test_the_page_of_problem_codes_has_each_once_with_what_is_said() -> None:
+    maker = _maker("make_problem_codes")
+    codes, fields = maker.codes(), maker.field_codes()
+    assert [each.code for each in codes if not each.said] == []
+    assert [code for code, said in fields.items() if not said] == []
+    assert {*maker.SAID} <= {each.code for each in codes}
+    assert {*maker.FIELDS_SAY} <= {*fields}
+    rows = re.findall(r"^\| `(\w+)` \|", _page("problem-codes"), re.MULTILINE)
+    assert sorted(rows) == sorted([*(each.code for each in codes), *fields])
+
+
+def test_the_page_of_problem_codes_has_what_the_api_answers() -> None:
+    """The classes of errors have codes of their own, or are given one where they are raised."""
+    known = {each.code for each in _maker("make_problem_codes").codes()}
+    assert {each.code for each in (Stopping, TooManyConnections, DiskNearlyFull, OutcomeUnknown, Unavailable)} <= known
+    assert {"invalid_fields", "unknown_key", "not_a_participant", "document_limit", "change_rate"} <= known
+
+
+def test_the_page_of_the_command_line_has_each_command_once() -> None:
+    found = re.findall(r"^#{3,5} signalpost (.+)$", _page("command-line"), re.MULTILINE)
+    assert sorted(found) == sorted(_commands(app))
+
+
+def _commands(group: App, *before: str) -> Iterator[str]:
+    for name in group:
+        if not name.startswith("-"):
+            yield " ".join([*before, name])
+            yield from _commands(group[name], *before, name)
+
+
+def _page(name: str) -> str:
+    return (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("file", "made"), [("PAGE", "page"), ("SHOWN", "shown")])

@@ -93,11 +93,12 @@ class TenantUse(Struct, frozen=True, kw_only=True):
 
 
 NO_USE: Final = TenantUse()
-_NOUNS: Final = {
+NOUNS: Final = {
     "documents": ("document_limit", "documents"),
     "subscriptions": ("subscription_limit", "subscriptions"),
     "file_bytes": ("file_limit", "bytes of files"),
 }
+"""The code and the word for what there is too much of, by the limit."""
 
 
 def check_room(limits: TenantLimits, use: TenantUse, growth: TenantUse) -> None:
@@ -105,7 +106,7 @@ def check_room(limits: TenantLimits, use: TenantUse, growth: TenantUse) -> None:
     and may become less."""
     if limits is NO_LIMITS:
         return
-    for name, (code, noun) in _NOUNS.items():
+    for name, (code, noun) in NOUNS.items():
         most, has, more = getattr(limits, name), getattr(use, name), getattr(growth, name)
         if most is not None and more > 0 and has + more > most:
             detail = f"The tenant may have {most} {noun}, and has {has}. Delete some, or ask an operator for more."
