@@ -19,13 +19,21 @@ such as `/schemas/event.json` and `/schemas/documentUpdated.json`.
 
 Calls need a key in `Authorization: Bearer sp_…`: the operator's (`DATA_DIR/operator-key`) or one that you created. A
 key has a role, which says what it may call. Writes accept `Idempotency-Key` and `If-Match`. If a write made an event,
-the header `signalpost-event` of its answer names that event. Errors are RFC 9457 problems that name every bad field.
+the header `signalpost-event` of its answer names that event. Errors are RFC 9457 problems that name every bad field;
+[their codes](problem-codes.md) do not change.
 """
 WITHOUT_A_KEY = """
 ## Without a key
 
 | call | does |
 | --- | --- |
+"""
+DEPRECATED = """
+## Deprecated
+
+Each answer of such a call has the headers `Deprecation`, since when, and `Sunset`, until when it stays at least
+([what that promises](versions.md)).
+
 """
 _OPEN = (
     *((f"GET {route.path}", route.summary) for route in (*HEALTH_ROUTES, *METRICS_ROUTES)),
@@ -40,7 +48,9 @@ _OPEN = (
 def page() -> str:
     nouns = {noun: list(routes) for noun, routes in groupby(sorted(ROUTES, key=_noun), _noun)}
     in_order = sorted(nouns, key=lambda noun: ROUTES.index(nouns[noun][0]))
-    return HEAD + "".join(_section(noun, nouns[noun]) for noun in in_order) + WITHOUT_A_KEY + _lines(_OPEN)
+    return (
+        HEAD + "".join(_section(noun, nouns[noun]) for noun in in_order) + WITHOUT_A_KEY + _lines(_OPEN) + _deprecated()
+    )
 
 
 def _noun(route: Route) -> str:
@@ -52,6 +62,21 @@ def _section(noun: str, routes: list[Route]) -> str:
     title = noun.replace("-", " ").capitalize()
     rows = ((f"{route.method} {route.path}", route.summary, _roles(route.roles)) for route in routes)
     return f"\n## {title}\n\n| call | does | roles |\n| --- | --- | --- |\n{_lines(rows)}"
+
+
+def _deprecated() -> str:
+    found = [
+        (
+            f"{route.method} {route.path}",
+            str(route.deprecation.since),
+            str(route.deprecation.sunset),
+            route.deprecation.instead,
+        )
+        for route in ROUTES
+        if route.deprecation is not None
+    ]
+    table = f"| call | since | goes after | instead |\n| --- | --- | --- | --- |\n{_lines(found)}"
+    return DEPRECATED + (table if found else "Nothing is deprecated.\n")
 
 
 def _lines(rows: Iterable[tuple[str, ...]]) -> str:

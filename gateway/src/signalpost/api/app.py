@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from msgspec import Struct
 from msgspec.json import encode
+from msgspec.structs import replace
 
 from signalpost.api.guards.callers import caller_of
 from signalpost.api.guards.principals import EndedKey, Principal
@@ -20,6 +21,7 @@ from signalpost.api.rendering import EVENT_HEADER, asked, respond
 from signalpost.api.routes import LINK_ROUTES, QUIET_ROUTES
 from signalpost.api.routing.authorization import authorize
 from signalpost.api.routing.context import TENANT, NotYet, RequestContext
+from signalpost.api.routing.deprecation import Deprecation
 from signalpost.api.routing.description import Description
 from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.route import OPERATOR, OneChange, OpenRoute, Route
@@ -83,7 +85,10 @@ class Api:
         self._routes = {route.name: route for route in routes}
         handlers: dict[str, dict[str, Handler]] = {}
         for route in routes:
-            handlers.setdefault(route.path, {})[route.method] = partial(self._call_with_key, route)
+            handler: Handler = partial(self._call_with_key, route)
+            if route.deprecation is not None:
+                handler = partial(_announcing, route.deprecation, handler)
+            handlers.setdefault(route.path, {})[route.method] = handler
         for open_route in open_routes:
             handler = partial(_waited_for, partial(open_route.handler, services))
             handlers.setdefault(open_route.path, {})[open_route.method] = handler
@@ -372,6 +377,12 @@ def _has_span(request: Request, status: int) -> bool:
 def _waited_for(handler: Callable[[Request], Awaitable[Response | StreamedResponse]], request: Request) -> Handling:
     response: Response | StreamedResponse = yield handler(request)
     return response
+
+
+def _announcing(deprecation: Deprecation, handler: Handler, request: Request) -> Handling:
+    """A call that is deprecated: its answers say so."""
+    response = yield from handler(request)
+    return replace(response, headers=(*response.headers, *deprecation.headers))
 
 
 def _holder(request: Request) -> int:

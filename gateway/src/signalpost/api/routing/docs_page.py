@@ -41,7 +41,7 @@ def render(openapi: Mapping[str, Any]) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(info["title"])} API</title>',
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head><body>',
         f"<h1>{escape(info['title'])} API</h1>",
-        f'<p>Version {escape(info["version"])} · <a href="/openapi.json">openapi.json</a></p>',
+        f'<p>Version {escape(info["version"])} · <a href="openapi.json">openapi.json</a></p>',
         f"<p>{_prose(info['description'])}</p>",
         "<p>Send your key with every call: <code>Authorization: Bearer sp_…</code></p>",
         "<nav>"

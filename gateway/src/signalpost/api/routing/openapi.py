@@ -150,6 +150,9 @@ def _operation(route: Route) -> dict[str, Any]:
     }
     if route.body is not None:
         operation["requestBody"] = _request_body(route, route.body)
+    if route.deprecation is not None:
+        operation["deprecated"] = True
+        operation["description"] += f" It goes after {route.deprecation.sunset}. {route.deprecation.instead}"
     return operation
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, StreamedResponse
 from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.deprecation import Deprecation
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.services import Services
 from signalpost.commands.command import Command
@@ -87,6 +88,8 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
     errors: Sequence[type[CallerError]] = ()
     """Errors that may happen in addition to those that the other entries imply."""
     example: Example
+    deprecation: Deprecation | None = None
+    """That it will go, if it will."""
 
     @cached_property
     def statuses(self) -> Mapping[Any, int]:
