@@ -30,7 +30,8 @@ MANIFESTS = ("gateway.yaml", "migrate.yaml", "secrets.yaml")
 COMPOSE = DEPLOY / "container" / "compose.yaml"
 CONTAINERFILE = (DEPLOY / "container" / "Containerfile").read_text()
 TEXTS = sorted(path for path in DEPLOY.rglob("*") if path.is_file()) + [
-    ROOT / "docs" / "guides" / name for name in ("production.md", "fleet.md", "cells.md", "one-machine.md")
+    ROOT / "docs" / "guides" / name
+    for name in ("production.md", "fleet.md", "cells.md", "one-machine.md", "erase-and-restore.md", "install.md")
 ]
 ENDS_WITHIN = HTTP_GRACE + MAX_SHUTDOWN_GRACE + 1.5
 """Seconds that a gateway takes to end, at most: requests, attempts, and the hand-over of its lanes."""

@@ -228,7 +228,7 @@ def test_the_readme_leads_to_a_first_verified_event(tmp_path: Path) -> None:
     serve, receive, subscribe_and_create = _readme_commands(
         tmp_path, gateway_port=free_port(), receiver_port=free_port()
     )
-    serve = serve.replace("make serve", f"{BIN}/signalpost serve --data-dir {tmp_path}/data --port $PORT")
+    serve = serve.replace("signalpost serve", f"{BIN}/signalpost serve --data-dir {tmp_path}/data --port $PORT")
     with _shell(serve, tmp_path / "serve.out") as gateway_output, _shell(receive, tmp_path / "receive.out") as received:
         _wait_for(gateway_output, "Try next")
         _wait_for(received, "listening on")
@@ -259,7 +259,7 @@ def _readme_commands(tmp_path: Path, gateway_port: int, receiver_port: int) -> l
     commands = []
     for block in blocks:
         command = block.replace("8080", str(gateway_port)).replace("9000", str(receiver_port))
-        command = command.replace(".venv/bin/", f"{BIN}/").replace("examples/", f"{ROOT}/examples/")
+        command = command.replace("python examples/", f"{BIN}/python {ROOT}/examples/")
         command = command.replace("signalpost-data/", f"{tmp_path}/data/").replace("$PORT", str(gateway_port))
         command = re.sub(r'("a secret of mine")\n', rf"\1 {receiver_port}\n", command)
         commands.append(f"PORT={gateway_port}\n{command}")

@@ -1,6 +1,7 @@
 """`signalpost subscriptions apply` and `export`: subscriptions and connections as a file."""
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -41,6 +42,21 @@ name = "Our Slack"
 kind = "slack"
 config = {{ signIn = {{ with = "bot", token = {{ env = "SLACK_TOKEN" }}, channel = "#legal" }} }}
 """
+
+
+@pytest.mark.slow
+def test_the_file_of_the_guide_for_those_who_come_from_elsewhere_makes_a_paused_subscription(
+    run: Run, tmp_path: Path
+) -> None:
+    guide = Path(__file__).parents[3] / "docs" / "guides" / "coming-from.md"
+    [shown] = re.findall(r"```toml\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+    file = tmp_path / "signalpost.toml"
+    file.write_text(shown.replace("https://acme.example.com", NOWHERE), encoding="utf-8")
+    secrets: Any = {"ACME_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "ACME_API_KEY": CANARY}
+    assert "1 created." in run("subscriptions", "apply", str(file), **secrets).stdout
+    [made] = json_of(run("subscriptions", "list", "--name", "Acme", "--json"))
+    assert (made["status"], made["rateLimit"], [*made["headers"]]) == ("paused", 50, ["x-api-key"])
+    run("subscriptions", "delete", made["id"])
 
 
 @pytest.mark.slow

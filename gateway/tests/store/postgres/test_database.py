@@ -85,12 +85,12 @@ def test_pruning_removes_days_and_says_what_is_lost(database: PostgresDatabase, 
 
 def test_what_postgresql_does_itself_is_left_to_it(database: PostgresDatabase, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    with pytest.raises(StartError, match=r"archive its WAL.*docs/guides/fleet\.md"):
+    with pytest.raises(StartError, match=r"archive its WAL.*docs/guides/erase-and-restore\.md"):
         database.back_up(copy, 0)
     assert database.since_backup() is None
-    with pytest.raises(StartError, match=r"archive its WAL.*docs/guides/fleet\.md"):
+    with pytest.raises(StartError, match=r"archive its WAL.*docs/guides/erase-and-restore\.md"):
         database.check_backup(copy)
-    with pytest.raises(StartError, match=r"archive its WAL.*docs/guides/fleet\.md"):
+    with pytest.raises(StartError, match=r"archive its WAL.*docs/guides/erase-and-restore\.md"):
         database.restore(copy, "replaced", 0)
     with pytest.raises(StartError, match="VACUUM FULL"):
         database.compact()

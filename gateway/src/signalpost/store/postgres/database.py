@@ -74,7 +74,7 @@ ORDER BY 4 DESC, 1
 """
 _PITR: Final = (
     "PostgreSQL keeps what is needed to go back to any moment: archive its WAL and take base backups with "
-    "pg_basebackup or your provider's tool. docs/guides/fleet.md says how, and how to go back."
+    "pg_basebackup or your provider's tool. docs/guides/erase-and-restore.md says how."
 )
 _encode = msgspec.json.Encoder().encode
 
