@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill release-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill release-drill noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,7 +31,7 @@ serve: .venv/runtime ## Leave a gateway running on this machine
 serve-fleet: .venv/dev ## Leave two gateways running on a PostgreSQL from a package
 	@$(BIN)/python examples/fleet.py
 
-test: .venv/compiled .venv/browser .venv/prometheus ## Run every test
+test: .venv/compiled .venv/browser .venv/prometheus .venv/docs ## Run every test
 	@$(BIN)/pytest $(JOBS)
 
 simulate: .venv/dev ## Live through worlds that go wrong, from a seed on (SEED=1 COUNT=200 MINUTES=…)
@@ -114,6 +114,16 @@ single-drill: .venv/dev ## Set a machine up by its guide, in an overlay of this 
 release-drill: .venv/dev .venv-release/ready ## Build what is published twice, check it, and install it from an index on this machine
 	@$(BIN)/python -m checks.release.drill
 
+docs: .venv/docs ## Make the site of the documentation in dist/site/, without a warning (SOURCE_URL= where links to the source lead)
+	@rm -rf dist/site && $(BIN)/sphinx-build -qWE --keep-going -c site -d dist/site-trees docs dist/site && rm -rf dist/site-trees
+	@echo "dist/site/index.html"
+
+docs-drill: .venv/docs .venv/browser ## Make the site, and open every page of it in a browser without a network (minutes)
+	@SITE=all $(BIN)/pytest -v -s -rs gateway/tests/test_site.py
+
+references: .venv/dev ## Write the pages of reference anew from the code
+	@for name in api command_line notice_kinds problem_codes settings sharing states; do $(BIN)/python docs/make_$$name.py || exit 1; done
+
 fuzz-api: .venv/dev ## Hold the API against its description for longer (minutes; FUZZ_EXAMPLES=1000)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} $(BIN)/pytest gateway/tests/api/test_description_holds.py
 
@@ -158,7 +168,7 @@ check-lint:
 	@$(BIN)/ruff check .
 
 check-types:
-	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests pytest-plugin/src pytest-plugin/tests client/src client/tests client/generator examples benchmarks deploy docs checks
+	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests pytest-plugin/src pytest-plugin/tests client/src client/tests client/generator examples benchmarks deploy docs checks site
 
 check-imports:
 	@$(BIN)/lint-imports --no-logo
@@ -186,7 +196,7 @@ format: .venv/dev ## Format the tree and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 lock: .venv/uv ## Renew the locks in requirements/
-	@for name in uv build runtime dev browser fuzz oracles audit release; do \
+	@for name in uv build runtime dev browser docs fuzz oracles audit release; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
@@ -222,6 +232,11 @@ clean: ## Remove the virtual environment and caches
 .venv/browser: .venv/dev requirements/browser.txt
 	@if command -v chromium-headless-shell > /dev/null || command -v chromium > /dev/null; then $(UV) --require-hashes -r requirements/browser.txt && touch $@; \
 	else echo "SKIPPED: the tests in a browser, because there is no Chromium here (apt-get install chromium-headless-shell)." >&2; fi
+
+# What makes the site is beside what works on the gateway, whose description of the API is one of the pages.
+.venv/docs: .venv/dev requirements/docs.txt
+	@$(UV) --require-hashes -r requirements/docs.txt
+	@touch $@
 
 # Prometheus and promtool of Debian's package, unpacked: nothing is installed, and nobody has to be root.
 .venv/prometheus: .venv/uv

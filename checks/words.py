@@ -34,6 +34,7 @@ SOURCES = (
     "checks",
     "docs",
     "examples",
+    "site",
 )
 """The folders that are looked at, from the root of the project."""
 
