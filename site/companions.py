@@ -13,7 +13,7 @@ API_PAGE: Final = "api-reference.html"
 
 
 def write(site: Path, source_url: str) -> None:
-    """Write all of it."""
+    """Write the pages, the files for programs and the description of the API into the folder of the site."""
     index = (links.PAGES / f"{navigation.INDEX}.md").read_text(encoding="utf-8")
     names = (str(file.relative_to(links.PAGES).with_suffix("")) for file in links.PAGES.rglob("*.md"))
     whole = []

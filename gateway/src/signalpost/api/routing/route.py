@@ -89,7 +89,7 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
     """Errors that may happen in addition to those that the other entries imply."""
     example: Example
     deprecation: Deprecation | None = None
-    """That it will go, if it will."""
+    """What is announced if it will go."""
 
     @cached_property
     def statuses(self) -> Mapping[Any, int]:
