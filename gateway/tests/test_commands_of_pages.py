@@ -12,6 +12,7 @@ import pytest
 from cyclopts import CycloptsError
 
 from signalpost.api.routes import HEALTH_ROUTES, METRICS_ROUTES, ROUTES
+from signalpost.api.routing.route import OpenRoute, Route
 from signalpost.cli.app import app
 
 ROOT: Final = Path(__file__).parents[2]
@@ -109,9 +110,9 @@ def _is_call(arguments: list[str]) -> bool:
     sends = any(each in ("-d", "-F", "--data-binary") for each in arguments)
     method = arguments[arguments.index("-X") + 1] if "-X" in arguments else "POST" if sends else "GET"
     [path] = [urlsplit(each).path for each in arguments if each.startswith(("http://", "https://"))]
+    routes: list[Route | OpenRoute] = [*ROUTES, *HEALTH_ROUTES, *METRICS_ROUTES]
     return any(
-        method == route.method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.path), path)
-        for route in (*ROUTES, *HEALTH_ROUTES, *METRICS_ROUTES)
+        method == route.method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.path), path) for route in routes
     )
 
 
