@@ -281,6 +281,29 @@ def test_what_arrived_after_it_was_sent_again_says_so(desk: Desk) -> None:
     assert desk.world.get(path).ok()["cause"]["detail"].endswith(", after somebody had it sent again.")
 
 
+def test_a_test_that_was_answered_is_not_said_not_to_arrive(desk: Desk) -> None:
+    desk.told["/refuses"] = 401
+    path = f"/subscriptions/{desk.subscribe('/refuses')}"
+    new = {"do": "test", "url": f"{desk.origin}/refuses", "type": "documentCreated", "secret": ""}
+    guest = Guest(desk.world).enter(can=["test"]).post(f"{PORTAL}{path}", {"do": "test"}).body.decode()
+    for said in (desk.send(path, {"do": "test"}), desk.send("/subscriptions/new", new), guest):
+        assert "The endpoint did not take the test" in said
+        assert "did not arrive" not in said
+
+
+def test_tables_about_one_event_or_document_do_not_repeat_it_in_each_row(desk: Desk) -> None:
+    desk.subscribe("/a", status="paused")
+    document = desk.world.create_document(title="Said once")["externalId"]
+    event = desk.world.events()[-1]["event"]["id"]
+    heads = {
+        path: re.findall("<th[^>]*>([^<]+)</th>", desk.browser.open(f"{ROOT}{path}").partition('id="deliveries"')[2])
+        for path in ("/deliveries", f"/documents/{document}", f"/events/{event}")
+    }
+    assert [("Document" in each, "Event" in each) for each in heads.values()] == [
+        (True, True), (False, True), (False, False),
+    ]  # fmt: skip
+
+
 def test_pages_about_a_vendor_do_not_say_that_the_event_is_what_was_sent(desk: Desk) -> None:
     config = {"signIn": {"with": "webhook", "url": "https://hooks.slack.com/services/T0/B0/canary"}}
     connection = desk.world.send("POST", "/v1/connections", {"kind": "slack", "config": config}).ok(201)["id"]
