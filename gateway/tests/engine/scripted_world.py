@@ -134,7 +134,7 @@ class OrderedFaults(StoreFaults):
                 if self.late_read:
                     await asyncio.sleep(self.late_read)
         if error is not None:
-            raise error
+            raise error.with_traceback(None)  # else its traceback would grow each time
 
     async def after(self, operation: Operation) -> None:
         match operation:
@@ -142,7 +142,7 @@ class OrderedFaults(StoreFaults):
                 await asyncio.sleep(self.slow_word)
             case Operation.PAGE | Operation.BODIES | Operation.LANES | Operation.MADE:
                 if self.read is not None:
-                    raise self.read
+                    raise self.read.with_traceback(None)
                 await asyncio.sleep(self.slow_read)
         if operation is Operation.PAGE and self.slow_pages:
             await asyncio.sleep(self.slow_pages.pop(0))

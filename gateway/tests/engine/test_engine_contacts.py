@@ -146,6 +146,7 @@ def test_hundreds_of_subscriptions_that_fail_together_are_one_mail_that_names_tw
     world: ScriptedWorld, server: FakeVendor
 ) -> None:
     hosts = [f"h{number}.example" for number in range(200)]
+    world.look_every = MINUTE
 
     async def scenario(gateway: RunningGateway) -> None:
         await trouble(gateway, *hosts)

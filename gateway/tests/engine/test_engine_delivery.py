@@ -264,7 +264,7 @@ def test_a_lane_far_behind_reads_the_log_in_pages_whatever_the_cache_holds(
 
 
 def test_lanes_that_are_resumed_together_read_the_log_once_for_all_of_them(world: ScriptedWorld) -> None:
-    hosts = [f"h{number}" for number in range(50)]
+    hosts = [f"h{number}" for number in range(20)]
 
     async def build(gateway: RunningGateway) -> None:
         for host in hosts:
