@@ -11,7 +11,7 @@ from gateway.tests.joints.runner import simulate
 pytestmark = pytest.mark.slow
 
 PARTS = 4
-SAMPLE = 12
+SAMPLE = 8
 
 
 @pytest.mark.parametrize("part", range(PARTS))

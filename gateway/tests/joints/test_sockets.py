@@ -13,7 +13,7 @@ from gateway.tests.simulation.planting import Fault
 pytestmark = pytest.mark.slow
 
 PARTS = 2
-SAMPLE = 6
+SAMPLE = 4
 SOON = {
     "repeats at once what got no answer in time": 7,
     "begins its time anew with each byte of an answer": 4,
