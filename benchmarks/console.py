@@ -1,5 +1,5 @@
-"""Every page of the console over a large database: how long it takes, how much of that the event loop is busy with it,
-and how much a first visit loads. See benchmarks/README.md."""
+"""Every page of the console and the portal over a large database: how long it takes, what it costs the event loop and
+all threads together, and how much a first visit loads. See benchmarks/README.md."""
 
 import argparse
 import asyncio
@@ -10,12 +10,13 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import aged_postgres
+import msgspec
 import uvloop
 from large_database import FULL_OF_FAILED, FULL_OF_RETRIES, START, Size, build, external_id
 from queries import sequential_scans, tell_scans
@@ -24,6 +25,9 @@ from rich.table import Table
 
 from signalpost.asgi import AsgiApp, Message
 from signalpost.cli.commands.serve import SWITCH_INTERVAL
+from signalpost.console.pages import PAGES
+from signalpost.console.portal.pages import PAGES as PORTAL_PAGES
+from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.event import event_id
 from signalpost.gateway import Gateway
 from signalpost.settings import Settings
@@ -32,7 +36,10 @@ from signalpost_bench.workload import OPERATOR_KEY, PUBLIC_URL
 
 RUNS = 25
 IDLE_SECONDS = 5.0
-BUDGET_MS, LOOP_BUDGET_MS, BYTES_BUDGET = 100.0, 2.0, 25_000
+KEY = {"authorization": f"Bearer {OPERATOR_KEY}"}
+BUDGET_MS, LOOP_BUDGET_MS, CPU_BUDGET_MS, BYTES_BUDGET = 100.0, 2.0, 20.0, 25_000
+CONSOLE, PORTAL = "/console/t/default", "/portal"
+NAVIGATES = {"sec-fetch-dest": "document", "sec-fetch-mode": "navigate", "sec-fetch-site": "none"}
 
 
 class Reply(NamedTuple):
@@ -42,35 +49,57 @@ class Reply(NamedTuple):
     ms: float
     loop_ms: float
     """The CPU that the event loop's thread spent meanwhile, on whatever it was."""
+    cpu_ms: float
+    """The CPU that all threads of this process spent meanwhile."""
 
 
-async def get(app: AsgiApp, path: str, headers: Mapping[str, str], method: str = "GET") -> Reply:
+async def get(app: AsgiApp, path: str, headers: Mapping[str, str], method: str = "GET", content: bytes = b"") -> Reply:
     split = urlsplit(path)
     scope: dict[str, Any] = {
         "type": "http", "method": method, "path": split.path, "raw_path": split.path.encode(), "scheme": "http",
         "query_string": split.query.encode(), "client": ("127.0.0.1", 1), "http_version": "1.1",
-        "headers": [(name.encode(), value.encode()) for name, value in {"host": "127.0.0.1", **headers}.items()],
+        "headers": [
+            (name.encode(), value.encode())
+            for name, value in {"host": "127.0.0.1", "content-length": str(len(content)), **headers}.items()
+        ],
     }  # fmt: skip
     sent: list[Message] = []
+    is_read = asyncio.Event()
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        if is_read.is_set():
+            await asyncio.get_running_loop().create_future()  # the client stays
+        is_read.set()
+        return {"type": "http.request", "body": content, "more_body": False}
 
     async def send(message: Message) -> None:
         sent.append(message)
 
-    began, busy = time.perf_counter(), time.thread_time()
+    began, busy, cpu = time.perf_counter(), time.thread_time(), time.process_time()
     await app(scope, receive, send)
-    busy, ms = time.thread_time() - busy, time.perf_counter() - began
+    busy, cpu, ms = time.thread_time() - busy, time.process_time() - cpu, time.perf_counter() - began
     body = b"".join(message.get("body", b"") for message in sent[1:])
-    return Reply(sent[0]["status"], dict(sent[0]["headers"]), body, ms * 1000, busy * 1000)
+    return Reply(sent[0]["status"], dict(sent[0]["headers"]), body, ms * 1000, busy * 1000, cpu * 1000)
 
 
-async def busy_anyway() -> float:
-    """The share of its time for which the event loop is busy while no client asks for anything."""
-    began, busy = time.perf_counter(), time.thread_time()
+async def busy_anyway() -> tuple[float, float]:
+    """The share of its time for which the event loop, and all threads together, are busy while no client asks for
+    anything."""
+    began, busy, cpu = time.perf_counter(), time.thread_time(), time.process_time()
     await asyncio.sleep(IDLE_SECONDS)
-    return (time.thread_time() - busy) / (time.perf_counter() - began)
+    took = time.perf_counter() - began
+    return (time.thread_time() - busy) / took, (time.process_time() - cpu) / took
+
+
+async def longest_round(page: Coroutine[Any, Any, Reply]) -> float:
+    """The most CPU, in ms, that the event loop spent between two looks at what else there is to do."""
+    asked, longest = asyncio.ensure_future(page), 0.0
+    while not asked.done():
+        since = time.thread_time()
+        await asyncio.sleep(0)
+        longest = max(longest, time.thread_time() - since)
+    await asked
+    return longest * 1000
 
 
 async def measure(folder: Path, size: Size, url: str | None = None) -> Table:
@@ -84,31 +113,55 @@ async def measure(folder: Path, size: Size, url: str | None = None) -> Table:
         disk_reserve_mb=0,
     )
     async with Gateway(settings) as gateway:
-        key = {"authorization": f"Bearer {OPERATOR_KEY}"}
-        link = await get(gateway.app, "/v1/console-links", key, "POST")
-        entered = await get(
-            gateway.app,
-            re.findall(rb"/console/enter/[^\"]+", link.body)[0].decode(),
-            {"sec-fetch-dest": "document", "sec-fetch-mode": "navigate"},
-        )
-        signed_in = {"cookie": entered.headers[b"set-cookie"].decode().partition(";")[0], "accept-encoding": "gzip"}
+        visitors = {CONSOLE: await signed_in(gateway.app), PORTAL: await entered_portal(gateway.app)}
         anyway = await busy_anyway()
-        table = Table("page", "p50 ms", "p95 ms", "on the loop ms", "lowest", "HTML", "gzipped")
-        for name, path in pages(size).items():
-            page = await get(gateway.app, f"/console/t/default{path}", signed_in)
-            assert page.status in (200, 303), (name, page.status, page.body[-300:])  # what an id is of is gone to
-            runs = [await get(gateway.app, f"/console/t/default{path}", signed_in) for _ in range(RUNS)]
-            times = sorted(run.ms for run in runs)
-            busy = sorted(run.loop_ms - anyway * run.ms for run in runs)
-            p95 = times[int(RUNS * 0.95)]
-            plain = gzip.decompress(page.body) if page.headers.get(b"content-encoding") == b"gzip" else page.body
+        table = Table(
+            "page", "p50 ms", "p95 ms", "on the loop ms", "lowest", "longest turn ms", "CPU ms", "HTML", "gzipped"
+        )
+        for name, path in (await pages(gateway.app, size)).items():
             table.add_row(
-                name, f"{statistics.median(times):.1f}", marked(p95, BUDGET_MS),
-                marked(statistics.median(busy), LOOP_BUDGET_MS), f"{busy[0]:.1f}",
-                f"{len(plain):,}", f"{len(gzip.compress(plain, 6)):,}",
-            )  # fmt: skip
-        table.add_row(*await first_visit(gateway.app, signed_in))
+                name,
+                *await measured(gateway.app, path, visitors[PORTAL if path.startswith(PORTAL) else CONSOLE], anyway),
+            )
+        table.add_row(*await first_visit(gateway.app, visitors[CONSOLE]))
         return table
+
+
+async def measured(app: AsgiApp, path: str, visitor: Mapping[str, str], anyway: tuple[float, float]) -> Sequence[str]:
+    """What a row of the table says of a page. `anyway` is for how much of their time loop and threads are busy without
+    it."""
+    page = await get(app, path, visitor)
+    assert page.status in (200, 303), (path, page.status, page.body[-300:])  # what an id is of is gone to
+    runs = [await get(app, path, visitor) for _ in range(RUNS)]
+    times = sorted(run.ms for run in runs)
+    busy = sorted(run.loop_ms - anyway[0] * run.ms for run in runs)
+    cpu = statistics.median(run.cpu_ms - anyway[1] * run.ms for run in runs)
+    turns = [await longest_round(get(app, path, visitor)) for _ in range(RUNS // 3)]
+    plain = gzip.decompress(page.body) if page.headers.get(b"content-encoding") == b"gzip" else page.body
+    return (
+        f"{statistics.median(times):.1f}", marked(times[int(RUNS * 0.95)], BUDGET_MS),
+        marked(statistics.median(busy), LOOP_BUDGET_MS), f"{busy[0]:.1f}",
+        marked(statistics.median(turns), LOOP_BUDGET_MS), marked(cpu, CPU_BUDGET_MS),
+        f"{len(plain):,}", f"{len(gzip.compress(plain, 6)):,}",
+    )  # fmt: skip
+
+
+async def signed_in(app: AsgiApp) -> Mapping[str, str]:
+    """The headers of an operator who has signed in to the console."""
+    link = await get(app, "/v1/console-links", KEY, "POST")
+    return await _entered(app, re.findall(rb"/console/enter/[^\"]+", link.body)[0].decode())
+
+
+async def entered_portal(app: AsgiApp) -> Mapping[str, str]:
+    """The headers of a customer whose link reaches every subscription."""
+    asked = msgspec.json.encode({"name": "Everything", "subscriptions": "all", "can": [*Capability]})
+    link = await get(app, "/v1/portal-links", {**KEY, "content-type": "application/json"}, "POST", asked)
+    return await _entered(app, re.findall(rb"/portal/enter/[^\"]+", link.body)[0].decode())
+
+
+async def _entered(app: AsgiApp, path: str) -> Mapping[str, str]:
+    entered = await get(app, path, NAVIGATES)
+    return {"cookie": entered.headers[b"set-cookie"].decode().partition(";")[0], "accept-encoding": "gzip"}
 
 
 async def first_visit(app: AsgiApp, signed_in: Mapping[str, str]) -> list[str]:
@@ -117,17 +170,18 @@ async def first_visit(app: AsgiApp, signed_in: Mapping[str, str]) -> list[str]:
     text = (gzip.decompress(page.body) if page.headers.get(b"content-encoding") == b"gzip" else page.body).decode()
     assets = dict.fromkeys(re.findall(r'(?:href|src)="(/console/static/[^"]+)"', text))
     total = len(page.body) + sum([len((await get(app, each, signed_in)).body) for each in assets])
-    return [f"a first visit: {1 + len(assets)} requests", "", "", "", "", "", marked(total, BYTES_BUDGET, ",")]
+    return [f"a first visit: {1 + len(assets)} requests", "", "", "", "", "", "", "", marked(total, BYTES_BUDGET, ",")]
 
 
 def marked(value: float, budget: float, form: str = ".1f") -> str:
     return f"{value:{form}}" if value <= budget else f"[red]{value:{form}}[/red]"
 
 
-def pages(size: Size) -> dict[str, str]:
+async def pages(app: AsgiApp, size: Size) -> dict[str, str]:
+    """Every page of both tables, with the searches and filters of lists."""
     failed, retrying = (event_id(START + number, number) for number in (FULL_OF_FAILED, FULL_OF_RETRIES))
     some = external_id(size.documents // 20 * 10 + 3)  # every tenth is deleted
-    return {
+    asked = {
         "overview": "",
         "deliveries": "/deliveries",
         "deliveries, failed": "/deliveries?status=failed",
@@ -157,6 +211,18 @@ def pages(size: Size) -> dict[str, str]:
         "tenants": "/tenants",
         "gateway": "/gateway",
     }
+    answer = await get(app, f"/v1/subscriptions/{failed}/deliveries?status=failed&limit=1", KEY)
+    event = msgspec.json.decode(answer.body)["data"][0]["eventId"]
+    of_document, of_event = {"id": some}, {"id": event}
+    given = {"id": failed, "eventId": event, "kind": "slack", "preset": "slack-executed", "name": "default"}
+    found = {name: CONSOLE + path for name, path in asked.items()}
+    for root, table in ((CONSOLE, PAGES), (PORTAL, PORTAL_PAGES)):
+        for page in table:
+            own = of_document if page.section == "Documents" else of_event if page.section == "Events" else {}
+            path = root + page.path.format_map({**given, **own})
+            if path not in found.values() and "/connections/{" not in page.path:  # of which there is none
+                found[f"{root.split('/')[1]} {page.path}"] = path
+    return found
 
 
 def on_postgres(folder: Path, size: Size, url: str) -> None:
@@ -175,6 +241,7 @@ def on_postgres(folder: Path, size: Size, url: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--attempts", type=int, default=2_000_000)
+    parser.add_argument("--subscriptions", type=int, default=1_000)
     parser.add_argument("--folder", type=Path, help="Keep the database here for the next run.")
     parser.add_argument("--database-url", help="Measure a PostgreSQL database, which is built where it is empty.")
     options = parser.parse_args()
@@ -183,7 +250,7 @@ def main() -> None:
         attempts=options.attempts,
         exceptions=options.attempts // 10,
         documents=options.attempts // 5,
-        subscriptions=1_000,
+        subscriptions=options.subscriptions,
     )
     logging.getLogger("signalpost").setLevel(logging.ERROR)
     sys.setswitchinterval(SWITCH_INTERVAL)
