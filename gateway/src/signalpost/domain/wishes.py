@@ -8,7 +8,7 @@ before an attempt:
 - how old the event is, for a shadow: as the lane comes to it, and before its attempt.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from signalpost.domain.checks import Bad, Several
@@ -17,7 +17,7 @@ from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.language.condition_reader import read_condition
 from signalpost.domain.language.conditions import Condition
-from signalpost.domain.language.names import Subject
+from signalpost.domain.language.names import Name, Subject
 from signalpost.domain.language.subject import NOT_SENT, no_longer_sent, not_sent, subject_of
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import HOUR, SECOND, format_timestamp
@@ -46,6 +46,15 @@ class Wishes:
     def asks_event(self) -> bool:
         """Whether `why_not` looks at the event."""
         return self._when is not None
+
+    def wants(self, subject: Subject) -> bool:
+        """Whether `when` wants an event."""
+        return self._when is None or self._when.is_met(subject)
+
+    @property
+    def names(self) -> Iterator[Name]:
+        """What the conditions look at."""
+        return (name for each in (self._when, self._still) if each is not None for name in each.names())
 
     def why_not(self, subject: Subject) -> str | None:
         """A sentence why `when` does not want an event; None if it does."""

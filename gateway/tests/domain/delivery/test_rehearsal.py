@@ -14,14 +14,15 @@ from signalpost.domain.delivery.rehearsal import (
     LookedAt,
     RehearsalId,
     read_rehearsal_id,
+    refused,
     wants_of,
 )
 from signalpost.domain.errors import Invalid
 from signalpost.domain.event import Event, EventType, build, event_id
 from signalpost.domain.subscription import UNSAVED
 
-NOT = Judgement(is_sent=False, why="no")
-UNABLE = Judgement(is_sent=False, why="unable", is_unable=True)
+NOT = refused("no")
+UNABLE = refused("unable", is_unable=True)
 
 
 def event(sequence: int, at: int, document: str = "a") -> Event:

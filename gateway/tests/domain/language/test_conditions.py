@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from signalpost.domain.body import check_of
 from signalpost.domain.checks import Bad, Several
+from signalpost.domain.event import Event
 from signalpost.domain.language import names
 from signalpost.domain.language.condition_reader import (
     MAX_DEPTH,
@@ -22,6 +23,7 @@ from signalpost.domain.language.condition_reader import (
     read_condition,
 )
 from signalpost.domain.language.names import NoSuchName
+from signalpost.domain.language.subject import reader_of, subject_of
 
 SEATS = 'document.additionalFacts["seats"]'
 CENTRE = 'document.additionalFacts["cost centre"]'
@@ -427,6 +429,19 @@ def test_an_event_is_wanted_by_a_condition_or_by_its_opposite(condition: Any, to
     [why] = [why for why in whys if why is not None]
     assert why.endswith(".")
     assert len(why) < 2000
+
+
+@given(CONDITIONS, subjects())
+def test_who_reads_only_what_a_condition_looks_at_comes_to_the_same_answer(condition: Any, to: names.Subject) -> None:
+    try:
+        read = read_condition(condition)
+    except (Bad, Several):
+        return  # it is too deep, or too large
+    event = Event(1, 1, 0, "", 1, "", msgspec.json.encode(to.event), msgspec.json.encode(to.before))
+    seen = reader_of(read.names())(event, {})
+    why = read.why_not(seen)
+    assert why == read.why_not(subject_of(event))
+    assert read.is_met(seen) is (why is None)
 
 
 @given(

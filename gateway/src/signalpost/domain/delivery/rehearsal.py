@@ -18,7 +18,7 @@ it comes to an earlier one.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Annotated, Final, Literal
 
@@ -30,7 +30,7 @@ from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import Event, EventType, title_of
 from signalpost.domain.fields import GivenTimestamp
 from signalpost.domain.language.names import Subject
-from signalpost.domain.language.subject import subject_of
+from signalpost.domain.language.subject import SubjectReader, subject_of
 from signalpost.domain.subscription import (
     ConnectorRequest,
     Subscription,
@@ -76,16 +76,21 @@ class Judgement(Struct, frozen=True):
     """What a side says of an event."""
 
     is_sent: bool
-    why: str = ""
-    """A sentence for people: why nothing is sent."""
+    why: "Callable[[LookedAt], str | None]" = lambda _: None
+    """A sentence for people: why the event is not sent. It is asked for of examples alone."""
     is_unable: bool = False
     """Whether the event is wanted, and nothing can be made of it."""
 
 
+def refused(sentence: str, *, is_unable: bool = False) -> Judgement:
+    """The judgement that nothing is sent, with the same sentence for every event."""
+    return Judgement(is_sent=False, why=lambda _: sentence, is_unable=is_unable)
+
+
 SENT: Final = Judgement(is_sent=True)
-NOT_ASKED_FOR: Final = Judgement(is_sent=False, why="Not sent: the subscription does not ask for events of this type.")
-OLDER: Final = Judgement(is_sent=False, why="Not sent: the event is older than the subscription.")
-NOT_SENT_SO_FAR: Final = Judgement(is_sent=False, why="Not sent so far.")
+NOT_ASKED_FOR: Final = refused("Not sent: the subscription does not ask for events of this type.")
+OLDER: Final = refused("Not sent: the event is older than the subscription.")
+NOT_SENT_SO_FAR: Final = refused("Not sent so far.")
 """The judgement of a subscription that is not there yet, or that cannot be read."""
 
 
@@ -158,16 +163,19 @@ class RehearsedEvent(Struct, frozen=True, kw_only=True, rename="camel"):
 class LookedAt:
     """An event, decoded once for both sides if either looks into it."""
 
-    def __init__(self, event: Event, made: Mapping[str, str]) -> None:
-        """`made` is what the last delivery for the document made."""
+    __slots__ = ("_made", "_read", "_subject", "event")
+
+    def __init__(self, event: Event, made: Mapping[str, str], read: SubjectReader = subject_of) -> None:
+        """`made` is what the last delivery for the document made, and `read` reads what either side looks at."""
         self.event = event
         self._made = made
+        self._read = read
         self._subject: Subject | None = None
 
     @property
     def subject(self) -> Subject:
         if self._subject is None:
-            self._subject = subject_of(self.event, self._made)
+            self._subject = self._read(self.event, self._made)
         return self._subject
 
 
@@ -182,15 +190,14 @@ class JudgementTally:
 
     def count(self, looked_at: LookedAt, now: Judgement, then: Judgement) -> None:
         if then.is_unable:
-            self._add("cannot", looked_at.event, then.why)
-        if now.is_sent and then.is_sent:
-            self._add("both", looked_at.event, None)
-            _keep_some(self._both, looked_at)
+            self._add("cannot", looked_at, then)
+        if then.is_sent:
+            shown = self._both if now.is_sent else self._more
+            self._add("both" if now.is_sent else "more", looked_at, now)
+            if len(shown) < MAX_REQUESTS:
+                shown.append(looked_at)
         elif now.is_sent:
-            self._add("less", looked_at.event, then.why)
-        elif then.is_sent:
-            self._add("more", looked_at.event, now.why)
-            _keep_some(self._more, looked_at)
+            self._add("less", looked_at, then)
 
     @property
     def now(self) -> int:
@@ -205,15 +212,10 @@ class JudgementTally:
         """The events whose requests are shown: those first that the present subscription does not send."""
         return [*self._more, *self._both][:MAX_REQUESTS]
 
-    def _add(self, name: Name, event: Event, why: str | None) -> None:
+    def _add(self, name: Name, looked_at: LookedAt, judgement: Judgement) -> None:
         self.counts[name] += 1
-        if len(self.examples[name]) < MAX_EXAMPLES:
-            self.examples[name].append(_example(event, why))
-
-
-def _keep_some(kept: list[LookedAt], looked_at: LookedAt) -> None:
-    if len(kept) < MAX_REQUESTS:
-        kept.append(looked_at)
+        if self.counts[name] <= MAX_EXAMPLES:
+            self.examples[name].append(_example(looked_at.event, judgement.why(looked_at)))
 
 
 def _example(event: Event, why: str | None) -> RehearsedEvent:

@@ -59,6 +59,8 @@ def as_number(value: Any) -> int | float | None:
 
 def as_text(value: Any) -> str | None:
     """A text, or another value as it would be written; None if there is nothing, or an object."""
+    if type(value) is str:  # as nearly all are
+        return value
     return None if value is None or isinstance(value, Mapping) else written(value)
 
 

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial, reduce
+from itertools import chain
 from operator import or_
 from typing import Final, NamedTuple
 
@@ -18,6 +19,7 @@ from signalpost.domain.delivery.rehearsal import NOT_SENT_SO_FAR, JudgementTally
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, TooMany
 from signalpost.domain.event import Event
+from signalpost.domain.language.subject import reader_of, subject_of
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.connectors.shown_requests import ShownRequest
 from signalpost.engine.lanes.erased import ErasedEvents
@@ -170,6 +172,8 @@ class _RehearsalWalk:
         self.reached = question.last + 1
         """The sequence down to which everything in the period was judged."""
         self._noting = [side for side in question.sides if side.looks_ahead]
+        names = [side.names for side in question.sides]
+        self._read = subject_of if None in names else reader_of(chain.from_iterable(filter(None, names)))
         self._events = 0
         """How many events of the log were looked through."""
 
@@ -184,8 +188,8 @@ class _RehearsalWalk:
         return self._events >= self._bounds.events or kept > self._bounds.documents
 
     def judge(self, page: _Page, rest: Rest) -> None:
-        asked = self._question
-        first, last = asked.first, asked.last
+        asked, noting, read, count = self._question, self._noting, self._read, self.tally.count
+        first, last, now, then = asked.first, asked.last, asked.now, asked.then
         unrested = 0
         for event in page.events:
             if event.sequence < first:
@@ -196,12 +200,12 @@ class _RehearsalWalk:
                 rest()
             if is_erased(event):
                 continue
-            looked_at = LookedAt(event, page.made.get(event.document_id, {}))
-            for side in self._noting:
+            looked_at = LookedAt(event, page.made.get(event.document_id, {}), read)
+            for side in noting:
                 side.note(looked_at)
             if event.sequence <= last:
-                now = NOT_SENT_SO_FAR if asked.now is None else asked.now.judgement(looked_at)
-                self.tally.count(looked_at, now, asked.then.judgement(looked_at))
+                so_far = NOT_SENT_SO_FAR if now is None else now.judgement(looked_at)
+                count(looked_at, so_far, then.judgement(looked_at))
         down_to = first if page.next is None else max(first, page.next)
         self._events = self._question.ahead - down_to + 1
         self.reached = min(self.reached, down_to)

@@ -4,9 +4,12 @@ It asks what the subscription's lane asks (`domain/wishes.py`), and makes what i
 (`connectors/shown_requests.py`), as if each event were sent once and delivered.
 """
 
+from collections.abc import Iterable
+
 from signalpost.destinations.calls import Mail, Skip
-from signalpost.domain.delivery.rehearsal import SENT, Judgement, LaterEvents, LookedAt, refused_by_type
+from signalpost.domain.delivery.rehearsal import SENT, Judgement, LaterEvents, LookedAt, refused, refused_by_type
 from signalpost.domain.event import EVERY_TYPE
+from signalpost.domain.language.names import Name
 from signalpost.domain.language.subject import not_sent
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
@@ -22,6 +25,8 @@ class Side:
         self._vendor = vendor
         self._wishes = Wishes(subscription, latest_wins=False)
         self._later = LaterEvents(subscription.delay * SECOND) if self._wishes.asks_newest else None
+        self._unwanted = Judgement(is_sent=False, why=self._why_not)
+        self._no_longer_wanted = Judgement(is_sent=False, why=self._why_no_longer)
 
     @property
     def reads(self) -> int:
@@ -32,6 +37,11 @@ class Side:
         for _, each in self.subscription.filters:
             types |= each
         return types
+
+    @property
+    def names(self) -> Iterable[Name] | None:
+        """What it looks at of an event; None if that may be anything."""
+        return self._wishes.names if self._vendor is None else None
 
     @property
     def looks_ahead(self) -> int:
@@ -60,13 +70,19 @@ class Side:
 
     def judgement(self, looked_at: LookedAt) -> Judgement:
         """On the event that was noted last."""
-        if (refused := refused_by_type(self.subscription, looked_at.event)) is not None:
-            return refused
-        if self._wishes.asks_event and (why := self._wishes.why_not(looked_at.subject)) is not None:
-            return Judgement(is_sent=False, why=why)
-        if self._later is not None and (why := self._later.why_no_longer(looked_at.event)) is not None:
-            return Judgement(is_sent=False, why=why)
+        if (unasked := refused_by_type(self.subscription, looked_at.event)) is not None:
+            return unasked
+        if self._wishes.asks_event and not self._wishes.wants(looked_at.subject):
+            return self._unwanted
+        if self._later is not None and self._later.why_no_longer(looked_at.event) is not None:
+            return self._no_longer_wanted
         return SENT if self._vendor is None else _made(self._vendor, looked_at)
+
+    def _why_not(self, looked_at: LookedAt) -> str | None:
+        return self._wishes.why_not(looked_at.subject)
+
+    def _why_no_longer(self, looked_at: LookedAt) -> str | None:
+        return None if self._later is None else self._later.why_no_longer(looked_at.event)
 
     def requests(self, looked_at: LookedAt, now: int) -> list[ShownRequest]:
         """The exact requests of an event that it sends; none if its kind makes another thing of it each time."""
@@ -83,9 +99,9 @@ def _made(vendor: VendorRequests, looked_at: LookedAt) -> Judgement:
     try:
         call = vendor.call(looked_at.subject, looked_at.event.document_id)
         if isinstance(call, Skip):
-            return Judgement(is_sent=False, why=not_sent(call.why))
+            return refused(not_sent(call.why))
         if not isinstance(call, Mail):
             vendor.request(call)
     except Exception as error:  # the kind is somebody's code
-        return Judgement(is_sent=False, why=vendor.why_unable(error), is_unable=True)
+        return refused(vendor.why_unable(error), is_unable=True)
     return SENT
