@@ -123,7 +123,7 @@ class Shadows:
             return f"comes with {headers}"
         if original.wants_type(event) is False:
             return "is of a type that its original does not want"
-        if original.deleted.surely(value=True, mark=at - slack.told - slack.under_way):
+        if original.deleted.at(at - slack.of(original)) == [True]:
             return "although its original was deleted"
         waits = [0.0 if each is None else each.seconds for each in original.after.ever()]
         if at > event.at + max(waits) + HOUR + LATE:
