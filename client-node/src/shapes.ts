@@ -40,6 +40,8 @@ export type Capability = "create" | "edit" | "payload" | "replay" | "retry" | "s
 
 export type Mode = "auto" | "dark" | "light" | (string & {});
 
+export type Algorithm = "sha1" | "sha256" | "sha512" | (string & {});
+
 export type ParticipantDecision = "agreed" | "refused" | (string & {});
 
 export type Failure = "address_refused" | "connect" | "connector" | "cut" | "dns" | "protocol" | "proxy" | "redirect" | "rejected" | "reset" | "skipped" | "status" | "throttled" | "timeout" | "tls_expired" | "tls_handshake" | "tls_hostname" | "tls_untrusted" | "unauthorised" | (string & {});
@@ -1004,6 +1006,8 @@ export interface NewSubscription {
   readonly contacts?: readonly string[];
   /** Those of the contacts who want to be told no more; missing if all do. */
   readonly unsubscribed?: readonly string[];
+  /** The signatures of other systems that are sent, too; missing if there are none. */
+  readonly signAlso?: readonly OldSignatureShown[];
   /** The subscription whose shadow it is; missing if it is none. */
   readonly shadowOf?: string;
   /**
@@ -1117,6 +1121,15 @@ export interface ObjectiveStatus {
   readonly lateAllowed: number;
   /** The part of the error budget that is left: from 1 down to 0, and below if it is spent. */
   readonly budgetLeft: number;
+}
+
+/** How another system signed, without the secret. */
+export interface OldSignatureShown {
+  readonly header: string;
+  readonly algorithm: Algorithm;
+  readonly encoding: "base64" | "hex" | (string & {});
+  readonly over: string;
+  readonly prefix: string;
 }
 
 /** Something that is wrong now. */
@@ -1587,6 +1600,8 @@ export interface Subscription {
   readonly contacts?: readonly string[];
   /** Those of the contacts who want to be told no more; missing if all do. */
   readonly unsubscribed?: readonly string[];
+  /** The signatures of other systems that are sent, too; missing if there are none. */
+  readonly signAlso?: readonly OldSignatureShown[];
   /** The subscription whose shadow it is; missing if it is none. */
   readonly shadowOf?: string;
   readonly health: Health;

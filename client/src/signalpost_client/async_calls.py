@@ -375,6 +375,7 @@ class AsyncSubscriptions(AsyncNoun):
         url: str | UnsetType = UNSET,
         event_types: Sequence[EventType] | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
+        sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -399,6 +400,7 @@ class AsyncSubscriptions(AsyncNoun):
         values of the query are write-only.
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
+        `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -423,6 +425,7 @@ class AsyncSubscriptions(AsyncNoun):
                     "url": url,
                     "eventTypes": event_types,
                     "headers": headers,
+                    "signAlso": sign_also,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -452,6 +455,7 @@ class AsyncSubscriptions(AsyncNoun):
         url: str | UnsetType = UNSET,
         event_types: Sequence[EventType] | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
+        sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -475,6 +479,7 @@ class AsyncSubscriptions(AsyncNoun):
         values of the query are write-only.
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
+        `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -499,6 +504,7 @@ class AsyncSubscriptions(AsyncNoun):
                     "url": url,
                     "eventTypes": event_types,
                     "headers": headers,
+                    "signAlso": sign_also,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -573,6 +579,7 @@ class AsyncSubscriptions(AsyncNoun):
         url: str | UnsetType = UNSET,
         event_types: Sequence[EventType] | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
+        sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -595,6 +602,7 @@ class AsyncSubscriptions(AsyncNoun):
         values of the query are write-only.
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
+        `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `config`: What the kind asks for; `GET /v1/destinations` has its JSON Schema.
@@ -617,6 +625,7 @@ class AsyncSubscriptions(AsyncNoun):
                     "url": url,
                     "eventTypes": event_types,
                     "headers": headers,
+                    "signAlso": sign_also,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -659,6 +668,7 @@ class AsyncSubscriptions(AsyncNoun):
         kind: str | UnsetType = UNSET,
         name: str | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
+        sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -680,6 +690,7 @@ class AsyncSubscriptions(AsyncNoun):
         values of the query are write-only.
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
+        `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -703,6 +714,7 @@ class AsyncSubscriptions(AsyncNoun):
                     "url": url,
                     "eventTypes": event_types,
                     "headers": headers,
+                    "signAlso": sign_also,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,

@@ -373,6 +373,7 @@ class Subscriptions(Noun):
         url: str | UnsetType = UNSET,
         event_types: Sequence[EventType] | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
+        sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -397,6 +398,7 @@ class Subscriptions(Noun):
         values of the query are write-only.
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
+        `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -421,6 +423,7 @@ class Subscriptions(Noun):
                     "url": url,
                     "eventTypes": event_types,
                     "headers": headers,
+                    "signAlso": sign_also,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -450,6 +453,7 @@ class Subscriptions(Noun):
         url: str | UnsetType = UNSET,
         event_types: Sequence[EventType] | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
+        sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -473,6 +477,7 @@ class Subscriptions(Noun):
         values of the query are write-only.
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
+        `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -497,6 +502,7 @@ class Subscriptions(Noun):
                     "url": url,
                     "eventTypes": event_types,
                     "headers": headers,
+                    "signAlso": sign_also,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -571,6 +577,7 @@ class Subscriptions(Noun):
         url: str | UnsetType = UNSET,
         event_types: Sequence[EventType] | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
+        sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -593,6 +600,7 @@ class Subscriptions(Noun):
         values of the query are write-only.
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
+        `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `config`: What the kind asks for; `GET /v1/destinations` has its JSON Schema.
@@ -615,6 +623,7 @@ class Subscriptions(Noun):
                     "url": url,
                     "eventTypes": event_types,
                     "headers": headers,
+                    "signAlso": sign_also,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -655,6 +664,7 @@ class Subscriptions(Noun):
         kind: str | UnsetType = UNSET,
         name: str | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
+        sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -676,6 +686,7 @@ class Subscriptions(Noun):
         values of the query are write-only.
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
+        `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -699,6 +710,7 @@ class Subscriptions(Noun):
                     "url": url,
                     "eventTypes": event_types,
                     "headers": headers,
+                    "signAlso": sign_also,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,

@@ -72,6 +72,9 @@ Capability = str
 Mode = str
 """auto, dark, light."""
 
+Algorithm = str
+"""sha1, sha256, sha512."""
+
 ParticipantDecision = str
 """agreed, refused."""
 
@@ -1087,6 +1090,8 @@ class NewSubscription(Shape, frozen=True, kw_only=True):
     """
     unsubscribed: list[str] | None = None
     """Those of the contacts who want to be told no more; missing if all do."""
+    sign_also: list[OldSignatureShown] | None = None
+    """The signatures of other systems that are sent, too; missing if there are none."""
     shadow_of: str | None = None
     """The subscription whose shadow it is; missing if it is none."""
     secret: str | None = None
@@ -1202,6 +1207,16 @@ class ObjectiveStatus(Shape, frozen=True, kw_only=True):
     """How many of these events may be late."""
     budget_left: float
     """The part of the error budget that is left: from 1 down to 0, and below if it is spent."""
+
+
+class OldSignatureShown(Shape, frozen=True, kw_only=True):
+    """How another system signed, without the secret."""
+
+    header: str
+    algorithm: Algorithm
+    encoding: str
+    over: str
+    prefix: str
 
 
 class OpenNotice(Shape, frozen=True, kw_only=True):
@@ -1686,6 +1701,8 @@ class Subscription(Shape, frozen=True, kw_only=True):
     """
     unsubscribed: list[str] | None = None
     """Those of the contacts who want to be told no more; missing if all do."""
+    sign_also: list[OldSignatureShown] | None = None
+    """The signatures of other systems that are sent, too; missing if there are none."""
     shadow_of: str | None = None
     """The subscription whose shadow it is; missing if it is none."""
     health: Health

@@ -146,6 +146,29 @@ def test_a_delay_loses_its_condition_where_the_file_does(run: Run, tmp_path: Pat
     run(*apply, "--prune")
 
 
+@pytest.mark.slow
+def test_signatures_of_another_system_are_applied_exported_and_kept(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "moved.toml"
+    table = f'[[subscription]]\nname = "Moved"\nurl = "{NOWHERE}/moved"\neventTypes = ["documentUpdated"]\n'
+    old = 'signAlso = [{{ header = "X-Old", algorithm = "{}", secret = {{ env = "OLD" }} }}]\n'
+    apply = ("subscriptions", "apply", str(file), "--json")
+    for signs, action in (
+        (old.format("sha1"), "create"), (old.format("sha1"), "keep"), (old.format("sha512"), "update"),
+        ("", "keep"), ("signAlso = []\n", "update"), (old.format("sha1"), "update"),
+    ):  # fmt: skip
+        file.write_text(table + signs)
+        said = run(*apply, OLD=CANARY)
+        assert [each["action"] for each in json_of(said)] == [action]
+        assert CANARY not in said.stdout
+    exported = run("subscriptions", "export").stdout
+    assert 'secret = { env = "MOVED_X_OLD_SECRET" }' in exported
+    file.write_text(exported)
+    again = json_of(run(*apply, MOVED_X_OLD_SECRET="another"))
+    assert [each["action"] for each in again if each["name"] == "Moved"] == ["keep"]
+    file.write_text("")
+    run(*apply, "--prune")
+
+
 VENDORS = """
 [[connection]]
 name = "Books"
@@ -193,6 +216,8 @@ def test_what_the_gateway_fills_in_or_writes_otherwise_is_not_changed_again(run:
         ("[[subscription]]\nname = 'x'\nsecret = { file = 'a\\u0000b' }".replace("'", '"'), "cannot be read"),
         ("[[subscription]]\nname = 'x'\nheaders = 'a'", "headers must be a table"),
         ("[[subscription]]\nname = 'x'\nheaders = { a = 5 }", "so that the file can be shared"),
+        ("[[subscription]]\nname = 'x'\nsignAlso = 5", "signAlso must be a list of tables"),
+        ("[[subscription]]\nname = 'x'\nsignAlso = [{ secret = 'in plain' }]", "so that the file can be shared"),
         ("[[subscription]]\nname = 'x'\neventTypes = 5", "eventTypes must be a list"),
         ("[[subscription]]\nname = 'x'\neventTypes = ['a', 5]", "eventTypes must be a list"),
         ("[[subscription]]\nname = 'x'\nurl = 5", "url must be a text"),

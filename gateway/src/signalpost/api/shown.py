@@ -52,6 +52,7 @@ def subscription_shown(found: Subscription) -> SubscriptionShown:
         trace=found.trace if is_webhook else UNSET,
         contacts=list(found.contacts) or UNSET,
         unsubscribed=list(found.unsubscribed) or UNSET,
+        sign_also=[each.shown for each in found.sign_also] or UNSET,
         shadow_of=found.shadow_of or UNSET,
     )
 

@@ -16,6 +16,7 @@ from signalpost.commands.subscriptions import (
     subscription_not_found,
     with_shadow,
 )
+from signalpost.domain import old_signature as old_signatures
 from signalpost.domain import shadow as rules
 from signalpost.domain.errors import Conflict
 from signalpost.domain.shadow import ShadowRequest
@@ -45,6 +46,7 @@ class CreateShadow(SubscriptionCommand, frozen=True, kw_only=True):
             url=new.url,
             secret=self.secret,
             headers={} if new.headers is UNSET else new.headers,
+            sign_also=old_signatures.kept(new.sign_also, ()),
             status=new.status,
             ordering="loose",
             rate_limit=None,
@@ -58,6 +60,7 @@ class CreateShadow(SubscriptionCommand, frozen=True, kw_only=True):
         )
         following = rules.following(made, original, stamp.sequence - 1, stamp.at)
         made = replace(following, when_since=0, headers_since=0)
+        old_signatures.check_apart(made.sign_also, made.headers)
         return Decision(result=SubscriptionCreated(made), rows=(made,))
 
 

@@ -18,6 +18,7 @@ from signalpost.commands.command import (
     moved_on,
 )
 from signalpost.commands.documents import check_precondition
+from signalpost.domain import old_signature as old_signatures
 from signalpost.domain import shadow as shadows
 from signalpost.domain import subscription as rules
 from signalpost.domain.beginning import Beginning
@@ -87,6 +88,8 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
         new = self.new
+        sign_also = old_signatures.kept(new.sign_also, ())
+        old_signatures.check_apart(sign_also, new.headers)
         made = Subscription(
             id=self.subscription_id,
             tenant_id=self.tenant_id,
@@ -95,6 +98,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             url=new.url,
             secret=self.secret,
             headers=new.headers,
+            sign_also=sign_also,
             status=new.status,
             ordering=new.ordering,
             rate_limit=new.rate_limit,
@@ -214,6 +218,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             changes["when_since"] = stamp.at
         changes["unsubscribed"] = _still_unsubscribed(found, changes.get("contacts", found.contacts))
         patched = replace(found, **changes)
+        old_signatures.check_apart(patched.sign_also, patched.headers)
         if original is not None:
             shadows.check_apart(original.url, patched.url)
             patched = shadows.following(patched, original, last, stamp.at)
@@ -322,6 +327,7 @@ def _followed(view: BatchView, original: Subscription, stamp: Stamp) -> tuple[Su
         return ()
     shadows.check_apart(original.url, shadow.url)
     followed = shadows.following(shadow, original, stamp.sequence - 1, stamp.at)
+    old_signatures.check_apart(followed.sign_also, followed.headers)
     return () if followed is shadow else (moved_on(followed, stamp.at),)
 
 
@@ -341,6 +347,7 @@ def _gone(found: Subscription, stamp: Stamp) -> Subscription:
         updated_at=stamp.at,
         secret="",
         headers={},
+        sign_also=(),
         contacts=(),
         unsubscribed=(),
     )
@@ -376,6 +383,8 @@ def _meant_changes(
         shadows.check_members(each.encode_name for each in fields(patch) if each.name in changes)
     if "url" in changes:
         changes["url"] = _meant(changes["url"], found.url)
+    if "sign_also" in changes:
+        changes["sign_also"] = old_signatures.kept(changes["sign_also"], found.sign_also)
     if original is not None and shadows.has_headers_of(original, changes.get("url", found.url)):
         check_no_headers(changes)
     elif "url" in changes and "headers" not in changes:
@@ -392,12 +401,12 @@ def check_no_headers(named: Container[str]) -> None:
 
 def _check_fits(kind: str, changes: Mapping[str, Any]) -> None:
     """Raises Invalid naming the members of a patch that subscriptions of a kind do not have."""
-    foreign: tuple[str, ...]
     if kind == rules.WEBHOOK:
-        foreign, detail = ("connection", "config"), "A webhook has none."
+        foreign, detail = {"connection": "connection", "config": "config"}, "A webhook has none."
     else:
-        foreign, detail = ("url", "headers", "trace"), "The connection and the config say where and how it is sent."
-    errors = [FieldError(f"/{name}", "not_allowed", detail) for name in foreign if name in changes]
+        foreign = {"url": "url", "headers": "headers", "sign_also": "signAlso", "trace": "trace"}
+        detail = "The connection and the config say where and how it is sent."
+    errors = [FieldError(f"/{wire}", "not_allowed", detail) for name, wire in foreign.items() if name in changes]
     if errors:
         raise Invalid(errors)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
+from signalpost.destinations.old_signer import OldSigner, OldSigning
 from signalpost.domain import endpoint
 from signalpost.domain.event import Event
 from signalpost.domain.request import OutgoingRequest
@@ -35,6 +36,7 @@ class Webhook:
         self._signer = sign.Signer(subscription.secret)
         self._next = None if subscription.next_secret is None else sign.Signer(subscription.next_secret)
         self._promote_at = subscription.promote_at or 0
+        self._old = [OldSigner(each) for each in subscription.sign_also]
         self._start = endpoint.head_of_posts(url, subscription.headers)
         if subscription.shadow_of is not None:
             self._start += f"\r\n{sign.SHADOW}: true"
@@ -50,7 +52,11 @@ class Webhook:
     def signing(self, event: Event, now: int) -> "Signing":
         """The signatures of an event whose body is given piece by piece; `now` is the wall clock in µs."""
         timestamp = now // SECOND
-        return Signing(timestamp, [each.signing(event.id, timestamp) for each in self._signers(now)])
+        return Signing(
+            timestamp,
+            [each.signing(event.id, timestamp) for each in self._signers(now)],
+            [each.signing(event.id, timestamp) for each in self._old],
+        )
 
     def signed(
         self, event: Event, attempt: int, kind: RequestKind, signing: "Signing", traceparent: str | None = None
@@ -92,28 +98,36 @@ class Webhook:
     def _signatures(self, event: Event, timestamp: int, now: int) -> str:
         body = event.body
         if self._next is None:  # which is asked of every delivery
-            return _lines(self._signer.page_signature(body), self._signer.standard_signature(event.id, timestamp, body))
-        signers = self._signers(now)
-        return _lines_of_each(
-            [(s.page_signature(body), s.standard_signature(event.id, timestamp, body)) for s in signers]
-        )
+            own = _lines(self._signer.page_signature(body), self._signer.standard_signature(event.id, timestamp, body))
+        else:
+            signers = self._signers(now)
+            own = _lines_of_each(
+                [(s.page_signature(body), s.standard_signature(event.id, timestamp, body)) for s in signers]
+            )
+        if not self._old:
+            return own
+        return own + "".join(each.line(event.id, timestamp, body) for each in self._old)
 
 
 class Signing:
     """The signatures of one request, whose body is given piece by piece."""
 
-    def __init__(self, timestamp: int, begun: Sequence[sign.Signing]) -> None:
+    def __init__(self, timestamp: int, begun: Sequence[sign.Signing], old: Sequence[OldSigning]) -> None:
         self.timestamp = timestamp
         self._begun = begun
+        self._old = old
 
     def update(self, piece: bytes) -> None:
         """Add the next piece of the body."""
-        for each in self._begun:
-            each.update(piece)
+        for own in self._begun:
+            own.update(piece)
+        for old in self._old:
+            old.update(piece)
 
     def lines(self) -> str:
         """The header lines, once the whole body was given."""
-        return _lines_of_each([(each.page_signature(), each.standard_signature()) for each in self._begun])
+        own = _lines_of_each([(each.page_signature(), each.standard_signature()) for each in self._begun])
+        return own + "".join(each.line() for each in self._old)
 
 
 def _lines_of_each(signatures: Sequence[tuple[str, str]]) -> str:

@@ -69,7 +69,8 @@ def secrets_of(subscription: Subscription) -> Secrets:
     """What no client may read back of a webhook: its secrets, the values of its headers, and what is struck out of its
     URL."""
     headers = (part for value in subscription.headers.values() for part in _parts_of_header(value))
-    return Secrets((subscription.secret, subscription.next_secret or "", *headers, *hidden_parts(subscription.url)))
+    own = (subscription.secret, subscription.next_secret or "", *(each.secret for each in subscription.sign_also))
+    return Secrets((*own, *headers, *hidden_parts(subscription.url)))
 
 
 def without_secrets(outcome: Outcome, secrets: Secrets) -> Outcome:

@@ -22,6 +22,7 @@ from signalpost.domain.endpoint import EndpointUrl, Headers, origin_of
 from signalpost.domain.errors import Conflict, FieldError, Invalid
 from signalpost.domain.fields import Text, Uuid
 from signalpost.domain.language.values import is_same
+from signalpost.domain.old_signature import SignAlso
 from signalpost.domain.subscription import WEBHOOK, Secret, Subscription, Trace, refiltered
 
 _OF_ORIGINAL: Final = "A shadow has that of its original. Change it there."
@@ -33,7 +34,9 @@ NOT_OF_SHADOWS: Final = {
     **dict.fromkeys(("startsAfter", "startsAt"), _FROM_NOW_ON),
 }
 """What other subscriptions have and a shadow does not, with what to tell a caller who sends it."""
-_OF_ENDPOINT: Final = ("url", "secret", "next_secret", "promote_at", "secret_since", "headers", "trace")
+_OF_ENDPOINT: Final = (
+    "url", "secret", "next_secret", "promote_at", "secret_since", "headers", "sign_also", "trace",
+)  # fmt: skip
 """What a promotion swaps: all that is said about an endpoint, so that each receiver goes on verifying what it gets."""
 
 
@@ -45,6 +48,7 @@ class ShadowRequest(Body, frozen=True, kw_only=True):
     name: Text | UnsetType = UNSET
     url: EndpointUrl
     headers: Headers | UnsetType = UNSET
+    sign_also: SignAlso = ()
     secret: Secret | UnsetType = UNSET
     status: Literal["active", "paused"] = "active"
     trace: Trace = False

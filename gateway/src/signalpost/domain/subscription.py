@@ -17,6 +17,7 @@ from signalpost.domain.fields import GivenTimestamp, Text, Uuid
 from signalpost.domain.kind_config import Config, KindName
 from signalpost.domain.language.condition_reader import StillSo, When
 from signalpost.domain.objective import Objective
+from signalpost.domain.old_signature import OldSignature, SignAlso
 
 Status = Literal["active", "paused", "disabled"]
 Ordering = Literal["loose", "strict"]
@@ -67,6 +68,8 @@ class Subscription(Struct, frozen=True, kw_only=True):
     """During a rotation: the secret that replaces `secret` at `promote_at` (C21)."""
     promote_at: int | None = None
     headers: dict[str, str]
+    sign_also: tuple[OldSignature, ...] = ()
+    """The signatures of other systems that are sent beside the gateway's own."""
     status: Status
     ordering: Ordering
     rate_limit: int | None
@@ -149,6 +152,11 @@ class Subscription(Struct, frozen=True, kw_only=True):
         if self.next_secret is None:
             return replace(self, promote_at=None)
         return replace(self, secret=self.next_secret, next_secret=None, promote_at=None, secret_since=at)
+
+    def signing_with(self, secret: str) -> "Subscription":
+        """The subscription with this secret in place of all that it has."""
+        old = tuple(replace(each, secret=secret) for each in self.sign_also)
+        return replace(self, secret=secret, next_secret=None, promote_at=None, sign_also=old)
 
     def disabled(self, now: int, because: str | None) -> "Subscription":
         """The subscription, disabled by the gateway."""
@@ -262,6 +270,7 @@ class SubscriptionRequest(Body, frozen=True, kw_only=True):
     url: EndpointUrl
     event_types: EventTypes
     headers: Headers = {}
+    sign_also: SignAlso = ()
     ordering: Ordering = "loose"
     rate_limit: RateLimit | None = None
     retry_delays: RetryDelays | UnsetType = UNSET
@@ -301,6 +310,7 @@ class SubscriptionPatch(Body, frozen=True, kw_only=True):
     url: EndpointUrl | UnsetType = UNSET
     event_types: EventTypes | UnsetType = UNSET
     headers: Headers | UnsetType = UNSET
+    sign_also: SignAlso | UnsetType = UNSET
     ordering: Ordering | UnsetType = UNSET
     rate_limit: RateLimit | None | UnsetType = UNSET
     retry_delays: RetryDelays | UnsetType = UNSET

@@ -17,7 +17,7 @@ from signalpost.api.routing.queries import Query
 from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, Binary, OpenRoute, Reply, Route
 from signalpost.api.routing.shapes.service import Problem
 from signalpost.api.routing.shapes.subscriptions import HealthState
-from signalpost.domain import connection, event, subscription
+from signalpost.domain import connection, event, old_signature, subscription
 from signalpost.domain.access import portal_link
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.body import members_of_texts
@@ -68,6 +68,7 @@ _WORDS: Mapping[str, Iterable[str]] = {
     "ConnectionState": get_args(connection.State),
     "Capability": tuple(portal_link.Capability),
     "Mode": tuple(portal_link.Mode),
+    "Algorithm": tuple(old_signature.Algorithm),
 }
 """Lists of words that stand in many places, under the name of the type that clients make of them."""
 _BYTES: Mapping[str, Any] = {

@@ -1,12 +1,16 @@
-"""What every request to an endpoint carries beside the event: the signature of the secret, and additional headers."""
+"""What every request to an endpoint carries beside the event: the signature of the secret, additional headers, and
+signatures of other systems."""
+
+from collections.abc import Mapping, Sequence
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from signalpost.api.routing.shapes.subscriptions import SecretStatus, Subscription
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages.subscription import EndpointTest, back, patch, read, tested
 from signalpost.console.pages.subscriptions import HEADER_ROWS, typed_headers
+from signalpost.domain.old_signature import MAX_OLD_SIGNATURES, OldSignatureShown
 
 TAB = "/secret"
 
@@ -18,6 +22,26 @@ class SecretView(Struct, frozen=True):
     secret: SecretStatus | None
     """What is known of the secret; None for what has none."""
     header_rows: int = HEADER_ROWS
+    most_old: int = MAX_OLD_SIGNATURES
+
+    @property
+    def old(self) -> Sequence[OldSignatureShown]:
+        """The signatures of other systems that are sent."""
+        return self.subscription.sign_also or ()
+
+    @property
+    def at(self) -> str:
+        """What points at the signature that the form would add."""
+        return f"/signAlso/{len(self.old)}"
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return {
+            f"{self.at}/header": "Header",
+            f"{self.at}/over": "Signed is",
+            f"{self.at}/prefix": "Before the signature",
+            f"{self.at}/secret": "The secret that the receiver knows",
+        }
 
 
 class RotationResult(Struct, frozen=True):
@@ -66,10 +90,27 @@ async def change_headers(visit: Visit) -> SeeOther:
     return back(visit, "headers" if changed else "same", TAB)
 
 
+async def sign_also(visit: Visit) -> SeeOther:
+    """The secrets of those that are sent are not shown, and stay."""
+    kept = (await view(visit)).old
+    added = {name: visit.given(name) for name in ("algorithm", "encoding", "over", "prefix")}
+    added |= {"header": visit.given("old_header").strip(), "secret": visit.given("old_secret")}
+    await patch(visit, {"signAlso": [*map(to_builtins, kept), added]})
+    return back(visit, "signs-also", TAB)
+
+
+async def end_old(visit: Visit) -> SeeOther:
+    kept = (await view(visit)).old
+    await patch(visit, {"signAlso": [to_builtins(each) for each in kept if each.header != visit.given("of")]})
+    return back(visit, "old-ended", TAB)
+
+
 DONE = {
     "headers": "The headers were replaced.",
     "same": "No header was typed, so all are as they were.",
     "promoted": "The new secret is the only one now.",
+    "signs-also": "Requests carry the signature of the other system from now on.",
+    "old-ended": "The signature of the other system is sent no more.",
 }
 
 PAGES = (
@@ -79,7 +120,14 @@ PAGES = (
         title="Secret and headers",
         template="subscription_secret.html",
         view=view,
-        forms={"rotate": rotate, "promote": promote, "test-new": test_new_secret, "headers": change_headers},
+        forms={
+            "rotate": rotate,
+            "promote": promote,
+            "test-new": test_new_secret,
+            "headers": change_headers,
+            "sign-also": sign_also,
+            "end-old": end_old,
+        },
         done=DONE,
     ),
 )

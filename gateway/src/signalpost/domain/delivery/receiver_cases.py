@@ -184,7 +184,7 @@ MENDS: Final = {case.name: case.mend for case in CASES}
 def signing(subscription: Subscription, signature: Signature, stranger: str, now: int) -> Subscription:
     """The subscription as it signs a case at `now`; `stranger` is a secret that it does not have."""
     if signature is Signature.FORGED:
-        return replace(subscription, secret=stranger, next_secret=None, promote_at=None)
+        return subscription.signing_with(stranger)
     if signature is Signature.OVERLAP and subscription.with_secrets_of(now).next_secret is None:
         return replace(subscription.with_secrets_of(now), next_secret=stranger, promote_at=now + DAY)
     return subscription

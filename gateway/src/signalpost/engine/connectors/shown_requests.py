@@ -142,7 +142,7 @@ class VendorRequests:
 def webhook_request(subscription: Subscription, event: Event, now: int) -> ShownRequest:
     """The first attempt of an event to a webhook, as it would go out `now`, except that `NO_SECRET` signs it."""
     struck = dict.fromkeys(subscription.headers, STRUCK)
-    drawn = Webhook(replace(subscription, secret=NO_SECRET, next_secret=None, promote_at=None, headers=struck))
+    drawn = Webhook(replace(subscription.signing_with(NO_SECRET), headers=struck))
     request = drawn.prepare(event, 1, DELIVERY, now)
     return ShownRequest(
         method="POST",

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.domain.objective import Objective
+from signalpost.domain.old_signature import OldSignature
 from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
 from signalpost.store.tables.table import Codec, EndValue, FoundBy, Kind, Table
 from signalpost.store.vault import Place
@@ -55,6 +56,7 @@ class _SealedMembers(Struct, frozen=True):
     has no key, could redirect events."""
     contacts: tuple[str, ...] = ()
     unsubscribed: tuple[str, ...] = ()
+    sign_also: tuple[OldSignature, ...] = ()
 
 
 _decode_config = msgspec.json.Decoder(SubscriptionConfig).decode

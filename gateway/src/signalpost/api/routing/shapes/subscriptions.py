@@ -15,6 +15,7 @@ from signalpost.domain.delivery.receiver_cases import CASES, Verdict
 from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
 from signalpost.domain.objective import Objective
+from signalpost.domain.old_signature import OldSignatureShown
 
 HealthState = Literal["healthy", "failing", "paused", "disabled"]
 
@@ -101,6 +102,10 @@ class SubscriptionShown(Shape, frozen=True):
     unsubscribed: Annotated[
         list[str] | UnsetType,
         Meta(description="Those of the contacts who want to be told no more; missing if all do."),
+    ] = UNSET
+    sign_also: Annotated[
+        list[OldSignatureShown] | UnsetType,
+        Meta(description="The signatures of other systems that are sent, too; missing if there are none."),
     ] = UNSET
     shadow_of: Annotated[
         Uuid | UnsetType, Meta(description="The subscription whose shadow it is; missing if it is none.")

@@ -65,6 +65,9 @@ def _subscription(shown: Mapping[str, Any], connections: Mapping[str, str], vari
     elif STRUCK in shown["url"]:
         table["url"] = variables.of(shown["name"], "url")
     table["headers"] = {name: variables.of(shown["name"], name) for name in shown["headers"]} or None
+    table["signAlso"] = [
+        {**each, "secret": variables.of(shown["name"], each["header"], "secret")} for each in shown.get("signAlso", ())
+    ] or None
     if shown["status"] == "paused":
         table["status"] = "paused"
     return table
@@ -76,7 +79,7 @@ def _shadow(
     """A shadow, without what it has of its original."""
     original = originals[shown["shadowOf"]]
     table = _subscription(shown, {}, variables)
-    of_its_own = {"name", "url", "trace", "status"}
+    of_its_own = {"name", "url", "signAlso", "trace", "status"}
     if origin_of(shown["url"]) != origin_of(original["url"]):
         of_its_own.add("headers")
     return {"name": shown["name"], "shadowOf": original["name"]} | {

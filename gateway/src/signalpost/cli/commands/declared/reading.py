@@ -84,6 +84,12 @@ def _check(members: Mapping[str, Any], where: str) -> None:
     for header, value in headers.items():
         if not isinstance(value, Reference):
             raise Misuse(f"{where}: the header {header} may be a secret. {_INLINE}")
+    signatures = members.get("signAlso", [])
+    if not (isinstance(signatures, list) and all(isinstance(each, dict) for each in signatures)):
+        raise Misuse(f'{where}: signAlso must be a list of tables, such as [{{ header = "X-Old", secret = … }}].')
+    for each in signatures:
+        if isinstance(each.get("secret"), str):
+            raise Misuse(f"{where}: the secret of signAlso. {_INLINE}")
 
 
 def _resolved(value: Any, where: str, environment: Mapping[str, str], folder: Path) -> Any:
