@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 PAGE = ROOT / "THIRD-PARTY.md"
 ACCEPTED = frozenset(
     """Apache-2.0 BSD-2-Clause BSD-3-Clause BSD-Attribution-HPND-disclaimer BSL-1.0 CC0-1.0 ISC LGPL-2.1-or-later
-    LGPL-3.0-only MIT MIT-0 OLDAP-2.8 PSF-2.0 PostgreSQL Unicode-3.0 Unlicense Zlib any-OSI blessing""".split()
+    LGPL-3.0-only MIT MIT-0 MPL-2.0 OLDAP-2.8 PSF-2.0 PostgreSQL Unicode-3.0 Unlicense Zlib any-OSI blessing""".split()
 )
 """Licences that a part of the runtime may have. Those with copyleft are of libraries that stay replaceable files."""
 
@@ -29,8 +29,8 @@ writes this page. `make check` fails if it is not up to date, or if a part has a
 the project takes. `make sbom` writes the same for programs, with hashes.
 
 The receiver kits for Python and Node need nothing but their language. The scripts, styles and pictures of the console
-are our own. psycopg, keyutils and libcrypt are under the LGPL: we change nothing in them, and each is a file that can
-be replaced by another version.
+are our own. psycopg, keyutils and libcrypt are under the LGPL, certifi, a list of certificates that the command line
+brings with it, under the MPL: we change nothing in them, and each is a file that can be replaced by another version.
 
 What is inside wheels is what the wheels for Linux on x86-64 say, and what was read by hand. The wheel of psycopg-binary
 has no licences of its libraries: those here are of the projects that they come from.
@@ -113,9 +113,10 @@ def written() -> tuple[str, list[str]]:
 
 def at_work(lock: Sequence[LockedPackage]) -> set[str]:
     """The packages of the lock that every gateway needs, with the Pythons and systems of all."""
-    project = tomllib.loads((ROOT / "gateway" / "pyproject.toml").read_text())["project"]
+    files = [ROOT / name / "pyproject.toml" for name in ("gateway", "client", "receiver")]
+    required = [each for file in files for each in tomllib.loads(file.read_text())["project"]["dependencies"]]
     graph = {name: [each.name for each in lock if name in each.needed_by] for name in (each.name for each in lock)}
-    return reached([canonicalize_name(Requirement(each).name) for each in project["dependencies"]], graph)
+    return reached([canonicalize_name(Requirement(each).name) for each in required], graph)
 
 
 def main() -> None:

@@ -17,12 +17,15 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "runtime.txt"
 GATEWAY = "signalpost"
-OURS = (GATEWAY, "signalpost-receiver", "signalpost-bench", "signalpost-destinations")
+OURS = (GATEWAY, "signalpost-client", "signalpost-receiver", "signalpost-bench", "signalpost-destinations")
 
 STATED = {
     "aiosmtplib": "MIT",
     "apsw": "any-OSI",
+    "certifi": "MPL-2.0",
     "docstring-parser": "MIT",
+    "h11": "MIT",
+    "httpx": "BSD-3-Clause",
     "jinja2": "BSD-3-Clause",
     "joserfc": "BSD-3-Clause",
     "markdown-it-py": "MIT",

@@ -38,7 +38,7 @@ def test_all_that_is_needed_by_what_is_needed_is_reached_also_in_a_circle() -> N
 
 def test_what_is_locked_is_what_our_distributions_say_they_need_and_nothing_that_only_builds() -> None:
     declared: set[str] = set()
-    for name in ("receiver", "gateway", "bench", "destinations"):
+    for name in ("receiver", "client", "gateway", "bench", "destinations"):
         project = tomllib.loads((ROOT / name / "pyproject.toml").read_text())["project"]
         extras = project.get("optional-dependencies", {}) if name == "gateway" else {}
         declared |= {Requirement(each).name for each in [*project["dependencies"], *chain(*extras.values())]}
@@ -59,7 +59,7 @@ def test_every_locked_package_is_in_the_bill_with_its_hashes(made: bytes) -> Non
     bill = json.loads(made)
     found = {each["name"]: each for each in bill["components"]}
     lock = read_lock((ROOT / "requirements" / "runtime.txt").read_text())
-    ours = {"signalpost-receiver", "signalpost-bench", "signalpost-destinations"}
+    ours = {"signalpost-client", "signalpost-receiver", "signalpost-bench", "signalpost-destinations"}
     assert set(found) == ours | {package.name for package in lock}
     for package in lock:
         assert found[package.name]["purl"] == f"pkg:pypi/{package.name}@{package.version}"

@@ -21,7 +21,7 @@ build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 /opt/signalpost/bin/python -m venv "$build/tools"
 "$build/tools/bin/pip" install --require-hashes --requirement "$tree/requirements/build.txt"
-"$build/tools/bin/pip" wheel --no-deps --no-build-isolation --wheel-dir "$build" "$tree/receiver" "$tree/gateway"
+"$build/tools/bin/pip" wheel --no-deps --no-build-isolation --wheel-dir "$build" "$tree/receiver" "$tree/client" "$tree/gateway"
 /opt/signalpost/bin/pip install --no-deps --force-reinstall "$build"/*.whl
 
 install -d -m 750 -o root -g signalpost "$settings"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 LIBRARIES = ["cyclopts", "cyclopts.bind", "cyclopts.completion.install", "cyclopts.help", "cyclopts.validators",
-             "rich.console", "rich.live", "rich.progress", "http.client", "msgspec", "apsw",
+             "rich.console", "rich.live", "rich.progress", "httpx", "msgspec", "apsw", "signalpost_client",
              "starlette.applications", "uvloop", "zoneinfo", "importlib.metadata",
              "signalpost.gateway", "signalpost_bench"]  # fmt: skip
 _FORKS = multiprocessing.get_context("forkserver")

@@ -1,6 +1,7 @@
 """What the command line's client does with a connection that breaks."""
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -9,7 +10,8 @@ from typing import BinaryIO, NamedTuple
 import pytest
 from gateway.tests.patience import PATIENCE
 
-from signalpost.cli.client import Client, NoAnswer
+from signalpost.cli.client import Client, NoAnswer, path
+from signalpost.cli.gateway_client import DEADLINE
 
 
 class ReceivedRequest(NamedTuple):
@@ -74,7 +76,24 @@ def test_each_change_has_a_key_of_its_own() -> None:
     assert first.idempotency_key != second.idempotency_key
 
 
-def test_a_first_request_that_is_not_answered_is_not_repeated() -> None:
-    with server("c") as (client, received), pytest.raises(NoAnswer):
+def test_the_first_change_is_repeated_too_if_it_is_not_answered() -> None:
+    with server("c", "a") as (client, received):
         create(client)
-    assert len(received) == 1
+    lost, repeated = received
+    assert lost == repeated
+
+
+def test_what_has_no_key_is_not_repeated() -> None:
+    with server("c") as (client, received), pytest.raises(NoAnswer):
+        client.call("POST", path("subscriptions", "1", "test"))
+    assert [each.idempotency_key for each in received] == [None]
+
+
+def test_an_address_at_which_nothing_listens_is_told_at_once() -> None:
+    """A person waits, and has most likely mistyped it."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    begun = time.monotonic()
+    with pytest.raises(NoAnswer, match=f"No gateway answers at {url}"):
+        create(Client(url, "sp_key", None))
+    assert time.monotonic() - begun < DEADLINE / 2

@@ -1,29 +1,27 @@
 """Calls a running gateway on behalf of the commands, and says what to do next when a call fails."""
 
-import http.client
 import json
 import os
-import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode, urlsplit
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, urlsplit
 
 from signalpost.cli.command_table import CLIENT_COMMANDS
 from signalpost.domain.errors import SignalpostError
 from signalpost.local.user_folder import emulator_folder
 from signalpost.sender.tls_context import HTTP, tls_context
 
-TIMEOUT = 30
+if TYPE_CHECKING:
+    from signalpost.cli.gateway_client import GatewayClient
+    from signalpost_client.forms import File
+
 ADDRESS_FILE = "address"
 """The file in the data directory to which `serve` writes its URL."""
 OPERATOR_KEY_FILE = "operator-key"
-SEND_BUFFER = 256 * 1024
-"""Size of the socket's send buffer in bytes. A whole request of `exchange_lines` fits into it, except a single long
-line, so that sending never waits for a gateway that answers first."""
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 """Hosts to which the key in this machine's data directory may be sent. It is never sent to another machine."""
 _CERTIFICATE_BEGIN, _CERTIFICATE_END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
@@ -88,82 +86,55 @@ def path(*parts: str) -> str:
 
 
 class Client:
-    """Calls the API over one connection, which is kept between calls."""
+    """Calls the API. What it does that with is loaded by the first call: to load it takes longer than most commands."""
 
     def __init__(self, url: str, key: str, tenant: str | None, certificate: Path | None = None) -> None:
-        """`certificate` is that of a gateway on this machine: see `_of_this_machine`."""
+        """`certificate` is that of a gateway on this machine: see `_of_this_machine`. Raises CommandError."""
         self.url = url
-        self._headers = {"authorization": f"Bearer {key}", "accept": "application/json"}
-        if tenant is not None:
-            self._headers["signalpost-tenant"] = tenant
-        self._connection, self._prefix = _connection(url, certificate)
+        self._key = key
+        self._tenant = tenant
+        self._trusted = _trusted(url, certificate)
 
-    def call(
-        self, method: str, path: str, query: Mapping[str, object] | None = None, body: object = None, **headers: str
-    ) -> ApiAnswer:
-        """Make one request. Raises CallRefused for any status but 2xx, and NoAnswer."""
-        given = {name: str(value) for name, value in (query or {}).items() if value is not None}
-        target = f"{path}?{urlencode(given)}" if given else path
-        content = None if body is None else json.dumps(body).encode()
-        sent = {**headers, **({"content-type": "application/json"} if content else {})}
+    @cached_property
+    def _gateway(self) -> "GatewayClient":
+        from signalpost.cli.gateway_client import GatewayClient
+
+        return GatewayClient(self.url, self._key, self._tenant, self._trusted)
+
+    def call(self, method: str, path: str, query: Mapping[str, object] | None = None, body: object = None) -> ApiAnswer:
+        """Make one call, again if need be. Raises CallRefused for any status but 2xx, and NoAnswer."""
+        status, headers, content = self._gateway.call(method, path, query or {}, body)
         try:
-            response = self._request(method, target, content, sent)
-            return self._answer(response, response.read())
-        except (OSError, http.client.HTTPException) as error:
-            raise self._no_answer(error) from None
+            return ApiAnswer(status, headers, json.loads(content) if content else None)
+        except ValueError:
+            raise self._no_gateway(status) from None
 
     def readiness(self) -> dict[str, Any]:
         """What `/health/ready` answers, also if the gateway is not ready. Raises NoAnswer."""
         try:
-            response = self._request("GET", "/health/ready", None, {})
-            raw = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise self._no_answer(error) from None
-        try:
-            found = json.loads(raw)
+            found = json.loads(self._gateway.readiness())
         except ValueError:
             found = None
         if not isinstance(found, dict) or "trouble" not in found:
-            raise self._no_gateway(response.status)
+            raise self._no_gateway(200)
         return found
 
-    def exchange_lines(self, path: str, media_type: str, content: bytes) -> Iterator[dict[str, Any]]:
-        """POST lines, and yield the answer line by line as it arrives. Raises as `call` does.
+    def import_lines(self, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+        """Import lines, and yield the answer to each as it arrives. Raises as `call` does."""
+        return self._gateway.import_lines(lines)
 
-        The answer is read only after everything was sent, while the gateway answers from the first line on. So
-        `content` must fit into half of SEND_BUFFER, or be a single line.
-        """
-        try:
-            response = self._request("POST", path, content, {"content-type": media_type})
-            if response.status != 200:
-                self._answer(response, response.read())
-            for line in response:
-                yield json.loads(line)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise self._no_answer(error) from None
-
-    def send_parts(self, path: str, media_type: str, parts: Iterable[bytes], length: int) -> ApiAnswer:
-        """POST a body of `length` bytes, part by part. Raises as `call` does."""
-        try:
-            if self._connection.sock is None:
-                _open(self._connection)
-            headers = {**self._headers, "content-type": media_type, "content-length": str(length)}
-            self._connection.request("POST", self._prefix + path, parts, headers)
-            response = self._connection.getresponse()
-            return self._answer(response, response.read())
-        except (OSError, http.client.HTTPException) as error:
-            raise self._no_answer(error) from None
+    def upload(self, external_id: str, file: "File", *, publish: bool) -> Any:
+        """Upload a file as the next version of a document, and return what is answered. Raises as `call` does."""
+        return self._gateway.upload(external_id, file, publish=publish)
 
     @contextmanager
-    def open(self, path: str) -> Iterator[http.client.HTTPResponse]:
-        """GET a response that is not JSON, to be read while it arrives. Raises as `call` does, also during reading."""
-        try:
-            response = self._request("GET", path, None, {"accept": "*/*"})
-            if response.status != 200:
-                self._answer(response, response.read())
-            yield response
-        except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
-            raise self._no_answer(error) from None
+    def open(
+        self, path: str, query: Mapping[str, object] | None = None
+    ) -> Iterator[tuple[Mapping[str, str], Iterator[bytes]]]:
+        """GET an answer that is not JSON: its headers, and its parts as they arrive. Raises as `call` does, also while
+        it is read."""
+        with self._gateway.open(path, query or {}) as answer:
+            yield answer
 
     def pages(self, path: str, query: Mapping[str, object], limit: int) -> Iterator[dict[str, Any]]:
         """The first `limit` entries of a list, read page by page."""
@@ -176,53 +147,9 @@ class Client:
             if cursor is None:
                 return
 
-    def _request(
-        self, method: str, target: str, content: bytes | None, headers: Mapping[str, str]
-    ) -> http.client.HTTPResponse:
-        reused = self._connection.sock is not None
-        if method != "GET":
-            headers = {"idempotency-key": str(uuid4()), **headers}
-        try:
-            return self._request_once(method, target, content, headers)
-        except (ConnectionError, http.client.CannotSendRequest):
-            self._connection.close()
-            if not reused:
-                raise
-            # The gateway closes idle connections: most likely the request has not reached it. If it has, the gateway
-            # knows its key, and does not carry it out twice.
-            return self._request_once(method, target, content, headers)
-
-    def _request_once(
-        self, method: str, target: str, content: bytes | None, headers: Mapping[str, str]
-    ) -> http.client.HTTPResponse:
-        if self._connection.sock is None:
-            _open(self._connection)
-        self._connection.request(method, self._prefix + target, content, {**self._headers, **headers})
-        return self._connection.getresponse()
-
-    def _answer(self, response: http.client.HTTPResponse, raw: bytes) -> ApiAnswer:
-        try:
-            content = json.loads(raw) if raw else None
-        except ValueError:
-            raise self._no_gateway(response.status) from None
-        answer = ApiAnswer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
-        if 200 <= answer.status < 300:
-            return answer
-        if not (isinstance(content, dict) and "code" in content):
-            raise self._no_gateway(answer.status)
-        raise CallRefused(answer)
-
     def _no_gateway(self, status: int) -> CommandError:
         return CommandError(
             f"{self.url} answered {status}, but not as a Signalpost gateway would. Is SIGNALPOST_URL right?"
-        )
-
-    def _no_answer(self, error: Exception) -> NoAnswer:
-        self._connection.close()
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return NoAnswer(
-            f"No gateway answers at {self.url} ({reason}). Start one with `signalpost serve`, "
-            "or set SIGNALPOST_URL to the address of one."
         )
 
 
@@ -241,14 +168,14 @@ def connect(data_dir: Path | None = None) -> Client:
             "SIGNALPOST_URL and SIGNALPOST_KEY (or SIGNALPOST_DATA_DIR, on the gateway's own machine)."
         )
     key = os.environ.get("SIGNALPOST_KEY") or os.environ.get("SIGNALPOST_OPERATOR_KEY")
-    if not key and (url == own or _connection(url)[0].host in _THIS_MACHINE):
+    if not key and (url == own or _host(url) in _THIS_MACHINE):
         key = _kept(Path(os.environ.get("SIGNALPOST_OPERATOR_KEY_FILE") or data_dir / OPERATOR_KEY_FILE))
     if not key:
         raise CommandError(f"Calls to {url} need a key. Set SIGNALPOST_KEY.")
     tenant = os.environ.get("SIGNALPOST_TENANT")
     for name, value in (("SIGNALPOST_KEY", key), ("SIGNALPOST_TENANT", tenant or "")):
-        if not (value.isascii() and value.isprintable()):
-            raise CommandError(f"{name} must be printable ASCII characters only.")
+        if not (value.isascii() and value.isprintable()) or " " in value:
+            raise CommandError(f"{name} must be printable ASCII characters only, without spaces.")
     return Client(url, key, tenant, Path(certificate) if certificate and url == own else None)
 
 
@@ -267,19 +194,25 @@ def _emulator_or(data_dir: Path) -> tuple[Path, str | None]:
     return (data_dir, None) if kept is None else (emulator_folder(), kept)
 
 
-def _connection(url: str, certificate: Path | None = None) -> tuple[http.client.HTTPConnection, str]:
-    """A connection to the URL's host, and the path prefix of the API."""
+def _host(url: str) -> str:
+    """The host of a URL. Raises CommandError if it is none of a gateway."""
     try:
         parts = urlsplit(url)
-        if not parts.hostname or parts.scheme not in ("http", "https"):
+        _ = parts.port
+        if not parts.hostname or parts.scheme not in ("http", "https") or parts.username or parts.query:
             raise ValueError
-        host, port, prefix = parts.hostname, parts.port, parts.path.rstrip("/")
     except ValueError:
-        raise CommandError(f"SIGNALPOST_URL must be http(s)://host:port, not {url}") from None
-    if parts.scheme == "http":
-        return http.client.HTTPConnection(host, port, timeout=TIMEOUT), prefix
-    context = _trusting_authorities() if certificate is None else _of_this_machine(certificate)
-    return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context), prefix
+        shown = "one with a user name" if "@" in url else url
+        raise CommandError(f"SIGNALPOST_URL must be http(s)://host:port, not {shown}") from None
+    return parts.hostname
+
+
+def _trusted(url: str, certificate: Path | None) -> ssl.SSLContext | None:
+    """The certificates that a connection to a URL trusts; None without TLS."""
+    _host(url)
+    if urlsplit(url).scheme == "http":
+        return None
+    return _trusting_authorities() if certificate is None else _of_this_machine(certificate)
 
 
 def _trusting_authorities() -> ssl.SSLContext:
@@ -305,11 +238,6 @@ def _of_this_machine(file: Path) -> ssl.SSLContext:
             f"The gateway's certificate cannot be read from {file}. Set SIGNALPOST_URL to its address."
         ) from None
     return context
-
-
-def _open(connection: http.client.HTTPConnection) -> None:
-    connection.connect()
-    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 def _kept(file: Path) -> str | None:

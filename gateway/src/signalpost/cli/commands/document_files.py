@@ -1,60 +1,58 @@
-"""Uploads and downloads files of versions, part by part."""
+"""Files of versions, on their way up and down."""
 
 import hashlib
 import os
 import re
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
-from signalpost.cli.client import ApiAnswer, Client, CommandError, NoAnswer, path
+from signalpost.cli.client import Client, CommandError, NoAnswer, path
 
-PART_BYTES = 256 * 1024
 Advance = Callable[[int], None]
 """A function that is called with the number of bytes transferred since its last call."""
 
 
-def upload(client: Client, external_id: str, file: BinaryIO, *, publish: bool, advance: Advance) -> ApiAnswer:
-    """Upload a file as a new version. Raises CallRefused and NoAnswer."""
-    boundary = secrets.token_hex(16)
-    head = (
-        f'--{boundary}\r\ncontent-disposition: form-data; name="publish"\r\n\r\n{str(publish).lower()}\r\n'
-        f'--{boundary}\r\ncontent-disposition: form-data; name="file"; filename="file"\r\n\r\n'
-    ).encode()
-    end = f"\r\n--{boundary}--\r\n".encode()
+class FileThatTells:
+    """A file that says how much of it was read."""
 
-    def parts() -> Iterator[bytes]:
-        yield head
-        while part := file.read(PART_BYTES):
-            yield part
-            advance(len(part))
-        yield end
+    def __init__(self, file: BinaryIO, advance: Advance) -> None:
+        self._file = file
+        self._advance = advance
 
-    length = len(head) + os.fstat(file.fileno()).st_size + len(end)
-    return client.send_parts(
-        path("documents", external_id, "versions"), f"multipart/form-data; boundary={boundary}", parts(), length
-    )
+    def read(self, size: int, /) -> bytes:
+        """The next bytes of the file."""
+        part = self._file.read(size)
+        self._advance(len(part))
+        return part
+
+    def seek(self, to: int, whence: int = os.SEEK_SET, /) -> int:
+        """Go somewhere else in the file. Nothing was read yet at its beginning."""
+        return self._file.seek(to, whence)
+
+    def tell(self) -> int:
+        """Where in the file the next bytes are."""
+        return self._file.tell()
 
 
 def download(client: Client, external_id: str, number: str, to: Path | None, begun: Callable[[int], Advance]) -> Path:
     """Download a version's file, and return its path: `to`, or the name that the gateway gives in the current folder.
 
     `begun` is called with the size. Raises CallRefused, NoAnswer, and CommandError if the file exists already."""
-    with client.open(path("documents", external_id, "versions", number, "file")) as answer:
-        target = to or Path(_name(answer.headers.get("content-disposition", "")))
+    with client.open(path("documents", external_id, "versions", number, "file")) as (headers, parts):
+        target = to or Path(_name(headers.get("content-disposition", "")))
         if target.exists():
             raise CommandError(f"{target} exists; give another name with --to.")
         draft = target.with_name(target.name + ".part")
-        advance, sha256 = begun(int(answer.headers["content-length"])), hashlib.sha256()
+        advance, sha256 = begun(int(headers["content-length"])), hashlib.sha256()
         try:
             with draft.open("wb") as writing:
-                while part := answer.read(PART_BYTES):
+                for part in parts:
                     writing.write(part)
                     sha256.update(part)
                     advance(len(part))
-            if answer.headers.get("etag") != f'"{sha256.hexdigest()}"':
+            if headers.get("etag") != f'"{sha256.hexdigest()}"':
                 raise NoAnswer("The file did not arrive intact. Repeat the command.")
             draft.rename(target)
         except OSError as error:

@@ -14,10 +14,9 @@ from cyclopts import App, Parameter
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
 from signalpost.cli.client import ANY_MEMBER, Client, CommandError, Misuse, connect, path, reasons
+from signalpost.cli.commands.document_files import FileThatTells, newest
 from signalpost.cli.commands.document_files import download as fetch_file
-from signalpost.cli.commands.document_files import newest
-from signalpost.cli.commands.document_files import upload as send_file
-from signalpost.cli.commands.document_import import MAX_LINE, AnswerLine, ImportTally, import_lines, read_lines
+from signalpost.cli.commands.document_import import MAX_LINE, FileLine, ImportTally, import_lines, read_lines
 from signalpost.cli.commands.document_workflow import ExternalId, act, actions, history
 from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import Limit, Sets, flag, parts_of, repeatable
@@ -165,8 +164,9 @@ def upload(
     """
     with _opened(file) as opened, progress(BarColumn(), DownloadColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task("", total=_size(opened))
-        sent = send_file(connect(), external_id, opened, publish=publish, advance=lambda size: bar.advance(task, size))
-    out.show(sent.content, f"Uploaded {file} as version {sent.content['number']}.")
+        told = FileThatTells(opened, lambda size: bar.advance(task, size))
+        sent = connect().upload(external_id, told, publish=publish)
+    out.show(sent, f"Uploaded {file} as version {sent['number']}.")
 
 
 @app.command
@@ -257,7 +257,7 @@ def import_(
             _import_one(_name(file), first.content + b"\n" + opened.read(MAX_LINE), source_version, out)
 
 
-def _import_lines(client: Client, file: BinaryIO, lines: Iterator[AnswerLine], out: Output) -> None:
+def _import_lines(client: Client, file: BinaryIO, lines: Iterator[FileLine], out: Output) -> None:
     def show(answer: dict[str, Any]) -> None:
         document = answer.get("externalId") or "no externalId"
         why = reasons(answer["problem"]) if "problem" in answer else []

@@ -157,5 +157,5 @@ def check_signature(
 
 def _body_of(client: Client, subscription: str, event: str) -> bytes:
     """The bytes of an event, as they are sent."""
-    with client.open(path("subscriptions", subscription, "deliveries", event, "event")) as response:
-        return response.read()
+    with client.open(path("subscriptions", subscription, "deliveries", event, "event")) as (_, parts):
+        return b"".join(parts)

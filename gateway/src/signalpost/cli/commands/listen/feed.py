@@ -8,7 +8,6 @@ anew (an emulator was reset, or another database was put in place), it is read f
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Protocol
-from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Raw, Struct
@@ -117,9 +116,8 @@ class EventFeed:
 
     def _read(self) -> FeedPage:
         query = {"after": self.after, "limit": MAX_PAGE, **self._filter}
-        given = {name: value for name, value in query.items() if value is not None}
-        with self._client.open(f"{path('events')}?{urlencode(given)}") as response:
-            raw, run = response.read(), response.getheader(RUN_HEADER)
+        with self._client.open(path("events"), query) as (headers, parts):
+            raw, run = b"".join(parts), headers.get(RUN_HEADER.lower())
         try:
             return replace(msgspec.json.decode(raw, type=FeedPage), run=run)
         except msgspec.MsgspecError:
