@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill release-drill noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill release-drill noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ simulate-fleets: .venv/dev ## The same with several nodes on one database
 simulate-notices: .venv/dev ## Live through worlds that people are told of, and hold what they are told against what happened (SEED=1 COUNT=100)
 	@$(BIN)/python -m gateway.tests.notices.runner --seed $${SEED:-1} --count $${COUNT:-100} $${NODES:+--nodes $$NODES}
 
+simulate-rehearsals: .venv/dev ## Compare rehearsals with what happens if the change is made, from a seed on (SEED=1 COUNT=500)
+	@$(BIN)/python -m gateway.tests.joints.foretold.runner --seed $${SEED:-1} --count $${COUNT:-500}
+
 week-of-notices: .venv/dev ## A week of a thousand subscriptions, on one node and on three: at most 20 notices
 	@$(BIN)/python -m gateway.tests.notices.runner --week --count 1 --nodes 1
 	@$(BIN)/python -m gateway.tests.notices.runner --week --count 1 --nodes 3
@@ -64,6 +67,9 @@ planted-fleets: .venv/dev ## Plant faults into the nodes of fleets, and see afte
 
 planted-joints: .venv/dev ## Plant faults where parts meet, and see after how many seeds each is found
 	@$(BIN)/python -m gateway.tests.joints.planted --seed $${SEED:-6000}
+
+planted-rehearsals: .venv/dev ## Plant faults into rehearsals, and see after how many seeds each is found
+	@$(BIN)/python -m gateway.tests.joints.foretold.planted --seed $${SEED:-1}
 
 planted-sockets: .venv/dev ## Plant faults into the sender, and see after how many seeds each is found
 	@$(BIN)/python -m gateway.tests.joints.planted_in_sender
