@@ -36,9 +36,14 @@ def findings_in(page: Any, windows: Iterable[tuple[str, int]]) -> list[str]:
     return found
 
 
+_AT_REST = "[aria-busy], .lost [data-fresh] { opacity: 1 !important; transition: none !important; }"
+"""A region dims while it is fetched again. On a busy machine, that may be at any moment."""
+
+
 def _load_axe(page: Any) -> None:
     import axe_playwright_python
 
+    page.add_style_tag(content=_AT_REST)
     page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
 
 
