@@ -24,6 +24,10 @@ PLACES: Mapping[str, str] = {
         f"{name}/pyproject.toml": OF_PROJECT
         for name in ("receiver", "gateway", "bench", "destinations", "pytest-plugin", "client")
     },
+    **dict.fromkeys(
+        ("deploy/kubernetes/gateway.yaml", "deploy/kubernetes/migrate.yaml", "docs/guides/production.md"),
+        r"signalpost(?::|-migrate-)(\d[\w.]*\w)",
+    ),
     "client/src/signalpost_client/version.py": r'^VERSION = "([^"]+)"',
     "client-node/src/version.ts": r'^export const VERSION = "([^"]+)"',
     **{f"{name}/package.json": OF_PACKAGE for name in ("receiver-node", "client-node")},

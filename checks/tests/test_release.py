@@ -1,5 +1,6 @@
 """What a release checks before anything is uploaded, and what it writes."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -10,13 +11,20 @@ from checks.release.build import differing as builds_differ
 from checks.release.contents import faults
 from checks.release.drill import requirements
 from checks.release.install import commands_of_readme
-from checks.release.versions import PLACES, differing, found_in, replaced_in, wrong_heading
+from checks.release.versions import PLACES, differing, found_in, replaced_in, version_of, wrong_heading
 
 TODAY = date(2027, 1, 31)
 
 
 def test_everything_that_is_published_has_the_same_version() -> None:
     assert [*differing(ROOT)] == []
+
+
+def test_what_is_deployed_and_its_guide_name_no_version_that_a_release_would_leave_behind() -> None:
+    version, files = version_of(ROOT), [*(ROOT / "deploy").rglob("*.*"), ROOT / "docs/guides/production.md"]
+    whole = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.])")
+    named = {str(file.relative_to(ROOT)) for file in files if file.is_file() and whole.search(file.read_text())}
+    assert named <= {*PLACES}
 
 
 def test_a_place_with_another_version_or_none_is_named(tmp_path: Path) -> None:
