@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill release-drill noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill helm release-drill noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -117,6 +117,9 @@ deploy-drill: .venv/dev ## Build the image, run compose.yaml, restart its gatewa
 single-drill: .venv/dev ## Set a machine up by its guide, in an overlay of this one, and break it (root; nginx and caddy)
 	@unshare --mount $(BIN)/pytest -v -s -rs gateway/tests/acceptance/single_drill.py
 
+helm: .venv/dev .venv/helm ## Hold the Helm chart against the manifests and the schemas of Kubernetes (builds Helm: some minutes)
+	@$(BIN)/pytest -v -rs gateway/tests/test_helm.py
+
 release-drill: .venv/dev .venv-release/ready ## Build what is published twice, check it, and install it from an index on this machine
 	@$(BIN)/python -m checks.release.drill
 
@@ -202,7 +205,7 @@ format: .venv/dev ## Format the tree and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 lock: .venv/uv ## Renew the locks in requirements/
-	@for name in uv build runtime dev browser docs fuzz oracles audit release; do \
+	@for name in uv build runtime dev browser docs fuzz oracles audit release helm; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
@@ -250,6 +253,13 @@ clean: ## Remove the virtual environment and caches
 	elif rm -rf $@.new && mkdir $@.new && cd $@.new && apt-get download -qq prometheus > /dev/null 2>&1 && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb; \
 	then mv ../prometheus.new ../prometheus; \
 	else echo "SKIPPED: the tests with Prometheus, which is not here and did not come from Debian (apt-get update)." >&2; fi
+
+# Helm is built from its Go module, of this version, unless the machine has one.
+.venv/helm: .venv/dev requirements/helm.txt
+	@$(UV) --require-hashes -r requirements/helm.txt
+	@if command -v helm > /dev/null; then mkdir -p $@; \
+	elif command -v go > /dev/null; then GOBIN=$(CURDIR)/$@.new go install -trimpath helm.sh/helm/v3/cmd/helm@v3.22.0 && mv $@.new $@; \
+	else echo "SKIPPED: what Helm renders, because there is neither helm nor go here." >&2; fi
 
 .venv-oracles/ready: .venv/dev requirements/oracles.txt
 	@$(PYTHON) -m venv .venv-oracles

@@ -24,6 +24,7 @@ PLACES: Mapping[str, str] = {
         f"{name}/pyproject.toml": OF_PROJECT
         for name in ("receiver", "gateway", "bench", "destinations", "pytest-plugin", "client")
     },
+    "deploy/helm/Chart.yaml": r"^(?:version|appVersion): (\S+)$",
     **dict.fromkeys(
         ("deploy/kubernetes/gateway.yaml", "deploy/kubernetes/migrate.yaml", "docs/guides/production.md"),
         r"signalpost(?::|-migrate-)(\d[\w.]*\w)",
