@@ -1,15 +1,18 @@
 # Signalpost. `make demo` shows it working, `make test` proves it; each sets up .venv by itself.
 .DEFAULT_GOAL := help
-PYTHON ?= python3
+# The first of these that is new enough and was built with optimizations, as Debian's is and pyenv's is not unless one
+# asks: without, everything takes longer. If there is none, python3.
+PYTHON ?= $(firstword $(shell for each in python3 /usr/bin/python3; do $$each -c '$(IS_OPTIMIZED)' 2> /dev/null && echo $$each; done) python3)
+IS_OPTIMIZED := import ensurepip, sys, sysconfig; sys.exit(sys.version_info < (3, 11) or sys.base_prefix != "/usr" and "--enable-optimizations" not in (sysconfig.get_config_var("CONFIG_ARGS") or ""))
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 # Tests without sockets, processes or waits; `make test` runs all.
 FAST := receiver/tests destinations/tests gateway/tests/domain gateway/tests/commands gateway/tests/sharing gateway/tests/destinations gateway/tests/oracles gateway/tests/local gateway/tests/testing gateway/tests/store gateway/tests/test_settings.py gateway/tests/test_left_out.py checks/tests client/tests
 
-# Most tests of whole processes wait, so four of them run at a time for each of two cores; a file's stay together, and
+# Most tests of whole processes wait, so five of them run at a time for each of two cores; a file's stay together, and
 # the files keep their order, in which those that wait and those that compute are mixed.
-JOBS := -n 8 --dist loadfile --no-loadscope-reorder
+JOBS := -n 10 --dist loadfile --no-loadscope-reorder
 
 # The fast tests wait for nothing, so more of them at a time than there are cores would only be slower to load.
 FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
@@ -215,9 +218,8 @@ clean: ## Remove the virtual environment and caches
 # Each marker file stands for one finished step, so that a step that was interrupted is done again.
 .venv/uv: requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Signalpost needs Python 3.11 or newer: make PYTHON=python3.12 …" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys, sysconfig; sys.exit(sys.base_prefix != "/usr" and "--enable-optimizations" not in (sysconfig.get_config_var("CONFIG_ARGS") or ""))' \
-	  || echo "Note: $(PYTHON) was built without optimizations, which makes everything slower. Is there another? make PYTHON=/usr/bin/python3 …" >&2
-	@echo "Setting up .venv …"
+	@$(PYTHON) -c '$(IS_OPTIMIZED)' || echo "Note: $(PYTHON) was built without optimizations, which makes everything slower. Is there another? make PYTHON=…" >&2
+	@echo "Setting up .venv with $(PYTHON) …"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
