@@ -5,6 +5,9 @@ installed from there with hashes, into an empty environment of each Python that 
 counts, and no file that is not committed. `docs/releasing.md` says what this cannot prove.
 """
 
+import base64
+import hashlib
+import json
 import shutil
 import sys
 import time
@@ -14,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from checks.parts import GATEWAY, LOCK, OURS, ROOT
-from checks.release import build, contents, index, install, versions
+from checks.release import build, contents, index, install, npm_registry, versions
 from checks.release.build import CommandFailedError, plain_environment, run
 
 RESULT = ROOT / "dist" / "release"
@@ -86,10 +89,33 @@ def tried(files: Sequence[Path], locked: Path, version: str, folder: Path) -> No
             install.install(programs, locked, url)
             check_version(run([programs / "signalpost", "--version"], folder, plain_environment()), version)
             installed = time.monotonic() - began
-            seconds = install.first_event(programs, folder / f"run-{number}")
+            seconds = install.first_event(programs, folder / f"run-{number}", install.example(programs))
             print(f"Python {number}: installed with hashes in {installed:.0f} s, the first event {seconds:.1f} s later")
-        check_version(install.run_without_installing(next(iter(pythons.values())), url, folder), version)
-    print("run without installing, by uv: it says its version")
+        oldest = next(iter(pythons.values()))
+        check_version(install.run_without_installing(oldest, url, folder), version)
+        print("run without installing, by uv: it says its version")
+        index.fetch_pip(folder / next(iter(pythons)) / "bin", packages)
+        of_pipx = install.install_with_pipx(oldest, version, url, folder / "of-pipx")
+        seconds = install.first_event(of_pipx, folder / "run-pipx", install.example(of_pipx))
+        print(f"installed by pipx: the first event {seconds:.1f} s later")
+    kits = [file for file in files if file.suffix == ".tgz"]
+    if kits:
+        tried_for_node(kits, version, of_pipx, folder)
+
+
+def tried_for_node(kits: Sequence[Path], version: str, gateway: Path, folder: Path) -> None:
+    """Publish the packages of npm, install them by their hashes, and have the kit verify what a gateway sends."""
+    project = npm_registry.new_project(folder / "node")
+    with npm_registry.serve() as url:
+        for kit in kits:
+            npm_registry.publish(kit, url, project)
+            name = json.loads(contents.read(kit)["package/package.json"])["name"]
+            integrity = npm_registry.install(name, version, url, project)
+            digest = base64.b64encode(hashlib.sha512(kit.read_bytes()).digest()).decode()
+            fail_for([] if integrity == f"sha512-{digest}" else [f"npm installed another {name}: {integrity}"])
+    (project / "receiver.js").write_text(npm_registry.RECEIVER)
+    seconds = install.first_event(gateway, folder / "run-node", ["node", project / "receiver.js"])
+    print(f"npm: published, installed by its hash, and the first event verified in {seconds:.1f} s")
 
 
 def check_version(said: str, version: str) -> None:

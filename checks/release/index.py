@@ -63,3 +63,9 @@ def fetch_third_parties(programs: Path, packages: Path) -> None:
     has packages."""
     how = ["--quiet", "--only-binary=:all:", "--no-deps", "--require-hashes"]
     run([programs / "pip", "download", *how, "--requirement", LOCK, "--dest", packages], ROOT, os.environ)
+
+
+def fetch_pip(programs: Path, packages: Path) -> None:
+    """Put the newest pip there, too, which pipx installs before anything else."""
+    how = ["--quiet", "--only-binary=:all:", "--no-deps"]
+    run([programs / "pip", "download", *how, "pip", "--dest", packages], ROOT, os.environ)

@@ -4,13 +4,13 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from checks.parts import ROOT
 from checks.release.build import UV, CommandFailedError, plain_environment, run
-from checks.release.index import free_port, wait_for
+from checks.release.index import TOOLS, free_port, wait_for
 
 OLDEST = (3, 11)
 VERIFIED = "verified: documentCreated 'My first'"
@@ -68,17 +68,40 @@ def commands_of_readme(readme: str, gateway: int, receiver: int) -> str:
     return commands.replace(":8080/", f":{gateway}/").replace(":9000/", f":{receiver}/")
 
 
-def first_event(programs: Path, folder: Path) -> float:
-    """Follow the README's minute with an installed gateway. Returns the seconds until an event was verified."""
+def pipx(python: Path, index: str, folder: Path, *command: str | Path) -> str:
+    """What pipx prints, with everything that it installs in a folder, from this index alone. It uses pip, as it does on
+    a machine without uv."""
+    environment = plain_environment(
+        PIPX_HOME=str(folder / "pipx"), PIPX_BIN_DIR=str(folder / "bin"), PIPX_MAN_DIR=str(folder / "man"),
+        PIPX_DEFAULT_PYTHON=str(python), PIPX_DEFAULT_BACKEND="pip",
+        PIP_CONFIG_FILE="/dev/null", PIP_INDEX_URL=f"{index}/simple/", PIP_DISABLE_PIP_VERSION_CHECK="1",
+    )  # fmt: skip
+    return run([TOOLS / "pipx", *command], ROOT, environment).strip()
+
+
+def install_with_pipx(python: Path, version: str, index: str, folder: Path) -> Path:
+    """Install the gateway as pipx does. Returns the folder of programs of the environment that pipx made for it, to
+    which the program on the user's path leads."""
+    pipx(python, index, folder, "install", "--quiet", f"signalpost=={version}")
+    return (folder / "bin" / "signalpost").resolve().parent
+
+
+def example(programs: Path) -> Sequence[str | Path]:
+    """The receiver that is installed with the gateway."""
+    return [programs / "python", programs.parent / "share" / "signalpost" / "examples" / "receiver.py"]
+
+
+def first_event(programs: Path, folder: Path, receiving: Sequence[str | Path]) -> float:
+    """Follow the README's minute with an installed gateway, and a receiver that is called with its secret and its port.
+    Returns the seconds until an event was verified."""
     gateway, receiver, began = free_port(), free_port(), time.monotonic()
     folder.mkdir()
     settings = plain_environment(
         SIGNALPOST_PORT=str(gateway), SIGNALPOST_ALLOW_TARGETS=f"http://127.0.0.1:{receiver}", PYTHONUNBUFFERED="1"
     )
-    example = programs.parent / "share" / "signalpost" / "examples" / "receiver.py"
     with (
         _running([programs / "signalpost", "serve"], folder, settings),
-        _running([programs / "python", example, "a secret of mine", str(receiver)], folder, settings) as printed,
+        _running([*receiving, "a secret of mine", str(receiver)], folder, settings) as printed,
     ):
         wait_for(f"http://127.0.0.1:{gateway}/health/ready")
         _wait_until_printed(printed, "listening on")
