@@ -19,10 +19,8 @@ def page() -> str:
 
 def _commands() -> str:
     described = app.generate_docs(output_format="markdown", heading_level=2)
-    commands = described[described.index("## signalpost serve") : described.index("## signalpost --install-completion")]
-    return _without_settings(
-        commands.replace("\n## ", "\n### ").replace("## signalpost serve", "### signalpost serve", 1)
-    )
+    beginning, end = (described.index(f"### signalpost {name}\n") for name in ("serve", "--install-completion"))
+    return _without_settings(described[beginning:end].rstrip() + "\n")
 
 
 def _without_settings(commands: str) -> str:

@@ -50,9 +50,8 @@ def page() -> str:
 
 
 def _section(title: str, names: list[str]) -> str:
-    return (
-        f"\n## {title}\n\n{MORE[title]}\n\n| variable | default | |\n| --- | --- | --- |\n{''.join(map(_row, names))}"
-    )
+    head = "| variable | default | what it says |\n| --- | --- | --- |\n"
+    return f"\n## {title}\n\n{MORE[title]}\n\n{head}{''.join(map(_row, names))}"
 
 
 def _row(name: str) -> str:

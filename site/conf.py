@@ -16,6 +16,7 @@ import companions
 import drawings
 import links
 import navigation
+import readable
 from docutils import nodes
 from pygments.lexers import find_lexer_class_by_name
 from pygments.util import ClassNotFound
@@ -81,6 +82,7 @@ def _read(app: Sphinx, name: str, source: list[str]) -> None:
 
 def _finish(app: Sphinx, exception: Exception | None) -> None:
     if exception is None and app.builder.format == "html":
+        readable.mend(Path(app.outdir))
         companions.write(Path(app.outdir), SOURCE_URL)
 
 
@@ -93,7 +95,7 @@ def _draw(_app: Sphinx, tree: nodes.document) -> None:
             title = section.next_node(nodes.title) if section is not None else None
             name = f"The states of: {title.astext()}" if title is not None else "States"
             picture = drawings.draw(drawings.read(block.astext()), name)
-            block.replace_self(nodes.raw("", f'<div class="drawing">{picture}</div>', format="html"))
+            block.replace_self(nodes.raw("", f'<div class="drawing" tabindex="0">{picture}</div>', format="html"))
         elif language and not _is_known(language):
             block["language"] = "text"
 

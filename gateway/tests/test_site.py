@@ -1,25 +1,34 @@
 """The site of the documentation: it is made without a warning, loads nothing from elsewhere, and everybody can read it.
 
-`make test` reads every page and follows every link, and writes a page of each kind. `make docs-drill` (`SITE=all`)
-writes every page.
+`make test` reads every page and follows every link, and opens a page of each kind in a browser. `make docs-drill`
+(`SITE=all`) opens every page.
 """
 
+import functools
 import importlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from gateway.tests.patience import LONG_PATIENCE
+from gateway.tests.console.accessibility import findings_in
+from gateway.tests.patience import LONG_PATIENCE, PATIENCE
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
+CHROMIUM: Final = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+WINDOWS: Final = (("light", 1440), ("dark", 390))
+"""The themes and widths in which each page is looked at: how wide a page is does not change its colours."""
 SAMPLE: Final = ("index", "first-minute", "guides/proxy", "settings", "states", "decisions/README", "api-reference")
-"""The pages that `make test` writes: one of each kind, one with drawings, and the one that is made by the gateway."""
+"""The pages that `make test` opens: one of each kind, one with drawings, and the one that is made by the gateway."""
 ALL: Final = os.environ.get("SITE") == "all"
 
 
@@ -137,3 +146,54 @@ def test_a_page_has_its_markdown_beside_it_and_programs_find_every_page(site: Pa
 def test_search_finds_a_page_without_a_server(site: Path) -> None:
     assert '"guides/rehearse"' in (site / "searchindex.js").read_text() or not ALL
     assert (site / "search.html").exists()
+
+
+@pytest.fixture(scope="module")
+def origin(site: Path) -> Iterator[str]:
+    """Where the site is served: by something that hands out files and nothing else."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="SKIPPED: there is no Chromium here (apt-get install chromium-headless-shell)"
+)
+def test_pages_load_nothing_from_elsewhere_complain_of_nothing_and_can_be_read_by_everybody(
+    site: Path, origin: str
+) -> None:
+    """In a browser that reaches nothing but the site, in both themes, wide and narrow."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="SKIPPED: playwright is not installed")
+    every = sorted(str(file.relative_to(site).with_suffix("")) for file in site.rglob("*.html"))
+    trouble: list[str] = []
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE * 1000)
+        page = browser.new_page(reduced_motion="reduce")
+        page.set_default_timeout(PATIENCE * 1000)
+        page.on("console", lambda said: trouble.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+
+        def only_here(route: Any) -> None:
+            if route.request.url.startswith((f"{origin}/", "data:")):
+                route.continue_()
+            else:
+                trouble.append(f"asks {route.request.url}")
+                route.abort()
+
+        page.route("**/*", only_here)
+        for name in every if ALL else SAMPLE:
+            page.goto(f"{origin}/{name}.html")
+            trouble += [f"{name}: {each}" for each in findings_in(page, WINDOWS)]
+        page.goto(f"{origin}/search.html?q=caddy")
+        page.wait_for_selector("#search-results li")
+        browser.close()
+    assert trouble == []

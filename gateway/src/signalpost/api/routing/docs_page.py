@@ -11,6 +11,7 @@ from signalpost.api.http.multipart import MEDIA_TYPE as MULTIPART
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --accent: #08734e; }
 @media (prefers-color-scheme: dark) { :root { --accent: #4cc795; } }
+html { background: Canvas; color: CanvasText; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1rem 1.5rem 6rem; }
 h1 { margin-bottom: 0; } h2 { margin-top: 3rem; text-transform: capitalize; border-bottom: 1px solid var(--line); }
 nav { display: flex; flex-wrap: wrap; gap: 0 1rem; } a { color: var(--accent); }
@@ -39,8 +40,8 @@ def render(openapi: Mapping[str, Any]) -> str:
     tags = [tag["name"] for tag in openapi["tags"]]
     parts = [
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(info["title"])} API</title>',
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head><body>',
-        f"<h1>{escape(info['title'])} API</h1>",
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>',
+        f"<body><main><h1>{escape(info['title'])} API</h1>",
         f'<p>Version {escape(info["version"])} · <a href="openapi.json">openapi.json</a></p>',
         f"<p>{_prose(info['description'])}</p>",
         "<p>Send your key with every call: <code>Authorization: Bearer sp_…</code></p>",
@@ -57,7 +58,7 @@ def render(openapi: Mapping[str, Any]) -> str:
     parts += [_webhook(name, operations["post"], schemas) for name, operations in openapi["webhooks"].items()]
     parts.append('<h2 id="about-types">types</h2>')
     parts += [_type(name, schema) for name, schema in sorted(schemas.items())]
-    parts.append("</body></html>")
+    parts.append("</main></body></html>")
     return "".join(parts)
 
 
