@@ -151,7 +151,9 @@ class ForetoldWorld(JointWorld):
         return answer.json
 
     async def _subscribe(self, node: JointNode, name: str, wanted: Subscriber, **begins: Any) -> None:
-        made = await self._ask(node, "POST", "/v1/subscriptions", {**self._body(name, wanted), "name": name, **begins})
+        # What cannot be made is not tried again: a retry would send it once the change is saved, and no replay.
+        body = {**self._body(name, wanted), "name": name, "retryDelays": [], **begins}
+        made = await self._ask(node, "POST", "/v1/subscriptions", body)
         self._ids[name] = made["id"]
 
     def _body(self, name: str, wanted: Subscriber) -> dict[str, Any]:
