@@ -34,7 +34,7 @@ serve: .venv/runtime ## Leave a gateway running on this machine
 serve-fleet: .venv/dev ## Leave two gateways running on a PostgreSQL from a package
 	@$(BIN)/python examples/fleet.py
 
-test: .venv/compiled .venv/browser .venv/prometheus .venv/docs ## Run every test
+test: .venv/compiled .venv/browser .venv/prometheus .venv/docs .venv/mcp ## Run every test
 	@$(BIN)/pytest $(JOBS)
 
 simulate: .venv/dev ## Live through worlds that go wrong, from a seed on (SEED=1 COUNT=200 MINUTES=…)
@@ -180,7 +180,7 @@ check-lint:
 	@$(BIN)/ruff check .
 
 check-types:
-	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests pytest-plugin/src pytest-plugin/tests client/src client/tests client/generator examples benchmarks deploy docs checks site
+	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests pytest-plugin/src pytest-plugin/tests client/src client/tests client/generator mcp-server/src mcp-server/tests examples benchmarks deploy docs checks site
 
 check-imports:
 	@$(BIN)/lint-imports --no-logo
@@ -208,7 +208,7 @@ format: .venv/dev ## Format the tree and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 lock: .venv/uv ## Renew the locks in requirements/
-	@for name in uv build runtime dev browser docs fuzz oracles audit release helm; do \
+	@for name in uv build runtime dev browser docs mcp fuzz oracles audit release helm; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
@@ -224,9 +224,9 @@ clean: ## Remove the virtual environment and caches
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-.venv/runtime: .venv/uv requirements/build.txt requirements/runtime.txt receiver/pyproject.toml gateway/pyproject.toml bench/pyproject.toml destinations/pyproject.toml pytest-plugin/pyproject.toml client/pyproject.toml
+.venv/runtime: .venv/uv requirements/build.txt requirements/runtime.txt receiver/pyproject.toml gateway/pyproject.toml bench/pyproject.toml destinations/pyproject.toml pytest-plugin/pyproject.toml client/pyproject.toml mcp-server/pyproject.toml
 	@$(UV) --require-hashes -r requirements/build.txt -r requirements/runtime.txt
-	@$(UV) --no-deps --no-build-isolation -e receiver -e gateway -e bench -e destinations -e pytest-plugin -e client
+	@$(UV) --no-deps --no-build-isolation -e receiver -e gateway -e bench -e destinations -e pytest-plugin -e client -e mcp-server
 	@touch $@
 
 .venv/dev: .venv/runtime requirements/dev.txt
@@ -247,6 +247,11 @@ clean: ## Remove the virtual environment and caches
 # What makes the site is beside what works on the gateway, whose description of the API is one of the pages.
 .venv/docs: .venv/dev requirements/docs.txt
 	@$(UV) --require-hashes -r requirements/docs.txt
+	@touch $@
+
+# What lets assistants read a gateway needs many packages that the gateway does not, so it is not part of its runtime.
+.venv/mcp: .venv/dev requirements/mcp.txt
+	@$(UV) --require-hashes -r requirements/mcp.txt
 	@touch $@
 
 # Prometheus and promtool of Debian's package, unpacked: nothing is installed, and nobody has to be root.

@@ -30,6 +30,7 @@ SOURCES = (
     "destinations",
     "pytest-plugin",
     "client",
+    "mcp-server",
     "benchmarks",
     "checks",
     "docs",

@@ -17,10 +17,20 @@ from signalpost import VERSION
 
 TREE = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
-DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations", "pytest-plugin", "client")
+DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations", "pytest-plugin", "client", "mcp-server")
 
-NAMES = {"receiver": "signalpost-receiver", "pytest-plugin": "pytest-signalpost", "client": "signalpost-client"}
-GUIDES = {"receiver": "receive-events", "pytest-plugin": "test-a-receiver", "client": "call-the-api"}
+NAMES = {
+    "receiver": "signalpost-receiver",
+    "pytest-plugin": "pytest-signalpost",
+    "client": "signalpost-client",
+    "mcp-server": "signalpost-mcp",
+}
+GUIDES = {
+    "receiver": "receive-events",
+    "pytest-plugin": "test-a-receiver",
+    "client": "call-the-api",
+    "mcp-server": "assistants",
+}
 
 pytestmark = pytest.mark.slow
 
@@ -83,7 +93,7 @@ def test_the_links_of_a_description_lead_to_the_published_source(wheels: list[Pa
 def test_what_is_required_has_a_lower_bound_that_the_lock_keeps(wheels: list[Path]) -> None:
     locked = dict(
         line.split(" ")[0].split("==")
-        for lock in ("runtime", "dev")
+        for lock in ("runtime", "dev", "mcp")
         for line in (TREE / "requirements" / f"{lock}.txt").read_text().splitlines()
         if "==" in line and not line.startswith(" ")
     )
@@ -98,7 +108,7 @@ def test_they_work_outside_the_tree_with_the_commands_of_the_readme(wheels: list
     python = make_environment(tmp_path / "env")
     uv = (UV, "pip", "install", "--quiet", "--python", python)
     run(*uv, "--require-hashes", "-r", TREE / "requirements" / "runtime.txt")
-    run(*uv, "--no-deps", *wheels)
+    run(*uv, "--no-deps", *wheels)  # signalpost-mcp lacks what it needs, which is in a lock of its own
     signalpost = tmp_path / "env" / "bin" / "signalpost"
     assert run(signalpost, "--version", cwd=tmp_path).startswith(VERSION)
     assert "--scene" in run(signalpost, "bench", "--help", cwd=tmp_path)
