@@ -705,7 +705,7 @@ def test_two_people_at_once_see_what_the_other_did(desk: Desk, visit: Visit) -> 
     for each in (visit, other):
         each.open(f"/subscriptions/{subscription}")
     visit.click("Pause")
-    visit.sees("Nothing is sent")
+    visit.sees("Events wait until it is resumed.")
     other.page.locator("#health").get_by_text("Paused").wait_for()
     assert json.loads(desk.world.get(f"/v1/subscriptions/{subscription}").body)["status"] == "paused"
     other.context.close()

@@ -173,7 +173,7 @@ def test_everything_is_reached_by_keyboard_and_without_a_script(desk: Desk) -> N
     customer.chooses("By keyboard")
     customer.page.wait_for_url(f"**/subscriptions/{subscription}")
     customer.chooses("Pause")
-    customer.sees("Nothing is sent")
+    customer.sees("Events wait until it is resumed.")
     customer.chooses("Resume")
     customer.sees("Waiting events are being sent now")
     customer.chooses("Test")

@@ -30,7 +30,7 @@ def test_the_ten_cases_are_sent_with_one_button_and_each_has_its_verdict(desk: D
     assert "Your receiver stands all that was sent to it." in said
     assert said.count(" passed") == len(CASES)
     for case in CASES:
-        assert f"{case.title} {case.sent}" in said
+        assert f"{case.title} passed {case.sent}" in said
     desk.told["/hooks"] = 204
     said = text_of(unescape(guest.post(f"{path}/test-run", {"do": "run"}).body.decode()))
     assert "There is one thing to mend." in said
