@@ -44,12 +44,15 @@ def paths(world: "World") -> dict[str, str]:
     """A path for every list, with something in it."""
     document = world.create_document()["externalId"]
     subscription = world.create_subscription(url=NOTHING_LISTENS, status="paused")["id"]
+    of_shadow = {"shadowOf": subscription, "url": f"{NOTHING_LISTENS}/shadow", "status": "paused"}
+    shadow = world.send("POST", "/v1/subscriptions", of_shadow).ok(201)["id"]
     world.create_document()
     form = b'--b\r\ncontent-disposition: form-data; name="file"\r\n\r\na text\r\n--b--\r\n'
     headers = {"content-type": "multipart/form-data; boundary=b"}
     world.send("POST", f"/v1/documents/{document}/versions", form, headers).ok(201)
     event = world.get("/v1/events?limit=1").ok()["data"][0]["event"]["id"]
     ids = {route.name: event if "/events/" in route.path else subscription for route in LISTS}
+    ids["compare_shadow"] = shadow
     return {route.name: route.path.format(externalId=document, id=ids[route.name]) for route in LISTS}
 
 

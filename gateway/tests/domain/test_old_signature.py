@@ -7,7 +7,7 @@ import pytest
 from signalpost.domain.body import read
 from signalpost.domain.errors import Invalid
 from signalpost.domain.old_signature import Algorithm, OldSignature, check_apart, kept
-from signalpost.domain.subscription import SubscriptionRequest
+from signalpost.domain.subscription import SubscriptionPatch, SubscriptionRequest
 
 CONVOY = {
     "header": "X-Convoy-Signature",
@@ -20,6 +20,10 @@ CONVOY = {
 def given(*each: Any) -> Any:
     body = {"url": "https://example.com/hook", "eventTypes": ["documentCreated"], "signAlso": [*each]}
     return read(SubscriptionRequest, body).sign_also
+
+
+def changed(*each: Any) -> Any:
+    return read(SubscriptionPatch, {"signAlso": [*each]}).sign_also
 
 
 def refused(*each: Any) -> dict[str, str]:
@@ -46,6 +50,7 @@ def test_what_is_left_out_is_the_hash_of_the_body_in_hex() -> None:
         ({"over": "{body}.{secret}"}, "over", "unknown_placeholder"),
         ({"over": "ü{body}"}, "over", "forbidden_character"),
         ({"prefix": "{body}"}, "prefix", "unknown_placeholder"),
+        ({"prefix": "a}"}, "prefix", "unknown_placeholder"),
         ({"prefix": "a\r\nx-y: "}, "prefix", "forbidden_character"),
         ({"secret": ""}, "secret", "wrong_length"),
         ({"more": 1}, "more", "unknown_field"),
@@ -64,10 +69,10 @@ def test_there_are_two_at_most_each_with_a_header_and_a_secret_of_its_own() -> N
 
 def test_a_patch_without_a_secret_keeps_that_of_the_same_header_and_of_no_other() -> None:
     before = kept(given(CONVOY), ())
-    [changed] = kept(given({"header": "x-convoy-signature", "algorithm": "sha512"}), before)
-    assert (changed.secret, changed.algorithm, changed.over) == ("convoy's secret", "sha512", "{body}")
+    [after] = kept(changed({"header": "x-convoy-signature", "algorithm": "sha512"}), before)
+    assert (after.secret, after.algorithm, after.over) == ("convoy's secret", "sha512", "{body}")
     with pytest.raises(Invalid):
-        kept(given({"header": "X-Other"}), before)
+        kept(changed({"header": "X-Other"}), before)
     assert kept((), before) == ()
 
 

@@ -29,14 +29,16 @@ class Algorithm(StrEnum):
 BODY: Final = "{body}"
 TIMESTAMP: Final = "{timestamp}"
 ID: Final = "{id}"
-_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}|[{}]")
 _PRINTABLE = re.compile(r"[ -~]*")
 _OF_OVER: Final = frozenset({BODY, TIMESTAMP, ID})
 _OF_PREFIX: Final = frozenset({TIMESTAMP})
+_TEXT: Final = "[ -z|~]"
+"""A character of which no placeholder is made."""
+_AROUND: Final = rf"({_TEXT}|\{{timestamp\}}|\{{id\}})*"
 
 
-def _template(value: Any, known: Collection[str]) -> str:
-    text = plain_text(value, MAX_CHARACTERS)
+def _template(text: str, known: Collection[str]) -> str:
     if not _PRINTABLE.fullmatch(text):
         raise Bad("forbidden_character", "This must be printable ASCII.")
     for found in _PLACEHOLDER.findall(text):
@@ -46,20 +48,21 @@ def _template(value: Any, known: Collection[str]) -> str:
 
 
 def _read_over(value: Any) -> str:
-    text = _template(value, _OF_OVER)
+    text = _template(plain_text(value, MAX_CHARACTERS), _OF_OVER)
     if text.count(BODY) != 1:
         raise Bad("no_body", "This must have {body} once, such as {timestamp}.{body}.")
     return text
 
 
 def _read_prefix(value: Any) -> str:
-    return _template(value, _OF_PREFIX) if value else ""
+    return "" if value == "" else _template(plain_text(value, MAX_CHARACTERS), _OF_PREFIX)
 
 
 Over = Annotated[
     str,
     Meta(
         max_length=MAX_CHARACTERS,
+        pattern=rf"^{_AROUND}\{{body\}}{_AROUND}$",
         description="What is signed: `{body}` once, and `{timestamp}` (seconds) and `{id}` (of the event) if the other "
         "system signed these.",
         extra=read_by(_read_over),
@@ -69,6 +72,7 @@ Prefix = Annotated[
     str,
     Meta(
         max_length=MAX_CHARACTERS,
+        pattern=rf"^({_TEXT}|\{{timestamp\}})*$",
         description="What stands before the signature in the header; may have `{timestamp}`.",
         extra=read_by(_read_prefix),
     ),
@@ -83,7 +87,10 @@ HeaderName = Annotated[
 ]
 
 
-class GivenOldSignature(Body, frozen=True, kw_only=True):
+_SECRET: Final = Meta(min_length=4, max_length=256, pattern=NO_NUL)
+
+
+class _GivenOldSignature(Body, frozen=True, kw_only=True):
     """How another system signed."""
 
     header: HeaderName
@@ -91,19 +98,33 @@ class GivenOldSignature(Body, frozen=True, kw_only=True):
     encoding: Encoding = "hex"
     over: Over = BODY
     prefix: Prefix = ""
+
+
+class NewOldSignature(_GivenOldSignature, frozen=True, kw_only=True):
+    """A signature of another system, of a new subscription."""
+
     secret: Annotated[
-        Annotated[str, Meta(min_length=4, max_length=256, pattern=NO_NUL)] | UnsetType,
+        Annotated[str, _SECRET], Meta(description="The secret that the receiver knows; its UTF-8 is the key.")
+    ]
+
+
+class ChangedOldSignature(_GivenOldSignature, frozen=True, kw_only=True):
+    """A signature of another system, in a change."""
+
+    secret: Annotated[
+        Annotated[str, _SECRET] | UnsetType,
         Meta(
-            description="The secret that the receiver knows; its UTF-8 is the key. In a patch, that of the same header "
-            "stays if this is left out."
+            description="The secret that the receiver knows; its UTF-8 is the key. If left out, that of the same "
+            "header stays."
         ),
     ] = UNSET
 
 
-SignAlso = Annotated[
-    tuple[GivenOldSignature, ...],
-    Meta(max_length=MAX_OLD_SIGNATURES, description="Signatures of other systems, sent beside the gateway's own."),
-]
+_DESCRIBED: Final = Meta(
+    max_length=MAX_OLD_SIGNATURES, description="Signatures of other systems, sent beside the gateway's own."
+)
+SignAlso = Annotated[tuple[NewOldSignature, ...], _DESCRIBED]
+ChangedSignAlso = Annotated[tuple[ChangedOldSignature, ...], _DESCRIBED]
 
 
 class OldSignatureShown(Struct, frozen=True):
@@ -130,7 +151,9 @@ class OldSignature(OldSignatureShown, frozen=True):
         return f"OldSignature({self.header}, {self.algorithm})"
 
 
-def kept(given: Sequence[GivenOldSignature], before: Sequence[OldSignature]) -> tuple[OldSignature, ...]:
+def kept(
+    given: Sequence[NewOldSignature | ChangedOldSignature], before: Sequence[OldSignature]
+) -> tuple[OldSignature, ...]:
     """What is given, each with its secret or that which its header had before. Raises Invalid."""
     secrets = {each.header.lower(): each.secret for each in before}
     found: dict[str, OldSignature] = {}

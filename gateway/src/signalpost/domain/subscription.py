@@ -17,7 +17,7 @@ from signalpost.domain.fields import GivenTimestamp, Text, Uuid
 from signalpost.domain.kind_config import Config, KindName
 from signalpost.domain.language.condition_reader import StillSo, When
 from signalpost.domain.objective import Objective
-from signalpost.domain.old_signature import OldSignature, SignAlso
+from signalpost.domain.old_signature import ChangedSignAlso, OldSignature, SignAlso
 
 Status = Literal["active", "paused", "disabled"]
 Ordering = Literal["loose", "strict"]
@@ -310,7 +310,7 @@ class SubscriptionPatch(Body, frozen=True, kw_only=True):
     url: EndpointUrl | UnsetType = UNSET
     event_types: EventTypes | UnsetType = UNSET
     headers: Headers | UnsetType = UNSET
-    sign_also: SignAlso | UnsetType = UNSET
+    sign_also: ChangedSignAlso | UnsetType = UNSET
     ordering: Ordering | UnsetType = UNSET
     rate_limit: RateLimit | None | UnsetType = UNSET
     retry_delays: RetryDelays | UnsetType = UNSET
