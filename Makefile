@@ -12,7 +12,7 @@ FAST := receiver/tests destinations/tests gateway/tests/domain gateway/tests/com
 
 # Most tests of whole processes wait, so five of them run at a time for each of two cores; a file's stay together, and
 # the files keep their order, in which those that wait and those that compute are mixed.
-JOBS := -n 10 --dist loadfile --no-loadscope-reorder
+JOBS := -n 8 --dist loadfile --no-loadscope-reorder
 
 # The fast tests wait for nothing, so more of them at a time than there are cores would only be slower to load.
 FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
