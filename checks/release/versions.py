@@ -83,6 +83,14 @@ def wrong_heading(changelog: str, version: str, tag: str, today: date) -> str | 
     return None
 
 
+def refusal(version: str) -> str | None:
+    """Why this cannot be the version of all that is published. Python and npm write pre-releases differently, so there
+    are none: what shall be tried before its release is installed from what the drill has built."""
+    if re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
+        return None
+    return f"{version} is no version that PyPI, npm and Helm all take: write three numbers, such as 0.2.0."
+
+
 def tag_of(root: Path) -> str:
     """The tag of the commit that is checked out, or "" if it has none."""
     command = ["git", "tag", "--points-at", "HEAD", "--list", "v*"]
@@ -91,8 +99,8 @@ def tag_of(root: Path) -> str:
 
 def main() -> None:
     version = sys.argv[1]
-    if not re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", version):
-        sys.exit(f"{version} is no version such as 0.2.0 or 0.2.0rc1.")
+    if why := refusal(version):
+        sys.exit(why)
     for path, pattern in PLACES.items():
         file = ROOT / path
         file.write_text(replaced_in(file.read_text(), pattern, version))

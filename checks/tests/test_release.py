@@ -11,7 +11,7 @@ from checks.release.build import differing as builds_differ
 from checks.release.contents import faults
 from checks.release.drill import requirements
 from checks.release.install import commands_of_readme
-from checks.release.versions import PLACES, differing, found_in, replaced_in, version_of, wrong_heading
+from checks.release.versions import PLACES, differing, found_in, refusal, replaced_in, version_of, wrong_heading
 
 TODAY = date(2027, 1, 31)
 
@@ -48,10 +48,22 @@ def test_a_place_with_another_version_or_none_is_named(tmp_path: Path) -> None:
 def test_another_version_changes_only_the_versions_of_ours(path: str) -> None:
     text = (ROOT / path).read_text()
     (version,) = set(found_in(text, PLACES[path]))
-    changed = replaced_in(text, PLACES[path], "9.8.7rc6")
-    assert set(found_in(changed, PLACES[path])) == {"9.8.7rc6"}
+    changed = replaced_in(text, PLACES[path], "9.8.7")
+    assert set(found_in(changed, PLACES[path])) == {"9.8.7"}
     assert replaced_in(changed, PLACES[path], version) == text
-    assert changed.count("9.8.7rc6") == len(found_in(text, PLACES[path]))
+    assert changed.count("9.8.7") == len(found_in(text, PLACES[path]))
+
+
+@pytest.mark.parametrize("version", ["0.2.0", "10.20.30"])
+def test_three_numbers_are_a_version(version: str) -> None:
+    assert refusal(version) is None
+
+
+@pytest.mark.parametrize(
+    "version", ["0.2.0rc1", "0.2.0-rc.1", "0.2", "0.2.0.1", "0.02.0", "v0.2.0", "0.2.0+1", "0.2.0\n", ""]
+)
+def test_what_one_registry_would_refuse_is_no_version(version: str) -> None:
+    assert "such as 0.2.0" in str(refusal(version))
 
 
 @pytest.mark.parametrize(
