@@ -130,10 +130,9 @@ class Gateway:
         """Start the gateway. Raises StartError if it cannot start; then nothing stays open or locked."""
         check_together(self._settings)
         async with AsyncExitStack() as opened:
-            if is_postgres(self._url):
-                _make_folder(self._settings.data_dir)
-            else:
+            if not is_postgres(self._url):
                 opened.enter_context(find_database(self._url).claim())
+            _make_folder(self._settings.data_dir)  # it need not be where the database is
             await self._start(opened)
             self._opened = opened.pop_all()
         return self

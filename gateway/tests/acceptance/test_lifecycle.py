@@ -281,6 +281,16 @@ def test_the_keys_are_kept_in_files_that_only_the_owner_reads(gateways: Gateways
     assert gateway.api.ask("GET", "/v1/events")["last"] == 0
 
 
+def test_the_folder_for_files_is_made_also_if_the_database_is_in_another_one(
+    gateways: Gateways, tmp_path: Path
+) -> None:
+    given = {"master_key": another_master_key(), "operator_key": "sp_" + "k" * 43}  # else a key's file makes the folder
+    gateway = gateways(database_url=f"sqlite:///{tmp_path}/database/signalpost.db", **given)
+    document = gateway.api.create()
+    assert gateway.api.upload(document["externalId"], b"%PDF-1.7")
+    assert stat.S_IMODE(gateway.data_dir.stat().st_mode) == 0o700
+
+
 def test_only_the_key_opens_the_api(gateways: Gateways) -> None:
     gateway = gateways()
     api, key = gateway.api, gateway.operator_key
