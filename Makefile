@@ -20,7 +20,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill helm release-drill noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -125,6 +125,9 @@ helm: .venv/dev .venv/helm ## Hold the Helm chart against the manifests and the 
 
 release-drill: .venv/dev .venv-release/ready ## Build what is published twice, check it, and install it from an index on this machine
 	@$(BIN)/python -m checks.release.drill
+
+keep-release: .venv/dev ## Keep a database of this version, of SQLite and of PostgreSQL, that later versions are tried with
+	@$(BIN)/pytest -v -s gateway/tests/acceptance/keep_release.py
 
 docs: .venv/docs ## Make the site of the documentation in dist/site/, without a warning (SOURCE_URL= where links to the source lead)
 	@rm -rf dist/site && $(BIN)/sphinx-build -qWE --keep-going -c site -d dist/site-trees docs dist/site && rm -rf dist/site-trees

@@ -4,7 +4,7 @@ Every subscription is a preset with its blanks filled in, as a person would have
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,8 +38,8 @@ class Vendors(NamedTuple):
         return ",".join(vendor.origin for vendor in self)
 
 
-@pytest.fixture
-def vendors() -> Iterator[Vendors]:
+@contextmanager
+def served() -> Iterator[Vendors]:
     """The four, each on a port of its own."""
     made = Vendors(
         slack.Slack(f"xoxb-{CANARY}"), salesforce.Salesforce(), google_calendar.GoogleCalendar(), xero.Xero()
@@ -51,6 +51,12 @@ def vendors() -> Iterator[Vendors]:
     with ExitStack() as stack:
         for vendor in made:
             stack.enter_context(vendor.served())
+        yield made
+
+
+@pytest.fixture
+def vendors() -> Iterator[Vendors]:
+    with served() as made:
         yield made
 
 
