@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from signalpost import gateway
+from signalpost import start_apps
 from signalpost.api.app import Api
 from signalpost.cli.main import main
 from signalpost.commands.command import Command
@@ -133,7 +133,8 @@ if __name__ == "__main__":
     doomed = {(store, "Writer"): DoomedWriter, (store, "SqliteLanes"): DoomedLanes,
               (store, "SqliteFleet"): DoomedFleet,
               (opening, "SqliteStore"): DoomedStore,
-              (gateway, "Api"): build_doomed_app, (dialer, "EndpointConnection"): DoomedConnection}  # fmt: skip
+              (start_apps, "Api"): build_doomed_app, (dialer, "EndpointConnection"): DoomedConnection}  # fmt: skip
     for (module, name), part in doomed.items():
+        assert hasattr(module, name), f"{module.__name__} makes no {name}, so that no process would die there"
         setattr(module, name, part)
     main()
