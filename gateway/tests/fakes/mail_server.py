@@ -80,7 +80,7 @@ class MailServer:
     async def _end(self) -> None:
         self._server.close()
         for each in self._conversations:
-            if isinstance(each.transport, asyncio.Transport):
+            if isinstance(each.transport, asyncio.Transport) and not each.transport.is_closing():
                 each.transport.abort()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
