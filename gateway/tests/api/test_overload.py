@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from gateway.tests.api.two_tenants import make_key
 from gateway.tests.patience import PATIENCE
 from gateway.tests.worker_on_loop import either_way
 
@@ -14,7 +16,7 @@ from signalpost.asgi import Message
 from signalpost.domain.errors import TooMany
 from signalpost.engine.committer import MAX_BATCH
 from signalpost.sharing import command_queues
-from signalpost.sharing.command_queues import Queue
+from signalpost.sharing.command_queues import ALWAYS_ALLOWED, Queue
 from signalpost.sharing.slots import share
 
 if TYPE_CHECKING:
@@ -44,10 +46,9 @@ class Flood:
         await asyncio.gather(*(self._create() for _ in range(MOST + 2 * MAX_BATCH)))
 
     async def _create(self) -> None:
-        documents = self.world.gateway.documents
         while not self._ended:
             try:
-                await documents.create(type="NDA", title="One", owner_email="o@a.example", author_email="a@a.example")
+                await _create(self.world)
                 self.made += 1
             except TooMany:
                 self.refused += 1
@@ -132,16 +133,44 @@ def test_large_bodies_that_came_at_once_let_others_in_between(world: "World") ->
     assert answered == [small, *[large] * 20]
 
 
-def test_a_tenant_is_told_so_before_its_requests_have_every_connection(make_world: Callable[..., "World"]) -> None:
+def test_a_key_is_told_so_before_its_requests_have_every_connection(make_world: Callable[..., "World"]) -> None:
+    """However fast they come: here all are there at once."""
     most = 40
     world = make_world(max_connections=most)
+    other = make_key(world, "viewer", "default")
     with contextlib.ExitStack() as open_, ThreadPoolExecutor(most) as elsewhere:
         standing = open_.enter_context(contextlib.ExitStack())
         standing.enter_context(world.standing_still())
         clients = [open_.enter_context(contextlib.closing(world.another())) for _ in range(most - 4)]
+        world.loop.call_soon_threadsafe(time.sleep, 0.5)
         asked = [elsewhere.submit(client.send, "POST", "/v1/documents", world.document) for client in clients]
         world.wait_until(lambda: any(each.done() for each in asked))
-        assert world.get("/v1/subscriptions").status == 200, "others find a connection"
+        assert world.get("/v1/subscriptions", **other).status == 200, "others find a connection"
         standing.close()
         statuses = [each.result().status for each in asked]
     assert set(statuses) == {201, 429}
+
+
+def test_changes_are_refused_before_those_that_wait_keep_their_key_from_reading(
+    make_world: Callable[..., "World"],
+) -> None:
+    most = 40
+    world = make_world(max_connections=most)
+    made = []
+    with contextlib.ExitStack() as open_, ThreadPoolExecutor(most) as elsewhere:
+        standing = open_.enter_context(contextlib.ExitStack())
+        standing.enter_context(world.standing_still())
+        clients = [open_.enter_context(contextlib.closing(world.another())) for _ in range(most - 4)]
+        while world.waiting() < ALWAYS_ALLOWED:
+            made.append(asyncio.run_coroutine_threadsafe(_create(world), world.loop))
+        refused = [elsewhere.submit(client.send, "POST", "/v1/documents", world.document) for client in clients]
+        for each in refused:
+            each.result().refused(429)
+        assert world.get("/v1/subscriptions").status == 200
+        standing.close()
+        for created in made:
+            created.result()
+
+
+async def _create(world: "World") -> None:
+    await world.gateway.documents.create(type="NDA", title="One", owner_email="o@a.example", author_email="a@a.example")
