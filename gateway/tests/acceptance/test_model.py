@@ -14,7 +14,7 @@ import pytest
 import trustme
 from gateway.tests.acceptance import planted_process
 from gateway.tests.acceptance.conftest import Gateways
-from gateway.tests.joints.black_box import BlackBoxWorld
+from gateway.tests.joints.black_box import DOMAINS, BlackBoxWorld
 from gateway.tests.joints.node import OPERATOR_KEY
 
 from signalpost_bench import postgres_server
@@ -28,7 +28,6 @@ ATTEMPT_SECONDS = 15
 """How long an attempt may take on PostgreSQL. After the kill no lane goes on before such an attempt would be over, so
 the minute that others have here would be most of the test. No endpoint on loopback is that late, however slow the
 machine is."""
-DOMAINS = ("example", "elsewhere.example")
 
 
 @pytest.fixture

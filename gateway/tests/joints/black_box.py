@@ -33,6 +33,7 @@ from gateway.tests.joints.history import Attempt, ClientCall
 from gateway.tests.joints.joint_world import RECORDED_WITHIN, JointWorld
 from gateway.tests.joints.node import OPERATOR_KEY, Answer
 from gateway.tests.joints.plan import Plan, draw
+from gateway.tests.joints.shadows import DOMAIN as DOMAIN_OF_SHADOWS
 from gateway.tests.patience import PATIENCE
 from gateway.tests.world.model.log import LoggedEvent
 from gateway.tests.world.model.verdicts import Model, Slack
@@ -48,8 +49,10 @@ ANY_TIME = 1e12
 LOOKS_EVERY = 0.1
 CHECKERS = (Sending, Content, Once, Changes, Answers, Settling, Resends, Reading)
 """The checkers that know only what is seen from outside."""
-URL = re.compile(r"https://(s\d+)\.(example|elsewhere\.example)/")
-PATH = re.compile(r"/(s\d+\.(?:elsewhere\.)?example)(/.*)")
+DOMAINS = ("example", "elsewhere.example", DOMAIN_OF_SHADOWS)
+"""Each stands for an origin."""
+URL = re.compile(rf"https://(s\d+)\.({'|'.join(map(re.escape, DOMAINS))})/")
+PATH = re.compile(rf"/(s\d+\.(?:{'|'.join(map(re.escape, DOMAINS))}))(/.*)")
 
 
 def draw_black_box(random: Random) -> Plan:
@@ -220,6 +223,7 @@ class BlackBoxWorld(JointWorld):
         self.is_healing = True
         for endpoint in self.endpoints.values():
             endpoint.is_well = True
+        self.clients.shadows.heal()
         await self.clients.owners.resume_all(self._node)
         end = time.monotonic() + PATIENCE
         while (unsettled := await self._unsettled(self._node)) is not None:
@@ -229,6 +233,7 @@ class BlackBoxWorld(JointWorld):
         self._is_settled = True
         for checker in self.checkers:
             await checker.finished(self._node)
+        await self.clients.shadows.finished(self._node)
 
     async def _unsettled(self, node: Any) -> str | None:
         """What a subscription has still to do. Its health may say a few seconds too early that this is nothing: after a
@@ -260,7 +265,7 @@ class BlackBoxWorld(JointWorld):
 
     async def _answer(self, sent: SentRequest, writer: asyncio.StreamWriter) -> None:
         self.sent(sent)
-        attempt = self._sent.pop(sent, None)
+        attempt = self._sent.pop(sent, None) or self.clients.shadows.pop(sent)
         reply: EndpointReply = self.receiver(sent.host).answer(sent)
         if reply.after < 1.0:
             await asyncio.sleep(reply.after)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SECRET = "a secret of the shadow"
 RULE = "shadow"
+DOMAIN = "shadow.example"
+"""None of an original, so that a shadow has headers of its own."""
 LATE = 60.0
 """The seconds by which an attempt may begin after the hour in which an event is wanted: it was chosen before."""
 
@@ -66,7 +68,7 @@ class Shadows:
             return
         self._left -= 1
         self._world.read_log()
-        original, host = self._random.choice(fit), f"shadow{len(self.by_host)}.example"
+        original, host = self._random.choice(fit), f"s{len(self.by_host)}.{DOMAIN}"
         endpoint = Endpoint(self._world.plan, self._random)
         endpoint.is_well = is_well = self._random.random() < 0.5
         after = len(self._world.log.events)
@@ -104,12 +106,17 @@ class Shadows:
 
     def ended(self, sent: SentRequest) -> None:
         """A process learned the outcome of such a request, or cut it short."""
-        attempt = self._under_way.pop(sent)
+        attempt = self.pop(sent)
+        assert attempt is not None
         attempt.ended_at = self._world.time.now
         if sent.is_cut:
             attempt.is_lost = True
         else:
             attempt.ok = sent.is_delivered
+
+    def pop(self, sent: SentRequest) -> Attempt | None:
+        """The attempt of a request, which is under way no longer; None if it went to no shadow."""
+        return self._under_way.pop(sent, None)
 
     def _why_not(self, shadow: Shadow, event: LoggedEvent, attempt: Attempt) -> str | None:
         """Why a shadow is not to get this; None if it may."""
