@@ -297,7 +297,7 @@ def _pasting(output: Path, **more: str) -> Iterator[Callable[[str], None]]:
 
 
 def _wait_for(output: Path, text: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LONG_PATIENCE
     while text not in output.read_text():
         assert time.monotonic() < deadline, f"{text!r} did not appear in:\n{output.read_text()}"
         time.sleep(0.05)
