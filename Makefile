@@ -10,9 +10,9 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # Tests without sockets, processes or waits; `make test` runs all.
 FAST := receiver/tests destinations/tests gateway/tests/domain gateway/tests/commands gateway/tests/sharing gateway/tests/destinations gateway/tests/oracles gateway/tests/local gateway/tests/testing gateway/tests/store gateway/tests/test_settings.py gateway/tests/test_left_out.py checks/tests client/tests
 
-# Most tests of whole processes wait, so four of them run at a time for each of two cores; a file's stay together, and
+# Most tests of whole processes wait, so three of them run at a time for each of two cores; a file's stay together, and
 # the files keep their order, in which those that wait and those that compute are mixed.
-JOBS := -n 8 --dist loadfile --no-loadscope-reorder
+JOBS := -n 6 --dist loadfile --no-loadscope-reorder
 
 # The fast tests wait for nothing, so more of them at a time than there are cores would only be slower to load.
 FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
