@@ -37,6 +37,15 @@ def test_nodes_whose_clocks_differ_have_the_same_time_from_their_first_beat_on(w
     assert machine.clock.steady() == machine.clock.wall() == machine.true()
 
 
+@pytest.mark.parametrize("answered_after", [0, 0.5, 1])
+def test_a_machine_that_is_right_stays_right_however_long_its_first_beat_takes(answered_after: float) -> None:
+    """The database may have looked at its clock at any moment of the beat."""
+    machine, took = Machine(), 3 * SECOND
+    machine.now += took
+    machine.clock.hear(machine.true() - round(took * answered_after), took)
+    assert machine.clock.steady() == machine.true()
+
+
 @pytest.mark.parametrize("step", [-HOUR, HOUR])
 def test_a_database_whose_clock_is_set_moves_no_due_time(step: int) -> None:
     """A standby with another clock took its place, for instance."""

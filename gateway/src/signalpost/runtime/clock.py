@@ -36,7 +36,7 @@ MAX_ADJUSTMENT: Final = 0.02
 seconds by such a clock, such as until a node is dead, is hardly wrong."""
 MAX_ADJUSTED_AT_ONCE: Final = 200_000
 SURE_WITHIN: Final = 1_000_000
-"""An answer that took longer than that, µs, says too little of what the time is."""
+"""An answer that took longer than that, µs, says too little of what the time is, unless it is the first."""
 
 
 class DatabaseClock:
@@ -64,15 +64,18 @@ class DatabaseClock:
         return self._last
 
     def hear(self, now: int, took: int) -> None:
-        """Take up that the database's time was `now` at some moment of the last `took` µs."""
+        """Take up that the database's time was `now` at some moment of the last `took` µs. A clock that may be right, as
+        one of the same machine is however busy that is, stays as it is."""
         at = self._monotonic()
         ahead = now - (at + self._offset - took // 2)
+        differs = abs(ahead) > took // 2
         if self._heard_at is None:
-            self._offset += ahead
-            self._last = 0
+            if differs:
+                self._offset += ahead
+                self._last = 0
         elif took > SURE_WITHIN:
             return
-        elif abs(ahead) > took // 2:
+        elif differs:
             most = min(round((at - self._heard_at) * MAX_ADJUSTMENT), MAX_ADJUSTED_AT_ONCE)
             self._offset += min(most, max(-most, ahead))
         self._heard_at = at
