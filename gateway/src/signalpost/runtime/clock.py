@@ -64,8 +64,8 @@ class DatabaseClock:
         return self._last
 
     def hear(self, now: int, took: int) -> None:
-        """Take up that the database's time was `now` at some moment of the last `took` µs. A clock that may be right, as
-        one of the same machine is however busy that is, stays as it is."""
+        """Take up that the database's time was `now` at some moment of the last `took` µs. A clock that may be right
+        stays as it is: one of the database's own machine is right, however busy that is."""
         at = self._monotonic()
         ahead = now - (at + self._offset - took // 2)
         differs = abs(ahead) > took // 2

@@ -17,6 +17,7 @@ from gateway.tests.postgres import emptied_database
 
 from signalpost.store.postgres.columns import blobs, flags, numbers, texts, uuids
 from signalpost.store.postgres.connect import DatabaseConnection, connect, trip, was_ended
+from signalpost.store.postgres.sessions import limits
 from signalpost.store.statements import Statement
 
 ID = "00000000-0000-4000-8000-0000000000ff"
@@ -220,6 +221,19 @@ async def _until(connection: DatabaseConnection, process: int, condition: str, c
     async with asyncio.timeout(PATIENCE):
         while len((await trip(connection, [asked]))[0]) != count:
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(("said", "within"), [("", "2s"), ("10s", "10s")])
+def test_the_database_may_say_how_long_a_transaction_waits_for_its_gateway(said: str, within: str) -> None:
+    saying = Statement("SELECT set_config('signalpost.idle_within', $1, true)", (said,))
+    asking = Statement("SELECT current_setting('idle_in_transaction_session_timeout')")
+
+    async def scenario() -> None:
+        async with connected() as connection:
+            *_, [(found,)] = await trip(connection, [saying, limits(None, "5s"), asking])
+            assert found == within
+
+    asyncio.run(scenario())
 
 
 def test_a_transaction_that_the_server_ended_because_it_was_idle_is_logged() -> None:

@@ -36,11 +36,13 @@ EVERY: Final = "{-1}"
 """Stands for all tenants."""
 _LIMITS: Final = (
     "SELECT set_config('signalpost.tenants', $1, true), set_config('lock_timeout', $2, true),"
-    " set_config('statement_timeout', $3, true), set_config('idle_in_transaction_session_timeout', '2s', true),"
+    " set_config('statement_timeout', $3, true), set_config('idle_in_transaction_session_timeout',"
+    " coalesce(nullif(current_setting('signalpost.idle_within', true), ''), '2s'), true),"
     " CASE WHEN current_setting('server_version_num')::int >= 170000"
     " THEN set_config('transaction_timeout', $4, true) END"
 )
-"""A node that freezes between two trips loses its locks after two seconds. One that freezes in the middle of what it
+"""A node that freezes between two trips loses its locks after two seconds, or after what the database's
+`signalpost.idle_within` says. One that freezes in the middle of what it
 sends is not idle to the server, which waits for the rest of it: only the end of the whole transaction helps, and only
 servers from 17 on know that."""
 LOCKS_WITHIN: Final = "2s"
