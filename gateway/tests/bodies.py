@@ -4,7 +4,8 @@ from typing import Any
 
 from signalpost.domain.body import read
 from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
-from signalpost.domain.subscription import SubscriptionPatch, SubscriptionRequest, names_of
+from signalpost.domain.subscription import names_of
+from signalpost.domain.subscription_requests import SubscriptionPatch, SubscriptionRequest
 from signalpost.store.walks.replaying import MAX_FED_BYTES
 
 ONE_IN_A_PART = {f"fact {number}": "x" * 4_000 for number in range(MAX_FED_BYTES // 4_000 // 2 + 1)}

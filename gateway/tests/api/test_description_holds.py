@@ -37,7 +37,7 @@ from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.routing.openapi import describe
 from signalpost.api.routing.route import Route
 from signalpost.domain.access.api_key import Role
-from signalpost.domain.subscription import SubscriptionPatch, SubscriptionRequest
+from signalpost.domain.subscription_requests import SubscriptionPatch, SubscriptionRequest
 from signalpost.sender.addresses import parse_allow_targets
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 from signalpost.domain.body import read
 from signalpost.domain.errors import Invalid
 from signalpost.domain.old_signature import Algorithm, OldSignature, check_apart, kept
-from signalpost.domain.subscription import SubscriptionPatch, SubscriptionRequest
+from signalpost.domain.subscription_requests import SubscriptionPatch, SubscriptionRequest
 
 CONVOY = {
     "header": "X-Convoy-Signature",

@@ -7,7 +7,7 @@ import pytest
 from msgspec import Meta
 from openapi_schema_validator import OAS31Validator
 
-from signalpost.domain import checks, endpoint, fields, subscription
+from signalpost.domain import checks, endpoint, fields, subscription_requests
 from signalpost.domain.body import check_of
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.documents import bodies
@@ -51,9 +51,9 @@ BOTH: list[tuple[Any, list[Any], list[Any]]] = [
     (endpoint.Headers, [{}, {"X-A": "b c", "y": ""}],
      [{"a b": "c"}, {"": "c"}, {"a": " c"}, {"a": "b\nc"}, {"a": "ä"}, {"a": 1}, {"x" * 129: "a"}, {"a": "b" * 4097},
       {str(n): "a" for n in range(21)}]),
-    (subscription.EventTypes, [["documentCreated"]],
+    (subscription_requests.EventTypes, [["documentCreated"]],
      [[], ["documentRead"], "documentCreated", ["documentCreated"] * 11]),
-    (subscription.RetryDelays, [[], [1, 86_400]], [[0], [86_401], [1.5], [1] * 11]),
+    (subscription_requests.RetryDelays, [[], [1, 86_400]], [[0], [86_401], [1.5], [1] * 11]),
 ]  # fmt: skip
 TAKEN = [(kind, value) for kind, taken, _ in BOTH for value in taken]
 REFUSED = [(kind, value) for kind, _, refused in BOTH for value in refused]

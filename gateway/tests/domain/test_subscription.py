@@ -25,15 +25,8 @@ from signalpost.domain.body import read
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from signalpost.domain.event import BY_WIRE, EventType
-from signalpost.domain.subscription import (
-    SecretRotation,
-    Subscription,
-    SubscriptionPatch,
-    SubscriptionRequest,
-    refiltered,
-    wanted,
-    widened,
-)
+from signalpost.domain.subscription import Subscription, refiltered, wanted, widened
+from signalpost.domain.subscription_requests import SecretRotation, SubscriptionPatch, SubscriptionRequest
 from signalpost.domain.timestamps import SECOND
 
 LINKS = Links(b"", "")

@@ -12,11 +12,11 @@ from gateway.tests.engine.scripted_world import TENANT, RunningGateway, Scripted
 from msgspec.structs import replace
 
 from signalpost.commands.replays import StartReplay
-from signalpost.commands.subscriptions import as_patched
 from signalpost.domain.delivery.replay import ReplayChoice, ReplayState
 from signalpost.domain.errors import Conflict, TooMany
 from signalpost.domain.event import title_of
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.subscription_patch import as_patched
 from signalpost.domain.wishes import why_passed_over
 from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.rehearsing.rehearsals import Question, RehearsalBounds, RehearsalResult, Rehearsals

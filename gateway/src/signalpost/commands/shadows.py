@@ -10,8 +10,6 @@ from signalpost.commands.subscriptions import (
     SubscriptionChanged,
     SubscriptionCommand,
     SubscriptionCreated,
-    check_keeps_headers,
-    check_no_headers,
     shadow_in,
     subscription_not_found,
     with_shadow,
@@ -21,6 +19,7 @@ from signalpost.domain import shadow as rules
 from signalpost.domain.errors import Conflict
 from signalpost.domain.shadow import ShadowRequest
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.subscription_patch import check_keeps_headers, check_no_headers
 
 
 class CreateShadow(SubscriptionCommand, frozen=True, kw_only=True):

@@ -1,10 +1,10 @@
 """Commands that create, change and delete subscriptions, and retry their deliveries."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from signalpost.commands.command import (
     BatchView,
@@ -22,17 +22,15 @@ from signalpost.domain import old_signature as old_signatures
 from signalpost.domain import shadow as shadows
 from signalpost.domain import subscription as rules
 from signalpost.domain.beginning import Beginning
-from signalpost.domain.body import given
-from signalpost.domain.checks import Bad, pointer
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay, ReplayState
-from signalpost.domain.endpoint import origin_of, parse_url
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.event import Event
 from signalpost.domain.language.values import is_same
 from signalpost.domain.objective import Objective
-from signalpost.domain.shown_url import meant_url
-from signalpost.domain.subscription import Delay, Ordering, Subscription, SubscriptionPatch, SubscriptionRequest
+from signalpost.domain.subscription import Delay, Ordering, Subscription
+from signalpost.domain.subscription_patch import meant_changes
+from signalpost.domain.subscription_requests import SubscriptionPatch, SubscriptionRequest
 from signalpost.domain.wishes import why_not_again
 from signalpost.sharing.command_queues import Queue
 
@@ -194,7 +192,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         found = self._found(view, stamp.now)
         last = stamp.sequence - 1
         original = None if found.shadow_of is None else view.row(Subscription, found.shadow_of, self.tenant_id)
-        changes = _meant_changes(found, self.patch, original)
+        changes = meant_changes(found, self.patch, original)
         if "connection" in changes:
             changes["connection_id"] = changes.pop("connection")
             changes["url"] = self.url
@@ -288,17 +286,6 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
         return Decision(result=RetryQueued(retry), retry=retry)
 
 
-def as_patched(found: Subscription, patch: SubscriptionPatch) -> Subscription:
-    """What a patch makes of a subscription, as if it had been so from its beginning. Raises Invalid."""
-    changes = _meant_changes(found, patch)
-    del changes["skip_backlog"]
-    if "connection" in changes:
-        changes["connection_id"] = changes.pop("connection")
-    if "event_types" in changes:
-        changes["filters"] = ((0, rules.bits_of(changes.pop("event_types"))),)
-    return replace(found, **changes)
-
-
 def running_replays(view: BatchView, subscription: Subscription) -> list[Replay]:
     """The replays of a subscription that run."""
     return [
@@ -370,62 +357,6 @@ def _check_connection(view: BatchView, tenant_id: int, connection_id: str, kind:
     if found is None or found.deleted_at is not None or found.kind != kind:
         detail = f"There is no connection of the kind {kind} with this id."
         raise Invalid([FieldError("/connection", "not_found", detail)])
-
-
-def _meant_changes(
-    found: Subscription, patch: SubscriptionPatch, original: Subscription | None = None
-) -> dict[str, Any]:
-    """What a patch names, by attributes, with the URL that it means. `original` is that of a shadow. Raises Invalid if
-    it does not fit."""
-    changes = given(patch)
-    _check_fits(found.kind, changes)
-    if found.shadow_of is not None:
-        shadows.check_members(each.encode_name for each in fields(patch) if each.name in changes)
-    if "url" in changes:
-        changes["url"] = _meant(changes["url"], found.url)
-    if "sign_also" in changes:
-        changes["sign_also"] = old_signatures.kept(changes["sign_also"], found.sign_also)
-    if original is not None and shadows.has_headers_of(original, changes.get("url", found.url)):
-        check_no_headers(changes)
-    elif "url" in changes and "headers" not in changes:
-        check_keeps_headers(found, changes["url"])
-    return changes
-
-
-def check_no_headers(named: Container[str]) -> None:
-    """Raises Invalid if headers are among what is named of a shadow that has those of its original."""
-    if "headers" in named:
-        detail = "A shadow at the origin of its original has the headers of that. Change them there."
-        raise Invalid([FieldError("/headers", "not_of_shadows", detail)])
-
-
-def _check_fits(kind: str, changes: Mapping[str, Any]) -> None:
-    """Raises Invalid naming the members of a patch that subscriptions of a kind do not have."""
-    if kind == rules.WEBHOOK:
-        foreign, detail = {"connection": "connection", "config": "config"}, "A webhook has none."
-    else:
-        foreign = {"url": "url", "headers": "headers", "sign_also": "signAlso", "trace": "trace"}
-        detail = "The connection and the config say where and how it is sent."
-    errors = [FieldError(f"/{wire}", "not_allowed", detail) for name, wire in foreign.items() if name in changes]
-    if errors:
-        raise Invalid(errors)
-
-
-def _meant(url: str, present: str) -> str:
-    """The URL that a patch means. It may have been shown before another change. Raises Invalid."""
-    try:
-        return meant_url(url, present)
-    except Bad as bad:
-        raise Invalid([FieldError("/url", bad.code, bad.detail)]) from None
-
-
-def check_keeps_headers(found: Subscription, url: str) -> None:
-    """Raises Invalid if the present headers would go to another origin: a caller who may change the URL may not read
-    their values, and would read them there."""
-    origin = parse_url(url).origin
-    if found.headers and origin != origin_of(found.url):
-        detail = f"Its value would now go to {origin}. Give headers again, all with their values; or {{}} for none."
-        raise Invalid([FieldError(pointer("headers", name), "give_again", detail) for name in found.headers])
 
 
 def _still_unsubscribed(found: Subscription, contacts: Sequence[str]) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ from signalpost.domain.errors import Conflict, FieldError, Invalid
 from signalpost.domain.fields import Text, Uuid
 from signalpost.domain.language.values import is_same
 from signalpost.domain.old_signature import SignAlso
-from signalpost.domain.subscription import WEBHOOK, Secret, Subscription, Trace, refiltered
+from signalpost.domain.subscription import WEBHOOK, Subscription, refiltered
+from signalpost.domain.subscription_requests import Secret, Trace
 
 _OF_ORIGINAL: Final = "A shadow has that of its original. Change it there."
 _NONE: Final = "A shadow has none: nothing is sent to it twice, and nobody is told about it."

@@ -4,20 +4,15 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
-from signalpost.domain.beginning import STARTS_AT, StartsAfter
 from signalpost.domain.body import Body
-from signalpost.domain.checks import MAX_TEXT_CHARACTERS, NO_NUL
-from signalpost.domain.contacts import Contacts
-from signalpost.domain.endpoint import EndpointUrl, Headers
-from signalpost.domain.event import BY_WIRE, EVERY_TYPE, EventType, EventTypeName
-from signalpost.domain.fields import GivenTimestamp, Text, Uuid
-from signalpost.domain.kind_config import Config, KindName
-from signalpost.domain.language.condition_reader import StillSo, When
+from signalpost.domain.checks import MAX_TEXT_CHARACTERS
+from signalpost.domain.event import BY_WIRE, EVERY_TYPE, EventType
+from signalpost.domain.language.condition_reader import StillSo
 from signalpost.domain.objective import Objective
-from signalpost.domain.old_signature import ChangedSignAlso, OldSignature, SignAlso
+from signalpost.domain.old_signature import OldSignature
 
 Status = Literal["active", "paused", "disabled"]
 Ordering = Literal["loose", "strict"]
@@ -231,177 +226,6 @@ def widened(subscription: Subscription, first: int, at: int) -> Subscription:
     filters = (*earlier, (first - 1, before | present), *((after, types | present) for after, types in since))
     # What is not sent yet of its new types is told from what was sent by its attempts, as after a change of `when`.
     return replace(subscription, filters=filters, when_since=at, version=subscription.version + 1, updated_at=at)
-
-
-# --- What clients send ------------------------------------------------------------------------------------------------
-
-OVERLAP_HOURS: Final = 24
-"""Hours during which both secrets sign by default (C21)."""
-MAX_OVERLAP_HOURS: Final = 720
-
-EventTypes = Annotated[tuple[EventTypeName, ...], Meta(min_length=1, max_length=10)]
-RateLimit = Annotated[
-    int,
-    Meta(
-        ge=1,
-        le=100_000,
-        description="Maximum attempts that start in any one second; after a pause, up to this many at once.",
-    ),
-]
-RetryDelays = Annotated[
-    tuple[Annotated[int, Meta(ge=1, le=86_400)], ...],
-    Meta(min_length=0, max_length=10, description="Seconds before each retry."),
-]
-Trace = Annotated[
-    bool,
-    Meta(
-        description="Send `traceparent` with events that are traced, so that the endpoint's spans join the trace. It "
-        "says which requests belong together, so switch it on for endpoints of your own."
-    ),
-]
-Secret = Annotated[str, Meta(min_length=8, max_length=256, pattern=NO_NUL)]
-
-
-class SubscriptionRequest(Body, frozen=True, kw_only=True):
-    """A new subscription of the kind webhook."""
-
-    kind: Literal["webhook"] = WEBHOOK
-    name: Text | UnsetType = UNSET
-    url: EndpointUrl
-    event_types: EventTypes
-    headers: Headers = {}
-    sign_also: SignAlso = ()
-    ordering: Ordering = "loose"
-    rate_limit: RateLimit | None = None
-    retry_delays: RetryDelays | UnsetType = UNSET
-    secret: Secret | UnsetType = UNSET
-    status: Literal["active", "paused"] = "active"
-    when: When | None = None
-    after: Delay | None = None
-    objective: Objective | None = None
-    trace: Trace = False
-    contacts: Contacts = ()
-    starts_after: StartsAfter | UnsetType = UNSET
-    starts_at: Annotated[GivenTimestamp | UnsetType, STARTS_AT] = UNSET
-
-
-class ConnectorRequest(Body, frozen=True, kw_only=True):
-    """A new subscription of any other kind."""
-
-    name: Text | UnsetType = UNSET
-    kind: Annotated[KindName, Meta(extra_json_schema={"not": {"const": WEBHOOK}})]
-    connection: Uuid
-    config: Config
-    event_types: EventTypes
-    ordering: Ordering | UnsetType = UNSET
-    rate_limit: RateLimit | None = None
-    retry_delays: RetryDelays | UnsetType = UNSET
-    status: Literal["active", "paused"] = "active"
-    when: When | None = None
-    after: Delay | None = None
-    objective: Objective | None = None
-    contacts: Contacts = ()
-    starts_after: StartsAfter | UnsetType = UNSET
-    starts_at: Annotated[GivenTimestamp | UnsetType, STARTS_AT] = UNSET
-
-
-class SubscriptionPatch(Body, frozen=True, kw_only=True):
-    name: Text | UnsetType = UNSET
-    url: EndpointUrl | UnsetType = UNSET
-    event_types: EventTypes | UnsetType = UNSET
-    headers: Headers | UnsetType = UNSET
-    sign_also: ChangedSignAlso | UnsetType = UNSET
-    ordering: Ordering | UnsetType = UNSET
-    rate_limit: RateLimit | None | UnsetType = UNSET
-    retry_delays: RetryDelays | UnsetType = UNSET
-    status: Literal["active", "paused"] | UnsetType = UNSET
-    connection: Uuid | UnsetType = UNSET
-    config: Config | UnsetType = UNSET
-    when: When | None | UnsetType = UNSET
-    after: Delay | None | UnsetType = UNSET
-    objective: Objective | None | UnsetType = UNSET
-    trace: Trace | UnsetType = UNSET
-    contacts: Contacts | UnsetType = UNSET
-    skip_backlog: Annotated[
-        bool,
-        Meta(
-            description="When you resume a subscription: skip all waiting events, drop retries by hand that have not"
-            " begun, and cancel replays that run."
-        ),
-    ] = False
-
-
-MAX_CHECKED_CHARACTERS: Final = 1_000_000
-
-
-class SecretRotation(Body, frozen=True, kw_only=True):
-    secret: Secret | UnsetType = UNSET
-    overlap_hours: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=MAX_OVERLAP_HOURS,
-            description="How long both secrets sign; 0 switches to the new one at once.",
-        ),
-    ] = OVERLAP_HOURS
-
-
-class PreviewRequest(Body, frozen=True, kw_only=True):
-    """Which event to look at."""
-
-    event_id: Uuid
-
-
-class NewPreview(Body, frozen=True, kw_only=True):
-    """A subscription that is still to be made, and which event to look at."""
-
-    event_id: Uuid
-    connection: Uuid
-    config: Config
-    when: When | None = None
-    after: Delay | None = None
-
-
-class SamplePreview(Body, frozen=True, kw_only=True):
-    """A subscription that is still to be made, to be looked at with a sample that meets its conditions, if one can be
-    made."""
-
-    sample: Annotated[EventTypes, Meta(description="The types that the sample may have.")]
-    connection: Uuid
-    config: Config
-    when: When | None = None
-    after: Delay | None = None
-
-
-class SubscriptionTest(Body, frozen=True, kw_only=True):
-    event_type: EventTypeName | UnsetType = UNSET
-    secret: Annotated[
-        Literal["next"] | UnsetType,
-        Meta(
-            description="During a rotation, `next` signs the sample with the new secret alone: whether the endpoint "
-            "accepts it shows whether the old one can end. If left out, the sample is signed as events are."
-        ),
-    ] = UNSET
-
-
-class SignatureCheck(Body, frozen=True, kw_only=True):
-    signature: Annotated[
-        Text,
-        Meta(
-            description="The value of `plexus-webhook-signature` or, with its `timestamp`, of `webhook-signature`, as "
-            "it arrived or as you computed it."
-        ),
-    ]
-    body: Annotated[
-        str, Meta(max_length=MAX_CHECKED_CHARACTERS, description="The body that was signed, exactly as it arrived.")
-    ]
-    timestamp: Annotated[
-        Text | UnsetType,
-        Meta(description="The value of `webhook-timestamp`, if it is a `webhook-signature` that is checked."),
-    ] = UNSET
-    id: Annotated[
-        Text | UnsetType, Meta(description="The value of `webhook-id`; if left out, the id of the event in the body.")
-    ] = UNSET
 
 
 def bits_of(names: Iterable[str]) -> int:

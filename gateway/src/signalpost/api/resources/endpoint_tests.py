@@ -24,14 +24,8 @@ from signalpost.domain.language.condition_reader import read_condition
 from signalpost.domain.language.subject import subject_of
 from signalpost.domain.old_signature import kept
 from signalpost.domain.secrets import secrets_of, without_secrets
-from signalpost.domain.subscription import (
-    UNSAVED,
-    WEBHOOK,
-    Subscription,
-    SubscriptionRequest,
-    SubscriptionTest,
-    bits_of,
-)
+from signalpost.domain.subscription import UNSAVED, WEBHOOK, Subscription, bits_of
+from signalpost.domain.subscription_requests import SubscriptionRequest, SubscriptionTest
 from signalpost.domain.timestamps import format_timestamp
 
 _LOOKED_AT = 100

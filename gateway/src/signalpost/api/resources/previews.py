@@ -13,7 +13,8 @@ from signalpost.domain.checks import Bad
 from signalpost.domain.documents.fitting_sample import fitting
 from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.event import BY_WIRE, Event
-from signalpost.domain.subscription import UNSAVED, NewPreview, PreviewRequest, SamplePreview, Subscription
+from signalpost.domain.subscription import UNSAVED, Subscription
+from signalpost.domain.subscription_requests import NewPreview, PreviewRequest, SamplePreview
 from signalpost.engine.connectors.preview import Past, Preview, preview
 
 _EXAMPLE = "01a20e92-1d5f-76d4-985f-8a63b2c66f94"

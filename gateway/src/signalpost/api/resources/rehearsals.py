@@ -13,7 +13,6 @@ from signalpost.api.resources import subscriptions
 from signalpost.api.routing.context import RequestBody, RequestContext, Variant
 from signalpost.api.routing.route import SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.rehearsals import Rehearsal, RehearsalExamples, RehearsedRequests
-from signalpost.commands.subscriptions import as_patched
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.checks import Bad, Check, Several
 from signalpost.domain.delivery.rehearsal import (
@@ -25,14 +24,9 @@ from signalpost.domain.delivery.rehearsal import (
     wants_of,
 )
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound, TooMany
-from signalpost.domain.subscription import (
-    UNSAVED,
-    WEBHOOK,
-    ConnectorRequest,
-    Subscription,
-    SubscriptionRequest,
-    bits_of,
-)
+from signalpost.domain.subscription import UNSAVED, WEBHOOK, Subscription, bits_of
+from signalpost.domain.subscription_patch import as_patched
+from signalpost.domain.subscription_requests import ConnectorRequest, SubscriptionRequest
 from signalpost.domain.timestamps import DAY, EARLIEST, format_timestamp, parse_timestamp
 from signalpost.engine.connectors.shown_requests import VendorRequests
 from signalpost.engine.rehearsing.rehearsals import Question, RehearsalResult

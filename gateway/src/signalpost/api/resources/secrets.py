@@ -9,6 +9,7 @@ from msgspec import UNSET
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
 from signalpost.api.resources import subscriptions
+from signalpost.api.resources.shown_subscriptions import with_health
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.subscriptions import NewSubscription, SecretStatus, SignatureVerdict
@@ -18,7 +19,8 @@ from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.signature_check import check_signatures, standard_headers
 from signalpost.domain.stats import DELIVERED, FAILED, KEPT_SECONDS, RETRIED, STEP_SECONDS, Step, total
-from signalpost.domain.subscription import WEBHOOK, SecretRotation, SignatureCheck, Subscription
+from signalpost.domain.subscription import WEBHOOK, Subscription
+from signalpost.domain.subscription_requests import SecretRotation, SignatureCheck
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost_receiver.sign import PAGE_SIGNATURE, STANDARD_ID
 
@@ -79,7 +81,7 @@ async def rotate(context: RequestContext) -> Response:
             idempotency=change.idempotency,
         ),
     )
-    return await subscriptions.with_health(context, answer)
+    return await with_health(context, answer)
 
 
 async def promote(context: RequestContext) -> Response:
@@ -93,7 +95,7 @@ async def promote(context: RequestContext) -> Response:
             idempotency=change.idempotency,
         ),
     )
-    return await subscriptions.with_health(context, answer)
+    return await with_health(context, answer)
 
 
 async def _find(context: RequestContext, now: int) -> Subscription:

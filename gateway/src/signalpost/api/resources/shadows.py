@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
 from signalpost.api.resources import subscriptions
+from signalpost.api.resources.shown_subscriptions import with_health
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
@@ -82,7 +83,7 @@ async def promote(context: RequestContext) -> Response:
         if_match=context.if_match,
         idempotency=change.idempotency,
     )
-    return await subscriptions.with_health(context, await submit(context, command))
+    return await with_health(context, await submit(context, command))
 
 
 async def _both(context: RequestContext) -> tuple[Subscription, Subscription]:

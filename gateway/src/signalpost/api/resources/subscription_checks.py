@@ -17,7 +17,8 @@ from signalpost.domain.connection import Connection
 from signalpost.domain.errors import FieldError, Forbidden, Invalid
 from signalpost.domain.event import OF_DOCUMENTS, OF_OPERATIONS
 from signalpost.domain.shown_url import meant_url
-from signalpost.domain.subscription import WEBHOOK, ConnectorRequest, Delay, Subscription, SubscriptionRequest
+from signalpost.domain.subscription import WEBHOOK, Delay, Subscription
+from signalpost.domain.subscription_requests import ConnectorRequest, SubscriptionRequest
 from signalpost.domain.timestamps import parse_timestamp
 from signalpost.sender.addresses import target_refusal
 

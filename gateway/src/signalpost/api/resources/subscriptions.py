@@ -1,30 +1,24 @@
 """Subscriptions: create, list, read, change and delete them."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
-from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from typing import Any
 
-import msgspec
-from msgspec import UNSET, Meta, UnsetType
-from msgspec.structs import replace
+from msgspec import UNSET, UnsetType
 
 from signalpost.api.configs import url_of
-from signalpost.api.http.pages import fitting, gathered, page
 from signalpost.api.http.response import Response
-from signalpost.api.portal_views import health_for
-from signalpost.api.rendering import submit, subscription_response
+from signalpost.api.rendering import submit
 from signalpost.api.resources import subscription_checks as checks
+from signalpost.api.resources.shown_subscriptions import shown, with_health
+from signalpost.api.resources.subscription_lists import NamesQuery, SubscriptionQuery, list_all, list_names
 from signalpost.api.routing.context import (
     RequestBody,
     RequestContext,
     Variant,
 )
-from signalpost.api.routing.queries import MAX_LIMIT, FromText, ListQuery, PageQuery, cursor_to, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, OneChange, Reply, Route
-from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
-from signalpost.api.routing.shapes.subscriptions import HealthState, NewSubscription, SubscriptionPage
+from signalpost.api.routing.shapes.overview import SubscriptionNames
+from signalpost.api.routing.shapes.subscriptions import NewSubscription, SubscriptionPage
 from signalpost.api.routing.shapes.subscriptions import Subscription as SubscriptionShape
 from signalpost.commands.shadows import CreateShadow, original_for
 from signalpost.commands.subscriptions import (
@@ -35,52 +29,13 @@ from signalpost.commands.subscriptions import (
     subscription_not_found,
 )
 from signalpost.domain.access.portal_link import Capability
-from signalpost.domain.body import read_by
-from signalpost.domain.checks import MAX_TEXT_CHARACTERS, Bad
+from signalpost.domain.checks import MAX_TEXT_CHARACTERS
 from signalpost.domain.errors import NotFound
-from signalpost.domain.fields import Text
 from signalpost.domain.shadow import ShadowRequest
-from signalpost.domain.subscription import (
-    ConnectorRequest,
-    Subscription,
-    SubscriptionPatch,
-    SubscriptionRequest,
-)
-from signalpost.domain.timestamps import DAY
-from signalpost.engine.lanes.lane_health import LaneView
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.subscription_requests import ConnectorRequest, SubscriptionPatch, SubscriptionRequest
 from signalpost.store.nouns.log import END_OF_LOG
-from signalpost.store.store import MAX_SCANNED
 from signalpost_receiver import make_token
-
-
-class SubscriptionQuery(ListQuery, frozen=True):
-    name: Annotated[Text, Meta(description="Only those whose name contains this, ignoring case.")] | None = None
-    host: Annotated[Text, Meta(description="Only those whose URL's host contains this.")] | None = None
-    state: HealthState | None = None
-    cursor: Annotated[FromText, cursor_to(int)] = None
-
-
-_UUID: Final = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_IDS: Final = f"^{_UUID}(,{_UUID}){{0,{MAX_LIMIT - 1}}}$"
-_are_ids = re.compile(_IDS, re.ASCII).fullmatch
-
-
-def _ids(value: str) -> frozenset[str]:
-    if not _are_ids(value):
-        raise Bad("not_ids", f"These must be the ids of 1 to {MAX_LIMIT} subscriptions, separated by commas.")
-    return frozenset(value.split(","))
-
-
-class NamesQuery(PageQuery, frozen=True):
-    name: Annotated[Text, Meta(description="Only those whose name contains this, ignoring case.")] | None = None
-    ids: Annotated[
-        FromText,
-        Meta(
-            description=f"Only those with these ids, up to {MAX_LIMIT}, separated by commas.",
-            extra_json_schema={"type": "string", "pattern": _IDS},
-            extra=read_by(_ids),
-        ),
-    ] = None
 
 
 async def create(context: RequestContext) -> Response:
@@ -179,70 +134,9 @@ def _with_shadow(context: RequestContext, identity: str) -> tuple[Subscription |
     )
 
 
-async def list_all(context: RequestContext) -> Response:
-    query: SubscriptionQuery = context.query()
-    newest_first = reversed(context.subscriptions())
-    below = [each for each in newest_first if query.cursor is None or each.number < query.cursor]
-    looked_at = below[:MAX_SCANNED]
-    named = (each for each in looked_at if _matches(each, query))
-    found = [*named] if query.state is not None else [*islice(named, query.limit)]
-    views = await context.services.lane_views.of_all(found)
-    views = [view for view in views if query.state in (None, view.state)][: query.limit]
-    views = await _dated(context, views)
-    found = [view.subscription for view in views]
-    bodies = (
-        _add_health(
-            context,
-            _response(context, view.subscription),
-            view.subscription.id,
-            health_for(context.portal, view.shown()),
-        ).body
-        for view in views
-    )
-    shown = await gathered(fitting(bodies), context.turn)
-    reached = looked_at[-1] if len(below) > MAX_SCANNED else None
-    if len(found) == query.limit or len(shown) < len(found):
-        reached = found[len(shown) - 1]
-    position = None if reached is None else (reached.number,)
-    return Response(200, page(shown, {"next": write_cursor(position)}))
-
-
-async def list_names(context: RequestContext) -> SubscriptionNames:
-    """List only names and ids, for choosing one. The health of the subscriptions is not looked at."""
-    query: NamesQuery = context.query()
-    every = context.subscriptions()
-    of = every if query.ids is None else _with_ids(context, query.ids)
-    below = (each for each in reversed(of) if query.cursor is None or each.number < query.cursor)
-    wanted = "" if query.name is None else query.name.casefold()
-    found: list[Subscription] = []
-    last = None
-    for last in islice(below, MAX_SCANNED):
-        if wanted in last.name.casefold():
-            found.append(last)
-            if len(found) == query.limit:
-                break
-    return SubscriptionNames(
-        data=[NamedSubscription(id=each.id, name=each.name) for each in found],
-        next=write_cursor((last.number,) if last is not None and last is not of[0] else None),
-        total=len(every),
-    )
-
-
-def _with_ids(context: RequestContext, ids: Iterable[str]) -> list[Subscription]:
-    """The subscriptions with these ids, oldest first. Those that are not there are left out."""
-    named = (context.services.directory.subscription(context.tenant_id, each) for each in ids)
-    return sorted((each for each in named if each is not None), key=lambda each: each.number)
-
-
-def _matches(each: Subscription, query: SubscriptionQuery) -> bool:
-    return (query.name is None or query.name.casefold() in each.name.casefold()) and (
-        query.host is None or query.host.casefold() in urlsplit(each.url).netloc.casefold()
-    )
-
-
 async def read(context: RequestContext) -> Response:
     context.query()
-    return await _shown(context, await find(context))
+    return await shown(context, await find(context))
 
 
 async def patch(context: RequestContext) -> Response:
@@ -290,54 +184,6 @@ def subscription_id(context: RequestContext) -> str:
 def secret_of(context: RequestContext, given: str | UnsetType) -> str:
     """The secret that the owner gave, or a new one (C20)."""
     return make_token(context.services.secret_bytes) if given is UNSET else given
-
-
-async def _shown(context: RequestContext, found: Subscription) -> Response:
-    return await with_health(context, _response(context, found))
-
-
-def _response(context: RequestContext, found: Subscription) -> Response:
-    return subscription_response(found.with_secrets_of(context.services.clock.wall()))
-
-
-async def with_health(context: RequestContext, answer: Response) -> Response:
-    """Add the subscription's health, which only the engine knows. The answer that is kept for an `Idempotency-Key` does
-    not have it."""
-    identity = msgspec.json.decode(answer.body)["id"]
-    found = context.services.directory.subscription(context.tenant_id, identity)
-    health = None
-    if found is not None:
-        [view] = await _dated(context, [await context.services.lane_views.of(found)])
-        health = health_for(context.portal, view.shown())
-    return _add_health(context, answer, identity, health)
-
-
-async def _dated(context: RequestContext, views: Sequence[LaneView]) -> list[LaneView]:
-    """Views of lanes. Those that send nothing also say until when their waiting events are kept."""
-    services, at_rest = context.services, [view for view in views if view.status != "active"]
-    kept = services.directory.retention_days_of(context.tenant_id) * DAY
-    dated = {view.subscription.number: view for view in await services.lane_views.dated(at_rest, kept)}
-    return [dated.get(view.subscription.number, view) for view in views]
-
-
-def _add_health(context: RequestContext, answer: Response, identity: str, health: dict[str, object] | None) -> Response:
-    shown = answer.body if _sees_contacts(context) else _without_contacts(answer.body)
-    shadow = None if context.portal is not None else context.services.directory.shadow_of(identity)
-    also = b"" if shadow is None else b',"shadow":"%b"' % shadow.encode()
-    return replace(answer, body=b'%b,"health":%b%b}' % (shown[:-1], msgspec.json.encode(health), also))
-
-
-def _sees_contacts(context: RequestContext) -> bool:
-    """Whether they may change contacts: others do not see who they are."""
-    link = context.portal
-    return context.principal.role in SUBSCRIBES if link is None else Capability.EDIT in link.can
-
-
-def _without_contacts(shown: bytes) -> bytes:
-    members = msgspec.json.decode(shown, type=dict[str, msgspec.Raw])
-    members.pop("contacts", None)
-    members.pop("unsubscribed", None)
-    return msgspec.json.encode(members)
 
 
 PATH = "/v1/subscriptions/{id}"

@@ -31,13 +31,8 @@ from signalpost.domain.event import Event, EventType, title_of
 from signalpost.domain.fields import GivenTimestamp
 from signalpost.domain.language.names import Subject
 from signalpost.domain.language.subject import SubjectReader, subject_of
-from signalpost.domain.subscription import (
-    ConnectorRequest,
-    Subscription,
-    SubscriptionPatch,
-    SubscriptionRequest,
-    wanted,
-)
+from signalpost.domain.subscription import Subscription, wanted
+from signalpost.domain.subscription_requests import ConnectorRequest, SubscriptionPatch, SubscriptionRequest
 from signalpost.domain.timestamps import format_timestamp
 
 MAX_EXAMPLES: Final = 20

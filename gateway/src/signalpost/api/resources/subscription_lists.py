@@ -1,0 +1,105 @@
+"""Lists of subscriptions: with their health, and of their names alone."""
+
+import re
+from collections.abc import Iterable
+from itertools import islice
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from msgspec import Meta
+
+from signalpost.api.http.pages import fitting, gathered, page
+from signalpost.api.http.response import Response
+from signalpost.api.resources.shown_subscriptions import dated, shown_in_list
+from signalpost.api.routing.context import RequestContext
+from signalpost.api.routing.queries import MAX_LIMIT, FromText, ListQuery, PageQuery, cursor_to, write_cursor
+from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
+from signalpost.api.routing.shapes.subscriptions import HealthState
+from signalpost.domain.body import read_by
+from signalpost.domain.checks import Bad
+from signalpost.domain.fields import Text
+from signalpost.domain.subscription import Subscription
+from signalpost.store.store import MAX_SCANNED
+
+
+class SubscriptionQuery(ListQuery, frozen=True):
+    name: Annotated[Text, Meta(description="Only those whose name contains this, ignoring case.")] | None = None
+    host: Annotated[Text, Meta(description="Only those whose URL's host contains this.")] | None = None
+    state: HealthState | None = None
+    cursor: Annotated[FromText, cursor_to(int)] = None
+
+
+_UUID: Final = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_IDS: Final = f"^{_UUID}(,{_UUID}){{0,{MAX_LIMIT - 1}}}$"
+_are_ids = re.compile(_IDS, re.ASCII).fullmatch
+
+
+def _ids(value: str) -> frozenset[str]:
+    if not _are_ids(value):
+        raise Bad("not_ids", f"These must be the ids of 1 to {MAX_LIMIT} subscriptions, separated by commas.")
+    return frozenset(value.split(","))
+
+
+class NamesQuery(PageQuery, frozen=True):
+    name: Annotated[Text, Meta(description="Only those whose name contains this, ignoring case.")] | None = None
+    ids: Annotated[
+        FromText,
+        Meta(
+            description=f"Only those with these ids, up to {MAX_LIMIT}, separated by commas.",
+            extra_json_schema={"type": "string", "pattern": _IDS},
+            extra=read_by(_ids),
+        ),
+    ] = None
+
+
+async def list_all(context: RequestContext) -> Response:
+    query: SubscriptionQuery = context.query()
+    newest_first = reversed(context.subscriptions())
+    below = [each for each in newest_first if query.cursor is None or each.number < query.cursor]
+    looked_at = below[:MAX_SCANNED]
+    named = (each for each in looked_at if _matches(each, query))
+    found = [*named] if query.state is not None else [*islice(named, query.limit)]
+    views = await context.services.lane_views.of_all(found)
+    views = [view for view in views if query.state in (None, view.state)][: query.limit]
+    views = await dated(context, views)
+    found = [view.subscription for view in views]
+    bodies = (shown_in_list(context, view) for view in views)
+    shown = await gathered(fitting(bodies), context.turn)
+    reached = looked_at[-1] if len(below) > MAX_SCANNED else None
+    if len(found) == query.limit or len(shown) < len(found):
+        reached = found[len(shown) - 1]
+    position = None if reached is None else (reached.number,)
+    return Response(200, page(shown, {"next": write_cursor(position)}))
+
+
+async def list_names(context: RequestContext) -> SubscriptionNames:
+    """List only names and ids, for choosing one. The health of the subscriptions is not looked at."""
+    query: NamesQuery = context.query()
+    every = context.subscriptions()
+    of = every if query.ids is None else _with_ids(context, query.ids)
+    below = (each for each in reversed(of) if query.cursor is None or each.number < query.cursor)
+    wanted = "" if query.name is None else query.name.casefold()
+    found: list[Subscription] = []
+    last = None
+    for last in islice(below, MAX_SCANNED):
+        if wanted in last.name.casefold():
+            found.append(last)
+            if len(found) == query.limit:
+                break
+    return SubscriptionNames(
+        data=[NamedSubscription(id=each.id, name=each.name) for each in found],
+        next=write_cursor((last.number,) if last is not None and last is not of[0] else None),
+        total=len(every),
+    )
+
+
+def _with_ids(context: RequestContext, ids: Iterable[str]) -> list[Subscription]:
+    """The subscriptions with these ids, oldest first. Those that are not there are left out."""
+    named = (context.services.directory.subscription(context.tenant_id, each) for each in ids)
+    return sorted((each for each in named if each is not None), key=lambda each: each.number)
+
+
+def _matches(each: Subscription, query: SubscriptionQuery) -> bool:
+    return (query.name is None or query.name.casefold() in each.name.casefold()) and (
+        query.host is None or query.host.casefold() in urlsplit(each.url).netloc.casefold()
+    )
