@@ -19,7 +19,6 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from signalpost.destinations import recipes
 from signalpost.destinations.access import Access, Consent, Grant, Held, Revocation
 from signalpost.destinations.calls import Call, Reply, Skip
 from signalpost.destinations.destination import Context, Destination
@@ -33,6 +32,7 @@ from signalpost.destinations.members import (
     shortened,
     vendor_origins,
 )
+from signalpost.destinations.presets.google_calendar import PRESETS
 from signalpost.destinations.rulings import Done, Reject, Retry, Ruling, Then, Throttle, by_status, retry_after
 from signalpost.domain.body import Body, check_of, read_by
 from signalpost.domain.checks import Bad, Several
@@ -180,7 +180,7 @@ class GoogleCalendar(Destination[GoogleConnection, GoogleCalendarConfig]):
     latest_wins = True
     connection = GoogleConnection
     config = GoogleCalendarConfig
-    presets = recipes.GOOGLE_CALENDAR
+    presets = PRESETS
 
     def origins(self, connection: GoogleConnection) -> tuple[str, ...]:
         """Google's API, and where its tokens come from."""

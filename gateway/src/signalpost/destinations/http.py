@@ -16,12 +16,12 @@ from urllib.parse import quote, unquote
 
 from msgspec import UNSET, Meta, UnsetType
 
-from signalpost.destinations import recipes
 from signalpost.destinations.access import Access, Fixed, Grant
 from signalpost.destinations.calls import Call, Skip
 from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import JsonTemplate, PathTemplate, Private, SecretText, Template, secret
 from signalpost.destinations.members import ClientId, Origin, basic_authorization, origin_of
+from signalpost.destinations.presets.http import PRESETS
 from signalpost.domain.body import Body, checked_by
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.endpoint import MAX_HEADER_NAME_CHARACTERS, MAX_HEADERS, EndpointUrl, check_header_name
@@ -238,7 +238,7 @@ class Http(Destination[HttpConnection, HttpConfig]):
     seconds = 15.0
     connection = HttpConnection
     config = HttpConfig
-    presets = recipes.HTTP
+    presets = PRESETS
 
     def check(self, connection: HttpConnection, config: HttpConfig) -> None:
         """The path stays on the origin, the connection allows the call, no header is one that the gateway sets, and a

@@ -13,12 +13,12 @@ from typing import Annotated, Any, Final
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from signalpost.destinations import recipes
 from signalpost.destinations.access import Access, Fixed
 from signalpost.destinations.calls import Mail, Skip
 from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import Private, SecretText, Template, secret
 from signalpost.destinations.members import MAX_ORIGIN_CHARACTERS, basic_authorization, origin_of
+from signalpost.destinations.presets.mail import PRESETS
 from signalpost.domain.body import Body, read_by
 from signalpost.domain.checks import Bad, Several, plain_text
 from signalpost.domain.endpoint import MAIL, parse_url
@@ -171,7 +171,7 @@ class Smtp(Destination[MailConnection, MailConfig]):
     title = "Mail"
     seconds = 30.0
     rate = (5, 1.0)
-    presets = recipes.MAIL
+    presets = PRESETS
     connection = MailConnection
     config = MailConfig
 

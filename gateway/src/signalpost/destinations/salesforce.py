@@ -17,7 +17,6 @@ from urllib.parse import quote
 
 from msgspec import UNSET, Meta
 
-from signalpost.destinations import recipes
 from signalpost.destinations.access import Access, Grant, Held, Revocation
 from signalpost.destinations.calls import Call, Reply, Skip
 from signalpost.destinations.destination import Context, Destination
@@ -32,6 +31,7 @@ from signalpost.destinations.members import (
     or_stand_in,
     shortened,
 )
+from signalpost.destinations.presets.salesforce import PRESETS
 from signalpost.destinations.rulings import Done, Reject, Retry, Ruling, Throttle, by_status, retry_after
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Several
@@ -164,7 +164,7 @@ class Salesforce(Destination[SalesforceConnection, SalesforceConfig]):
     latest_wins = True
     connection = SalesforceConnection
     config = SalesforceConfig
-    presets = recipes.SALESFORCE
+    presets = PRESETS
 
     def check(self, connection: SalesforceConnection, config: SalesforceConfig) -> None:
         """A record cannot be created by an id, and what finds it cannot be set too."""

@@ -13,12 +13,12 @@ from typing import Annotated, Any, Final
 from msgspec import UNSET, Meta
 from msgspec.structs import replace
 
-from signalpost.destinations import recipes
 from signalpost.destinations.access import Access, Fixed, Held, Revocation
 from signalpost.destinations.calls import Call, Reply, Skip
 from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import Private, SecretText, Template, secret
 from signalpost.destinations.members import StandIn, at_stand_in, hosted_at, or_stand_in, origin_of, shortened
+from signalpost.destinations.presets.slack import PRESETS
 from signalpost.destinations.rulings import (
     Done,
     Reauthorise,
@@ -139,7 +139,7 @@ class Slack(Destination[SlackConnection, SlackConfig]):
     kind = "slack"
     title = "Slack"
     rate = (1, 1.0)
-    presets = recipes.SLACK
+    presets = PRESETS
     connection = SlackConnection
     config = SlackConfig
 

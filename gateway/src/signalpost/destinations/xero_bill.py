@@ -15,12 +15,12 @@ from urllib.parse import quote
 
 from msgspec import UNSET, Meta
 
-from signalpost.destinations import recipes
 from signalpost.destinations.access import Access, Consent, Grant, Held, Revocation
 from signalpost.destinations.calls import Call, Reply, Skip
 from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import Private, SecretText, secret
 from signalpost.destinations.members import ClientId, StandIn, or_stand_in, shortened, vendor_origins
+from signalpost.destinations.presets.xero_bill import PRESETS
 from signalpost.destinations.rulings import Done, Reject, Ruling, Then, Throttle, by_status
 from signalpost.destinations.xero_draft import XeroBillConfig, bill_of
 from signalpost.domain.body import Body
@@ -96,7 +96,7 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
     rate = (50, 60.0)
     connection = XeroConnection
     config = XeroBillConfig
-    presets = recipes.XERO_BILL
+    presets = PRESETS
 
     def origins(self, connection: XeroConnection) -> tuple[str, ...]:
         """Xero's API, and where its tokens come from."""
