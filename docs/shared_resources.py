@@ -130,7 +130,7 @@ CLIENTS: Rows = (
         "in a second",
         "`changesPerSecond`",
         "429 `change_rate`; an import is read more slowly",
-        ("engine/engine.py TenantRates",),
+        ("engine/limits_here.py TenantRates",),
     ),
     Row(
         "refusals of changes",

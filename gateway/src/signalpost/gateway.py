@@ -353,7 +353,7 @@ class Gateway:
             evidence=signers.evidence,
             master_key=master_key,
             audit_end=audit_end,
-            limits=RequestLimits.of_connections(settings.max_connections, clock, engine.share_of),
+            limits=RequestLimits.of_connections(settings.max_connections, clock, engine.limits.share_of),
             other_nodes=OtherNodes(store.stats, clock, engine.revisions),
             metrics={media_type: SharedRendering(clock) for media_type in METRICS_FORMATS},
             loop_delay=loop_delay,

@@ -164,10 +164,10 @@ def test_a_replay_that_runs_is_shown_whichever_node_is_asked(pair: Pair, events:
 def test_what_a_tenant_may_do_is_divided_between_the_nodes(pair: Pair) -> None:
     pair.one.send("PATCH", "/v1/tenants/default", {"limits": {"inFlight": 10}}).ok()
     engines = [node.gateway._engine for node in pair]
-    pair.one.wait_until(lambda: [engine.share_of(9) for engine in engines] == [5, 5])
+    pair.one.wait_until(lambda: [engine.limits.share_of(9) for engine in engines] == [5, 5])
 
     def parts() -> list[int]:
-        return [engine._in_flight_of(1) or 0 for engine in engines]
+        return [engine.limits.in_flight_of(1) or 0 for engine in engines]
 
     # Parts are rounded up, and a node without lanes has the part of one: it may be about to get some.
     pair.one.wait_until(lambda: 10 <= sum(parts()) <= 12 and min(parts()) >= 1)

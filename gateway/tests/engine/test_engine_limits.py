@@ -510,7 +510,7 @@ def test_changes_beyond_the_rate_of_a_tenant_are_refused_and_imports_wait_for_it
             await asyncio.sleep(1)
         began = gateway.loop.time()
         for _ in range(20):
-            await gateway.engine.import_turn(TENANT)
+            await gateway.engine.limits.import_turn(TENANT)
         assert 3 <= gateway.loop.time() - began < 4
         await _limit(gateway, changes_per_second=None)
         await gateway.create(*(f"free {number}" for number in range(50)))

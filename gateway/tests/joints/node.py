@@ -202,7 +202,7 @@ class JointNode(Process):
             evidence=EvidenceSigner([SigningKey(1, bytes(32))]),
             master_key=MasterKeyChange(store, _NoKeySource(), {}),
             audit_end=AuditEnd(store.audit, folder, thread, engine.audited),
-            limits=RequestLimits.of_connections(CONNECTIONS, clock, engine.share_of),
+            limits=RequestLimits.of_connections(CONNECTIONS, clock, engine.limits.share_of),
             other_nodes=OtherNodes(store.stats, clock, engine.revisions),
             metrics={media_type: SharedRendering(clock) for media_type in METRICS_FORMATS},
             loop_delay=LoopDelay(lambda: clock.steady() / SECOND),

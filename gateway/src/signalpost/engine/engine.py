@@ -8,7 +8,6 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import version
-from math import ceil, inf
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -39,6 +38,7 @@ from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.owning_node import OwningNode
 from signalpost.engine.lanes.retention_use import RetentionUse
 from signalpost.engine.lanes.subjects import Subjects
+from signalpost.engine.limits_here import LimitsHere
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.expiry import Expiries
 from signalpost.engine.maintenance.key_uses import KeyUses
@@ -59,7 +59,6 @@ from signalpost.sender.transport import MailTransport, Transport
 from signalpost.sharing.command_queues import Queue
 from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.sharing.resting_turns import RestingTurns
-from signalpost.sharing.tenant_rates import TenantRates
 from signalpost.store.nouns.fleet import Beat
 from signalpost.store.store import PublishedBatch, Store
 
@@ -96,7 +95,13 @@ class Engine:
         """Set by each commit of an erasure."""
         self.audited = asyncio.Event()
         """Set by each commit with an entry in the audit."""
-        self._changes = TenantRates(clock, "change_rate", "changes of documents", self.share_of)
+        self.limits = LimitsHere(
+            clock,
+            self.directory,
+            store.fleet.terms.lease,
+            lambda: self.node.api_nodes,
+            lambda tenant_id: self.lanes.here.count_of(tenant_id),
+        )
         self.turns = LoopTurns(host.cpu)
         """Tenants take these turns for long work on the event loop."""
         self._conditions = ThreadPoolExecutor(1, "conditions")
@@ -205,7 +210,7 @@ class Engine:
     def _make_lanes(self, settings: EngineSettings, outcomes: Outcomes) -> Lanes:
         owner = OwningNode(
             may_start=lambda: self._lease.holds,
-            in_flight_of=self._in_flight_of,
+            in_flight_of=self.limits.in_flight_of,
             check_config=self._follower.check,
             on_news=self._follower.read_news,
         )
@@ -304,9 +309,7 @@ class Engine:
         and with TooMany beyond what the tenant may change in a second."""
         if command.queue is not Queue.CONTROL:
             self.disk.check()
-            limits = self.directory.limits_of(command.tenant_id)
-            if limits is not None and limits.changes_per_second is not None:
-                self._changes.take(command.tenant_id, limits.changes_per_second)
+            self.limits.take_change(command.tenant_id)
         return self._committer.begin(command)
 
     async def submit(self, command: Command[Result]) -> CommandOutcome[Result]:
@@ -325,29 +328,6 @@ class Engine:
     async def enqueue_eventless(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
         """See `Committer.enqueue`. For what makes no event: the disk has room for it."""
         return await self._committer.enqueue(command)
-
-    async def import_turn(self, tenant_id: int) -> None:
-        """Wait until the tenant may make one more change in this second: an import is not refused, but read more
-        slowly."""
-        limits = self.directory.limits_of(tenant_id)
-        if limits is not None and limits.changes_per_second is not None:
-            await self._changes.turn(tenant_id, limits.changes_per_second)
-
-    def share_of(self, per_second: int) -> int:
-        """This node's part of what a tenant may ask for in a second of all nodes that answer. Each may be asked once a
-        second at least, so that all together may be asked a little more often than that."""
-        return ceil(per_second / self.node.api_nodes)
-
-    def _in_flight_of(self, tenant_id: int) -> int | None:
-        """This node's part of the attempts that a tenant may have in flight: as great as its part of the lanes."""
-        limits = self.directory.limits_of(tenant_id)
-        if limits is None or limits.in_flight is None:
-            return None
-        if self._fleet.terms.lease == inf:  # there are no others
-            return limits.in_flight
-        lanes = self.directory.subscription_count_of(tenant_id)
-        here = self.lanes.here.count_of(tenant_id)
-        return ceil(limits.in_flight * max(1, here) / max(1, here, lanes))
 
     async def check_changeable(self, tenant_id: int) -> None:
         """Raises Conflict while the tenant is paused, NotFound once it is deleted, and Unavailable if that cannot be

@@ -242,7 +242,7 @@ class _Import:
             if said is None:
                 given = await self._call.decoded(line.content)
             await self._call.check_still_allowed()
-            await self._call.services.engine.import_turn(self._call.tenant_id)
+            await self._call.services.engine.limits.import_turn(self._call.tenant_id)
             said = said or body.read(DeletionLine if _is_deletion(given) else SnapshotLine, given)
             command = self._command(said)
             external_id = command.document_id
