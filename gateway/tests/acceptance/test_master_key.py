@@ -1,6 +1,8 @@
 """The master key of a running gateway is changed: by the command, under load, whatever ends the process meanwhile."""
 
 import base64
+import hashlib
+import hmac
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +49,8 @@ def until_settled(gateway: GatewayProcess) -> None:
 def test_the_master_key_changes_under_load_without_a_failed_request(gateways: Gateways, endpoint: Endpoints) -> None:
     gateway = gateways()
     hook = endpoint()
-    subscription = gateway.api.subscribe(hook.url, secret="an owner's secret")
+    of_before = {"header": "x-old", "secret": "known to the receiver of another system"}
+    subscription = gateway.api.subscribe(hook.url, secret="an owner's secret", signAlso=[of_before])
     document = gateway.api.create(title="with a file")
     gateway.api.upload(document["externalId"], b"%PDF-1.7\n%%EOF\n", publish=True)
     link = urlsplit(gateway.api.ask("GET", f"/v1/documents/{document['externalId']}")["latestVersion"]["downloadUrl"])
@@ -81,6 +84,9 @@ def test_the_master_key_changes_under_load_without_a_failed_request(gateways: Ga
     assert gateway.api.request("GET", f"{link.path}", authorization="").status == 200
     gateway.api.create()
     hook.until(len(feed) + 1)
+    for request in hook.requests:
+        signed = hmac.new(of_before["secret"].encode(), request.body, hashlib.sha256).hexdigest()
+        assert request.headers["x-old"] == signed, "the receiver of another system still verifies"
     assert gateway.api.subscription(subscription)["id"] == subscription["id"]
 
 

@@ -9,6 +9,7 @@ from gateway.tests.joints.documents import Documents
 from gateway.tests.joints.guests import Guests
 from gateway.tests.joints.history import ClientCall
 from gateway.tests.joints.node import OPERATOR_KEY, Answer, JointNode
+from gateway.tests.joints.old_signatures import OldSignatures
 from gateway.tests.joints.owners import Owners
 from gateway.tests.joints.shadows import Shadows
 
@@ -34,6 +35,7 @@ class Clients:
         self.owners = Owners(self)
         self.guests = Guests()
         self.shadows = Shadows(self)
+        self.old_signatures = OldSignatures(self)
 
     async def live(self, node: JointNode) -> None:
         """Do one thing after the other, as long as there is something to do."""
@@ -43,6 +45,7 @@ class Clients:
             self.acts += 1
             await self.owners.begin_in_the_past(node)
             await self.shadows.begin(node)
+            await self.old_signatures.act(node)
             is_owner = self.random.random() < world.plan.owning
             await (self.owners.act(node) if is_owner else self.documents.act(node))
             await world.follow_erasures(node)

@@ -13,6 +13,7 @@ from signalpost.commands import audit, documents, subscriptions
 from signalpost.commands.command import Decision
 from signalpost.commands.documents import DeleteDocument, DocumentDeleted, Effect, ImportDocument
 from signalpost.destinations.webhook import RequestKind, Webhook
+from signalpost.domain import old_signature, shadow
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.rehearsal import LaterEvents
 from signalpost.domain.documents import document as document_rules
@@ -257,6 +258,23 @@ def _(right: Any) -> Any:
 @fault("takes a rotation for one that goes on for ever", Subscription, "with_secrets_of")
 def _(_right: Any) -> Any:
     return lambda self, _now: self
+
+
+@fault("keeps the secret with which another system signed before", old_signature, "kept")
+def _(right: Any) -> Any:
+    def kept(given: Any, before: Any) -> Any:
+        secrets = {each.header: each.secret for each in before}
+        return tuple(replace(each, secret=secrets.get(each.header, each.secret)) for each in right(given, before))
+
+    return kept
+
+
+@fault("has a shadow sign as another system did where its original does", shadow, "following")
+def _(right: Any) -> Any:
+    def following(made: Subscription, original: Subscription, *given: Any) -> Any:
+        return replace(right(made, original, *given), sign_also=original.sign_also)
+
+    return following
 
 
 @fault("leaves out the additional headers of replays", Webhook, "_request")

@@ -14,7 +14,9 @@ from gateway.tests.joints.history import Attempt, ClientCall
 from gateway.tests.joints.node import JointNode
 from gateway.tests.joints.plan import HOUR
 from gateway.tests.joints.receivers import Endpoint
+from gateway.tests.world.model import sayings
 from gateway.tests.world.model.log import LoggedEvent
+from gateway.tests.world.model.old_signatures import is_signed_so
 from gateway.tests.world.model.wishes import Wish
 from gateway.tests.world.network import SentRequest
 
@@ -101,6 +103,9 @@ class Shadows:
         world.trace(f"sends {attempt}")
         if why := self._why_not(shadow, event, attempt):
             world.fail(RULE, f"{attempt} {why}")
+        also = shadow.wish.sign_also.between(attempt.at - world.model.slack.under_way, attempt.at)
+        if not any(is_signed_so(attempt.headers, attempt.body, each) for each in also):
+            world.fail(sayings.SIGNED_APART.rule, f"{attempt} is signed as {attempt.headers}, not as {also}")
         shadow.attempts.setdefault(event.sequence, []).append(attempt)
         self._under_way[sent] = attempt
 

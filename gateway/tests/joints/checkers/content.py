@@ -1,5 +1,5 @@
 """What is sent is the event itself, to where the subscription sends at that moment, with its headers, signed with its
-secrets; a connector's message is its text."""
+secrets, and as another system did; a connector's message is its text."""
 
 import base64
 import hashlib
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from gateway.tests.joints.checkers import Checker
 from gateway.tests.joints.history import Attempt
 from gateway.tests.world.model import sayings
+from gateway.tests.world.model.old_signatures import is_signed_so
 from gateway.tests.world.model.wishes import Secrets
 
 CLOCK = 1.0
@@ -43,6 +44,9 @@ class Content(Checker):
             self.world.fail("headers elsewhere", f"{attempt} brings {value!r}, which was given for another origin")
         if not any(_is_signed(attempt, secrets) for secrets in wish.secrets.between(first, at)):
             self.world.fail(sayings.SIGNED.rule, f"{attempt} is signed with other secrets")
+        also = wish.sign_also.between(first, at)
+        if not any(is_signed_so(attempt.headers, attempt.body, each) for each in also):
+            self.world.fail(sayings.SIGNED_ALSO.rule, f"{attempt} is signed as {attempt.headers}, not as {also}")
 
     def _check_message(self, attempt: Attempt) -> None:
         title = attempt.event.document["title"]

@@ -9,6 +9,7 @@ says can only agree with the gateway if both keep to the same text.
 - `conditions`: whether an event meets a condition.
 - `documents`: what changes, imports and deletions make of a document.
 - `wishes`: subscriptions as their owners know them, and what was asked to be sent again.
+- `old_signatures`: what another system's headers have.
 - `log`: events, as the log shows them.
 - `verdicts`: what may, must and must not be sent.
 """

@@ -19,6 +19,7 @@ _WHY = "guides/why-not-delivered.md"
 _ERASE = "guides/erase-and-restore.md"
 _CONTRACT = "contract.md"
 _DESTINATIONS = "destinations/README.md"
+_SIGN_ALSO = "guides/sign-also.md"
 _KINDS = "guides/write-a-destination.md"
 
 TYPE = Saying("type", _WHY, "`eventTypes` must have included the event's type *when the event was made*.")
@@ -54,5 +55,7 @@ ONCE = Saying("once", _CONTRACT, "One HTTPS POST per event and matching subscrip
 AGAIN = Saying("again", _CONTRACT, "`signalpost-replay: true` marks what someone asked to have resent")
 HEADERS = Saying("headers", _CONTRACT, "Additional headers go with every request.")
 SIGNED = Saying("signed", _CONTRACT, "Every attempt, retries and replays included, is signed with the secrets in force")
+SIGNED_ALSO = Saying("signed also", _SIGN_ALSO, "A change replaces the list as a whole.")
+SIGNED_APART = Saying("signed apart", _SIGN_ALSO, "**[A shadow](shadow.md) has its own**")
 DISCONNECTED = Saying("disconnected", _DESTINATIONS, "makes the connection forget its credentials")
 UNCHANGED = Saying("unchanged", _WHY, "A change that alters no attribute")

@@ -5,6 +5,7 @@ from math import inf
 from typing import Any, Literal, NamedTuple
 
 from gateway.tests.world.model.log import LoggedEvent
+from gateway.tests.world.model.old_signatures import OldSigning
 from gateway.tests.world.timeline import Timeline
 
 Condition = Mapping[str, Any] | None
@@ -102,6 +103,7 @@ class Wish:
         self.url = Timeline(url, at)
         self.headers: Timeline[Mapping[str, str]] = Timeline(headers or {}, at)
         self.secrets = Timeline(Secrets(secret), at)
+        self.sign_also: Timeline[tuple[OldSigning, ...]] = Timeline((), at)
         self.text = Timeline(text, at)
         """What a connector sends, before its placeholders."""
         self.deleted = Timeline(value=False, mark=at)
