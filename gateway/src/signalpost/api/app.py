@@ -15,10 +15,10 @@ from msgspec.structs import replace
 from signalpost.api.guards.callers import caller_of
 from signalpost.api.guards.principals import EndedKey, Principal
 from signalpost.api.http.problems import problem
-from signalpost.api.http.request import TRACEPARENT, Request
+from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, StreamedResponse, answer_to
-from signalpost.api.rendering import EVENT_HEADER, asked, respond
-from signalpost.api.routes import LINK_ROUTES, QUIET_ROUTES
+from signalpost.api.rendering import asked, respond
+from signalpost.api.request_notes import REFUSED, RequestNotes
 from signalpost.api.routing.authorization import authorize
 from signalpost.api.routing.context import TENANT, NotYet, RequestContext
 from signalpost.api.routing.deprecation import Deprecation
@@ -27,9 +27,7 @@ from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.route import OPERATOR, OneChange, OpenRoute, Route
 from signalpost.api.routing.services import Services
 from signalpost.commands.command import Command
-from signalpost.domain.access.api_key import FIRST_TENANT, ApiKey
 from signalpost.domain.access.tenant_limits import TenantLimits
-from signalpost.domain.audit import Actor
 from signalpost.domain.errors import (
     CallerError,
     Conflict,
@@ -41,8 +39,6 @@ from signalpost.domain.errors import (
     TooMany,
     Unavailable,
 )
-from signalpost.domain.trace_context import is_sampled, parse
-from signalpost.engine.maintenance.refused_calls import RefusedCall
 from signalpost.listener.application import Answer, ArrivingBody, Head, Steps, answer_of
 from signalpost.runtime.logger import log
 from signalpost.runtime.own_time import OwnTime
@@ -54,12 +50,6 @@ OPERATORS_LEAST: Final = 20
 """How many requests a second an operator may make in a tenant that may make fewer: a page of the console makes ten."""
 READING: Final = frozenset(("GET", "HEAD"))
 """The methods of requests that change nothing."""
-NO_ROUTE: Final = "none"
-"""The route of a request that none fits, in the log and in the metrics."""
-_REFUSED: Final = 400
-"""The lowest status of an answer that refuses something."""
-_LINKS: Final = frozenset(route.path for route in LINK_ROUTES)
-_NOT_TRACED: Final[Mapping[str, str]] = {}
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 """An escaped slash. No id here has one; decoded, it would lead to another path."""
 
@@ -81,7 +71,7 @@ class Api:
 
     def __init__(self, services: Services, routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> None:
         self._services = services
-        self._proxies = services.installation.trusted_proxies
+        self._notes = RequestNotes(services)
         self._routes = {route.name: route for route in routes}
         handlers: dict[str, dict[str, Handler]] = {}
         for route in routes:
@@ -130,7 +120,7 @@ class Api:
         except BaseException:
             self._give_back(request)
             raise
-        if request.large_body is not None and response.status < _REFUSED:
+        if request.large_body is not None and response.status < REFUSED:
             size, read_at = request.large_body
             self._services.body_reader.answered(size, asyncio.get_running_loop().time() - read_at)
         is_held = False
@@ -138,7 +128,7 @@ class Api:
             is_held = self._services.limits.large_answers.take(request.caller)
             if not is_held:
                 response = problem(_too_many_answers(), request.id)
-        self._note(request, response, time.perf_counter() - started)
+        self._notes.answered(request, response, time.perf_counter() - started)
         if is_held or isinstance(response, StreamedResponse):
             turn = partial(self._services.engine.turns.turn, _holder(request))
             at_end = partial(self._end_long_answer, request, response, started, is_held=is_held)
@@ -192,7 +182,7 @@ class Api:
             return (yield from handle(request))
         except CallerError as error:
             if isinstance(error, EndedKey | Forbidden | NotFound):
-                self._tell_refused(request, error)
+                self._notes.refused(request, error)
             yield self._refuse_in_turn(request)
             return problem(error, request.id)
         except Unavailable as error:
@@ -308,70 +298,6 @@ class Api:
         if most is not None and route.roles != OPERATOR:
             group, *own = caller.holders
             self._services.limits.rates.take(group, most if own else max(most, OPERATORS_LEAST))
-
-    def _tell_refused(self, request: Request, error: EndedKey | Forbidden | NotFound) -> None:
-        """Note for the audit what a known key was refused."""
-        caller: Principal | ApiKey | None = error.key if isinstance(error, EndedKey) else request.principal
-        if caller is None or request.tenant is not None:
-            return  # the caller is unknown, or the call was let through and then found that something is not there
-        tenant = None if caller.tenant_id is None else self._services.directory.tenant_with(caller.tenant_id)
-        if tenant is None and not isinstance(error, EndedKey):
-            return  # an operator who mistyped the tenant's name
-        actor = Actor(
-            kind=caller.kind if isinstance(caller, Principal) else "key",
-            id=caller.id,
-            name=caller.name,
-            role=caller.role,
-            source=request.source(self._proxies),
-            request=request.id,
-        )
-        tenant_id = FIRST_TENANT if tenant is None else tenant.id
-        self._services.engine.refused_calls.note(
-            RefusedCall(tenant_id, actor, error.code, f"{request.method} {request.route}")
-        )
-
-    def _note(self, request: Request, response: Response | StreamedResponse, seconds: float) -> None:
-        """Count and log a response. Of what the client sent the log shows only what is known here: anything else may
-        hold a secret."""
-        route = request.route or NO_ROUTE
-        # Refusals of unknown callers are counted together, or a client that tries every path and method grows the
-        # metrics.
-        is_known = request.principal is not None or response.status < _REFUSED
-        self._services.requests.count(request.method, route if is_known else NO_ROUTE, response.status, seconds)
-        principal, event = request.principal, dict(response.headers).get(EVENT_HEADER)
-        may_be_traced = TRACEPARENT in request.head.named or self._services.traces is not None
-        (log.debug if route in QUIET_ROUTES else log.info)(
-            "request",
-            request=request.id,
-            method=request.method,
-            route=route,
-            status=response.status,
-            ms=round(seconds * 1000, 1),
-            key=None if principal is None else principal.name,
-            key_id=None if principal is None else principal.key_id,
-            tenant=request.tenant,
-            source=request.source(self._proxies),
-            event=event,
-            **(self._traced(request, route, response.status, seconds, event) if may_be_traced else _NOT_TRACED),
-        )
-
-    def _traced(
-        self, request: Request, route: str, status: int, seconds: float, event: str | None
-    ) -> Mapping[str, str]:
-        """Have a span made of a request that is traced. Returns what its line in the log says of that."""
-        context, traces = parse(request.header(TRACEPARENT)), self._services.traces
-        if traces is not None:
-            context = traces.context_of(context, event)
-        if not is_sampled(context):
-            return _NOT_TRACED
-        if traces is not None and _has_span(request, status):
-            traces.requested(context, request.span, request.method, route, status, seconds)
-        return {"trace": context[:16].hex(), "span": request.id}
-
-
-def _has_span(request: Request, status: int) -> bool:
-    """Whether a request that is traced has a span: not those of strangers, who could fill the queue of spans."""
-    return request.principal is not None or (status < _REFUSED and request.route in _LINKS)
 
 
 def _waited_for(handler: Callable[[Request], Awaitable[Response | StreamedResponse]], request: Request) -> Handling:

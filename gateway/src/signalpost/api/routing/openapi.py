@@ -1,10 +1,8 @@
 """The description of the API in OpenAPI 3.1, made from the route table and from the types of its answers."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
@@ -12,17 +10,12 @@ from signalpost import VERSION
 from signalpost.api.http import problems
 from signalpost.api.routing import webhooks
 from signalpost.api.routing.context import MERGE_PATCH, RequestBody
+from signalpost.api.routing.named_schemas import REF, body_name, reference, schema_of, schemas, with_words
 from signalpost.api.routing.one_type import with_one_type
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, Binary, OpenRoute, Reply, Route
 from signalpost.api.routing.shapes.service import Problem
-from signalpost.api.routing.shapes.subscriptions import HealthState
-from signalpost.domain import connection, event, old_signature, subscription
-from signalpost.domain.access import portal_link
-from signalpost.domain.access.api_key import Role
 from signalpost.domain.body import members_of_texts
-from signalpost.domain.delivery import replay
-from signalpost.domain.documents import workflow
 from signalpost.domain.errors import (
     CallerError,
     Conflict,
@@ -36,41 +29,13 @@ from signalpost.domain.errors import (
     Unparseable,
     UnsupportedMedia,
 )
-from signalpost.domain.language.condition_reader import SCHEMA as CONDITION
-from signalpost.domain.language.condition_schema import condition_schema
-from signalpost.domain.operations.conditions import What
-from signalpost.domain.operations.kinds import KINDS, About
-from signalpost.store.nouns.deliveries import DeliveryStatus
 
 ABOUT = """\
 Signalpost accepts documents, turns every change into an event, and POSTs each event, signed, to every
 subscribed endpoint. A change that was answered with 2xx is durable. Errors are RFC 9457 problems. Lists have `data` and
 `next`, newest first; a page may be short and still have a `next`."""
-_REF = "#/components/schemas/{name}"
 _SHARED = "#/components/{kind}/{name}"
 """Where a parameter, header or error is that many calls have."""
-_WORDS: Mapping[str, Iterable[str]] = {
-    "EventType": tuple(event.BY_WIRE),
-    "Severity": ("info", "warning", "critical"),
-    "NoticeKind": tuple(KINDS),
-    "NoticeWhat": tuple(What),
-    "NoticeAction": ("trigger", "resolve"),
-    "NoticeAbout": tuple(About),
-    "DocumentStatus": workflow.STATUSES,
-    "Action": workflow.ASKED_FOR,
-    "DeliveryStatus": get_args(DeliveryStatus),
-    "SubscriptionStatus": get_args(subscription.Status),
-    "HealthState": get_args(HealthState),
-    "Ordering": get_args(subscription.Ordering),
-    "ReplayStatus": get_args(replay.Resent),
-    "ReplayedStatus": get_args(replay.What),
-    "Role": tuple(Role),
-    "ConnectionState": get_args(connection.State),
-    "Capability": tuple(portal_link.Capability),
-    "Mode": tuple(portal_link.Mode),
-    "Algorithm": tuple(old_signature.Algorithm),
-}
-"""Lists of words that stand in many places, under the name of the type that clients make of them."""
 _BYTES: Mapping[str, Any] = {
     media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in ("application/octet-stream", "*/*")
 }
@@ -111,10 +76,10 @@ def describe(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> dict[
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
         "tags": [{"name": name} for name in dict.fromkeys(_tag(route.path) for route in every)],
-        "paths": with_one_type(_with_words(paths)),
-        "webhooks": webhooks.openapi_webhooks(_reference),
+        "paths": with_one_type(with_words(paths)),
+        "webhooks": webhooks.openapi_webhooks(reference),
         "components": {
-            "schemas": _schemas(every),
+            "schemas": schemas(every),
             "responses": _errors(every),
             "parameters": _shared_parameters(every),
             "headers": {name: {"required": True, **header} for name, header in RESPONSE_HEADERS.items()},
@@ -180,7 +145,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _query_parameters(query: type[Query], examples: Mapping[str, str]) -> list[dict[str, Any]]:
-    _, components = msgspec.json.schema_components((query,), ref_template=_REF)
+    _, components = msgspec.json.schema_components((query,), ref_template=REF)
     members = members_of_texts(query)
     found: list[dict[str, Any]] = []
     for name, member in components[query.__name__]["properties"].items():
@@ -233,22 +198,17 @@ def _shared_parameters(every: Iterable[Route | OpenRoute]) -> dict[str, Any]:
 
 
 def _request_body(route: Route, body: RequestBody) -> dict[str, Any]:
-    names = [_body_name(route), *(each.name for each in body.variants)]
-    schemas = [{"$ref": _REF.format(name=name)} for name in names]
-    content = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}, "example": route.example.body}
+    names = [body_name(route), *(each.name for each in body.variants)]
+    types = [{"$ref": reference(name)} for name in names]
+    content = {"schema": types[0] if len(types) == 1 else {"anyOf": types}, "example": route.example.body}
     offered = [each for each in body.media_types if each != MERGE_PATCH or route.method == "PATCH"]
     return {"required": not body.optional, "content": dict.fromkeys(offered, content)}
-
-
-def _body_name(route: Route) -> str:
-    """What generated clients call the body's type."""
-    return "".join(word.capitalize() for word in route.name.split("_"))
 
 
 def _reply(reply: Reply) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": reply.description, "headers": _headers(*reply.headers)}
     if reply.body is not None:
-        answer["content"] = _BYTES if reply.body is Binary else {reply.media_type: {"schema": _schema(reply.body)}}
+        answer["content"] = _BYTES if reply.body is Binary else {reply.media_type: {"schema": schema_of(reply.body)}}
     return answer
 
 
@@ -280,7 +240,7 @@ def _problem(kind: problems.ProblemType) -> dict[str, Any]:
     return {
         "description": kind.title,
         "headers": _headers(*problems.HEADERS.get(kind.status, ())),
-        "content": {problems.MEDIA_TYPE: {"schema": _schema(Problem)}},
+        "content": {problems.MEDIA_TYPE: {"schema": schema_of(Problem)}},
     }
 
 
@@ -291,110 +251,6 @@ def _headers(*names: str) -> dict[str, Any]:
 
 def _shared(kind: str, name: str) -> dict[str, str]:
     return {"$ref": _SHARED.format(kind=kind, name=name)}
-
-
-def _reference(name: str) -> str:
-    return _REF.format(name=name)
-
-
-@cache
-def _schema(shape: Any) -> Mapping[str, Any]:
-    """What refers to a shape, or is one without a name."""
-    (schema,), _ = msgspec.json.schema_components((shape,), ref_template=_REF)
-    return schema
-
-
-def _schemas(routes: Iterable[Route | OpenRoute]) -> dict[str, Any]:
-    """Every type that has a name: bodies, answers, and the lists of words that stand in many of them."""
-    shapes = {id(reply.body): reply.body for route in routes for reply in route.replies.values() if reply.body}
-    shapes.pop(id(Binary), None)
-    _, components = msgspec.json.schema_components((*shapes.values(), Problem), ref_template=_REF)
-    bodies: dict[str, Any] = {}
-    for route in routes:
-        if isinstance(route, Route) and route.body is not None:
-            bodies |= _body(_body_name(route), route.body.kind)
-            for variant in route.body.variants:
-                bodies |= _body(variant.name, variant.kind)
-    shown = {name: _whole(schema) for name, schema in components.items()} | webhooks.types(_reference)
-    words = {name: {"type": "string", "enum": list(values)} for name, values in _WORDS.items()}
-    named = {
-        name: _untitled(schema if "enum" in schema else with_one_type(_with_words(schema)))
-        for name, schema in (shown | bodies).items()
-    }
-    names = {json.dumps(schema): name for name, schema in reversed(named.items()) if "properties" in schema}
-    referring = {
-        name: {key: _with_names(value, names) for key, value in schema.items()} for name, schema in named.items()
-    }
-    return words | referring | {CONDITION.rsplit("/", 1)[1]: _with_words(condition_schema())}
-
-
-def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema without the name under which it stands."""
-    return {key: value for key, value in schema.items() if key != "title"}
-
-
-def _with_names(part: Any, names: Mapping[str, str]) -> Any:
-    """A part of a schema with a reference in place of each whole schema that has a name."""
-    if isinstance(part, list):
-        return [_with_names(each, names) for each in part]
-    if not isinstance(part, dict):
-        return part
-    if (name := names.get(json.dumps(part))) is not None:
-        return {"$ref": _REF.format(name=name)}
-    return {key: _with_names(value, names) for key, value in part.items()}
-
-
-def _body(name: str, kind: Any) -> dict[str, Any]:
-    """A body's type, with those that it is one of."""
-    (schema,), components = msgspec.json.schema_components((kind,), ref_template=_REF)
-    if "$ref" in schema:
-        return {name: _without_references(schema, components)}
-    choices = [choice["$ref"].rsplit("/", 1)[1] for choice in schema["anyOf"]]
-    kinds = {each: _without_references(components[each], components) for each in choices}
-    for kind in kinds.values():
-        tag = kind["properties"][schema["discriminator"]["propertyName"]]
-        tag.update(type="string", const=tag.pop("enum")[0])
-    return {name: schema, **kinds}
-
-
-def _without_references(part: Any, components: Mapping[str, Any]) -> Any:
-    """A part of a body's schema with every reference replaced by what it refers to: clients see a body as one type."""
-    if isinstance(part, list):
-        return [_without_references(each, components) for each in part]
-    if not isinstance(part, dict):
-        return part
-    if part.get("$ref") == CONDITION:  # refers to itself, so it needs its name
-        return {key: value for key, value in part.items() if key != "type"}
-    if "$ref" in part:
-        return _without_references(components[part["$ref"].rsplit("/", 1)[1]], components)
-    return {key: _without_references(value, components) for key, value in part.items() if not _says_nothing(key, value)}
-
-
-def _says_nothing(key: str, value: Any) -> bool:
-    """Whether a member of a schema is the name of a struct, or a default that only says that it may be left out."""
-    return (key == "title" and isinstance(value, str)) or (key == "default" and value in (None, {}))
-
-
-def _with_words(part: Any) -> Any:
-    """A part of the description with a reference by name in place of each list of words."""
-    if isinstance(part, list):
-        return [_with_words(each) for each in part]
-    if not isinstance(part, dict):
-        return part
-    for name, words in _WORDS.items():
-        if set(part.get("enum", ())) == set(words):
-            return {"$ref": _REF.format(name=name)}
-    return {key: _with_words(value) for key, value in part.items()}
-
-
-def _whole(schema: dict[str, Any]) -> dict[str, Any]:
-    """An answer always has every member, also those for which the type knows a default."""
-    properties: Mapping[str, dict[str, Any]] = schema.get("properties", {})
-    always = [name for name, member in properties.items() if "default" in member or name in schema["required"]]
-    shown = {
-        name: {key: value for key, value in member.items() if key != "default"} for name, member in properties.items()
-    }
-    return {**schema, "properties": shown, "required": always} if properties else schema
 
 
 def _tag(path: str) -> str:
