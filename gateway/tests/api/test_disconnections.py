@@ -69,6 +69,23 @@ def test_where_there_is_no_call_for_it_the_answer_says_so(make_world: Making) ->
     assert cut["config"]["signIn"] == {"with": "webhook", "url": None}
 
 
+def test_what_would_be_sent_through_a_disconnected_connection_waits_for_its_secrets(make_world: Making) -> None:
+    with Slack().served() as workspace:
+        world = world_with(make_world, workspace)
+        path = connected(world, "slack", signIn=BOT, standIn=workspace.origin)
+        connection = path.rsplit("/", 1)[1]
+        new = {
+            "kind": "slack", "connection": connection, "config": {"text": "{{ document.title }}"},
+            "eventTypes": ["documentCreated"],
+        }  # fmt: skip
+        made = world.send("POST", "/v1/subscriptions", new).ok(201)
+        world.send("POST", f"{path}/disconnect").ok()
+        world.send("POST", "/v1/subscriptions", new).refused(422, "/connection", code="invalid_fields")
+        changed = f"/v1/subscriptions/{made['id']}"
+        world.send("PATCH", changed, {"config": {"text": "It is signed"}}).refused(422, "/config")
+        assert world.send("PATCH", changed, {"name": "Another"}).ok()["name"] == "Another"
+
+
 def test_a_consent_is_taken_back_with_its_refresh_token_once(make_world: Making) -> None:
     with GoogleCalendar().served() as google:
         world = world_with(make_world, google)

@@ -163,18 +163,28 @@ def connection_config_check(services: Services, kind: Any) -> Check:
     return check
 
 
+def check_connected(connection: Connection) -> None:
+    """Raises Bad if what lets the gateway in was forgotten: without it, no kind can read the connection."""
+    if connection.is_disconnected:
+        raise Bad("disconnected", "The connection was disconnected. Give it its secrets again first.")
+
+
 def config_check(
     services: Services, kind: Any, connection: Connection | None, role: Role | None, kept: Subscription | None = None
 ) -> Check:
-    """Checks the config of a subscription, which becomes JSON as it is kept. Where its kind or its connection is not
-    known, that is refused and not the config. `role` is that of the caller; `kept` is the subscription that they
-    change."""
+    """Checks the config of a subscription, which becomes JSON as it is kept. If its kind or its connection is not
+    known, or it would come to a connection that was disconnected, that is refused and not the config. `role` is that of
+    the caller; `kept` is the subscription that they change."""
 
     def check(config: Any) -> Any:
         if connection is None or connection.kind != kind or not _is_known(services, kind):
             return config
+        is_kept = kept is not None and kept.connection_id == connection.id
+        if connection.is_disconnected and not is_kept:
+            return config
+        check_connected(connection)
         vetted, is_open = _within(lambda: _vetted_config(services, connection, config))
-        stays = kept is not None and kept.connection_id == connection.id and kept.config == vetted
+        stays = kept is not None and is_kept and kept.config == vetted
         if not is_open and role is not Role.OPERATOR and not stays:
             raise Bad("calls_not_listed", _NOT_LISTED)
         return vetted

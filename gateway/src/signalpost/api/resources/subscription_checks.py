@@ -6,7 +6,7 @@ from typing import Any, Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from signalpost.api.configs import config_check, kind_check
+from signalpost.api.configs import check_connected, config_check, kind_check
 from signalpost.api.routing.context import RequestContext
 from signalpost.domain import beginning, endpoint, shadow
 from signalpost.domain.access.portal_link import Capability
@@ -184,12 +184,13 @@ def contacts_check(context: RequestContext) -> Check:
 
 
 def connection_check(context: RequestContext, kind: Any) -> Check:
-    """The check that refuses an unknown connection, and one of another kind."""
+    """The check that refuses an unknown connection, one of another kind, and one that was disconnected."""
 
     def check(connection_id: str) -> str:
         found = named_connection(context, connection_id)
         if found is None or found.kind != kind:
             raise Bad("not_found", "There is no connection of this kind with this id.")
+        check_connected(found)
         return connection_id
 
     return check
