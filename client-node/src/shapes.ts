@@ -1409,6 +1409,8 @@ export interface SearchResult {
   readonly title: string;
   /** What distinguishes it: status, host, reference, owner. */
   readonly detail: string;
+  /** When it changed last; of an event, when it was made. */
+  readonly at: string;
 }
 
 export interface SearchResults {

@@ -1505,6 +1505,8 @@ class SearchResult(Shape, frozen=True, kw_only=True):
     """A document's title, a subscription's name, or an event's type."""
     detail: str
     """What distinguishes it: status, host, reference, owner."""
+    at: datetime
+    """When it changed last; of an event, when it was made."""
 
 
 class SearchResults(Shape, frozen=True, kw_only=True):

@@ -27,6 +27,8 @@ def test_what_is_pasted_leads_to_what_it_belongs_to(world: "World") -> None:
     assert search(world, "zephyr") == [("subscription", subscription), document]
     assert search(world, "ZEPHYR-7") == search(world, "zoe@") == search(world, "zephyr l") == [document]
     assert search(world, "t0p") == search(world, " ") == search(world, "nobody has this") == []
+    told = [world.get(f"/v1/search?q={each}").ok()["data"][0] for each in (made["externalId"], "zoe@", event)]
+    assert [each["at"] for each in told] == [made["updatedAt"]] * 3, "the event was made by the change"
     make_tenant(world, "other")
     for text in ("zephyr", event, made["externalId"], subscription):
         assert search(world, text, **in_tenant("other")) == []

@@ -536,7 +536,10 @@ def test_a_field_of_a_condition_is_found_by_a_part_of_its_name(desk: Desk, visit
     listed = visit.page.locator("datalist#names option").all_text_contents()
     assert {"status", "former status", "event type"} <= {*listed}
     assert len({*listed}) == len(listed), "no two can be told apart"
+    join = visit.page.get_by_label("Only if: how many of the rows must hold", exact=True)
+    assert not join.is_visible(), "there is no row that could hold"
     field.press_sequentially("status")
+    join.wait_for()
     visit.page.get_by_label("Only if, row 1: value", exact=True).fill("executed")
     visit.click("Save")
     visit.sees("Saved.")
@@ -551,6 +554,15 @@ def test_a_field_of_a_condition_is_found_by_a_part_of_its_name(desk: Desk, visit
     visit.click("Save")
     visit.sees("Saved.")
     assert "when" not in desk.world.get(f"/v1/subscriptions/{subscription}").ok()
+
+
+@pytest.mark.parametrize("path", ["", "/deliveries", "/subscriptions/{}/deliveries"])
+def test_why_nothing_was_sent_is_said_in_full(desk: Desk, visit: Visit, path: str) -> None:
+    visit.open(path.format(desk.paused))
+    why = visit.page.locator("tr.why td").last
+    assert why.inner_text().startswith("The subscription is paused. What waits is sent once it is resumed.")
+    is_whole = "(each) => each.closest('.scroll').scrollWidth <= each.closest('.scroll').clientWidth"
+    assert why.evaluate(is_whole), "nothing of the table is beyond the edge"
 
 
 def test_somebody_is_invited_in_two_clicks(visit: Visit) -> None:

@@ -163,9 +163,12 @@ def test_a_path_without_a_page_is_answered_within_the_frame_of_what_was_looked_a
 def test_an_account_is_within_the_frame_and_search_says_what_it_found(shop: Shop) -> None:
     browser = shop.browser()
     assert '<nav class="side"' in browser.open("/console/account")
-    shop.world.create_document(title="Twice told")
-    shop.world.create_document(title="Twice told")
-    assert "Found: 2 documents" in browser.open("/console/t/default/find?q=Twice")
+    twice = [shop.world.create_document(title="Twice told") for _ in range(2)]
+    text = browser.open("/console/t/default/find?q=Twice")
+    assert "Found: 2 documents" in text
+    for document in twice:
+        assert f'<span class="mono">{document["externalId"]}</span>' in text, "of one title, they look alike otherwise"
+        assert f'datetime="{document["updatedAt"]}"' in text
 
 
 def test_what_is_refused_is_said_within_the_frame_with_the_number_of_the_request(shop: Shop) -> None:

@@ -18,6 +18,8 @@ from signalpost.domain import fields
 from signalpost.domain.checks import Bad
 from signalpost.domain.event import EventType, title_of
 from signalpost.domain.fields import Text
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import format_timestamp
 from signalpost.store.store import MAX_SCANNED
 
 MAX_OF_A_KIND: Final = 20
@@ -47,15 +49,16 @@ async def _by_id(context: RequestContext, identity: str) -> list[SearchResult]:
     store, tenant_id = context.services.store, context.tenant_id
     found = []
     if (subscription := context.services.directory.subscription(tenant_id, identity)) is not None:
-        found.append(_subscription(identity, subscription.name, subscription.url))
+        found.append(_subscription(subscription))
     if (event := await store.log.by_id(tenant_id, identity)) is not None:
         detail = " · ".join(filter(None, (title_of(event.body), f"sequence {event.sequence}")))
-        found.append(SearchResult(kind="event", id=identity, title=EventType(event.type).wire, detail=detail))
+        title, at = EventType(event.type).wire, format_timestamp(event.at)
+        found.append(SearchResult(kind="event", id=identity, title=title, detail=detail, at=at))
     document = await store.documents.get(tenant_id, identity)
     facets = None if document is None else document.facets
     if document is not None and facets is not None:
-        title: str = msgspec.json.decode(document.body)["title"]
-        found.append(SearchResult(kind="document", id=identity, title=title, detail=facets.status))
+        title, at = msgspec.json.decode(document.body)["title"], format_timestamp(document.updated_at)
+        found.append(SearchResult(kind="document", id=identity, title=title, detail=facets.status, at=at))
     return found
 
 
@@ -63,15 +66,21 @@ def _subscriptions(context: RequestContext, text: str) -> list[SearchResult]:
     wanted = text.casefold()
     every = context.services.directory.subscriptions(context.tenant_id)
     matching = (
-        _subscription(each.id, each.name, each.url)
+        _subscription(each)
         for each in every[-MAX_SCANNED:]
         if wanted in each.name.casefold() or wanted in urlsplit(each.url).netloc.casefold()
     )
     return [found for found, _ in zip(matching, range(MAX_OF_A_KIND), strict=False)]
 
 
-def _subscription(identity: str, name: str, url: str) -> SearchResult:
-    return SearchResult(kind="subscription", id=identity, title=name, detail=urlsplit(url).netloc)
+def _subscription(found: Subscription) -> SearchResult:
+    return SearchResult(
+        kind="subscription",
+        id=found.id,
+        title=found.name,
+        detail=urlsplit(found.url).netloc,
+        at=format_timestamp(found.updated_at),
+    )
 
 
 async def _documents(context: RequestContext, text: str) -> list[SearchResult]:
@@ -82,6 +91,7 @@ async def _documents(context: RequestContext, text: str) -> list[SearchResult]:
             id=each.external_id,
             title=each.title,
             detail=" · ".join(filter(None, (each.status, each.type, each.reference_id, each.owner_email))),
+            at=format_timestamp(each.updated_at),
         )
         for each in found[:MAX_OF_A_KIND]
     ]

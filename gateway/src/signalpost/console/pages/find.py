@@ -23,6 +23,8 @@ class SearchHit(Struct, frozen=True):
     path: str
     state: str | None = None
     """How a delivery stands."""
+    found: SearchResult | None = None
+    """What it is, unless it only leads further: its id and its time tell it from others of one title."""
 
     @property
     def icon(self) -> str:
@@ -57,7 +59,11 @@ async def view(visit: Visit) -> SearchView:
 
 async def _found(visit: Visit, result: SearchResult) -> list[SearchHit]:
     """What a result leads to: of an event, also what happened to it at each subscription."""
-    found = [SearchHit(result.kind.capitalize(), result.title, result.detail, f"{_PATHS[result.kind]}{result.id}")]
+    found = [
+        SearchHit(
+            result.kind.capitalize(), result.title, result.detail, f"{_PATHS[result.kind]}{result.id}", found=result
+        )
+    ]
     if result.kind == "event":
         deliveries = await visit.calls.read("list_deliveries", DeliveryPage, {"eventId": result.id, "limit": "20"})
         found += [

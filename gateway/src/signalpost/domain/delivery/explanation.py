@@ -210,9 +210,9 @@ def _held(known: KnownFacts) -> Explanation | None:
 def _breaker_open(known: KnownFacts) -> Explanation | None:
     if known.probe_at is None:
         return None
-    error = "" if known.last_error is None else f" ({known.last_error.rstrip('.')})"
+    error = "" if known.last_error is None else f" {known.last_error.rstrip('.')}."
     at = format_timestamp(known.probe_at)
-    sentence = f"The breaker is open, because the endpoint keeps failing{error}. It is probed next at {at}."
+    sentence = f"The breaker is open, because the endpoint keeps failing.{error} It is probed next at {at}."
     return Explanation(Cause.BREAKER_OPEN, sentence)
 
 

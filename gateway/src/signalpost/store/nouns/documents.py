@@ -45,6 +45,7 @@ class FoundDocument(NamedTuple):
     status: str
     reference_id: str | None
     owner_email: str
+    updated_at: int
 
 
 SEARCHED_CHARACTERS = 64

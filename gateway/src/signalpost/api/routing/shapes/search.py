@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from signalpost.api.routing.shapes.shape import Shape
-from signalpost.domain.fields import Uuid
+from signalpost.domain.fields import Timestamp, Uuid
 
 
 class SearchResult(Shape, frozen=True):
@@ -15,6 +15,7 @@ class SearchResult(Shape, frozen=True):
     id: Uuid
     title: Annotated[str, Meta(description="A document's title, a subscription's name, or an event's type.")]
     detail: Annotated[str, Meta(description="What distinguishes it: status, host, reference, owner.")]
+    at: Annotated[Timestamp, Meta(description="When it changed last; of an event, when it was made.")]
 
 
 class SearchResults(Shape, frozen=True):

@@ -28,8 +28,8 @@ _EXPIRING: Final = (
     " WHERE expires_at IS NOT NULL AND (expires_at, number) > ($1, $2) ORDER BY expires_at, number LIMIT $3"
 )
 _BEGINS_WITH: Final = (
-    "SELECT external_id, convert_from(body, 'UTF8')::json ->> 'title', type, status, reference_id, owner_email"
-    " FROM document WHERE tenant_id = $1 AND deleted_at IS NULL AND {0} >= $2::text AND {0} < $3::text"
+    "SELECT external_id, convert_from(body, 'UTF8')::json ->> 'title', type, status, reference_id, owner_email,"
+    " updated_at FROM document WHERE tenant_id = $1 AND deleted_at IS NULL AND {0} >= $2::text AND {0} < $3::text"
     " ORDER BY {0}, number LIMIT $4"
 )
 _LAST: Final = chr(0x10FFFF)

@@ -76,8 +76,8 @@ class SqliteDocuments:
             for columns in rows(
                 connection,
                 f"SELECT external_id, json_extract(CAST(body AS TEXT), '$.title'), type, status, reference_id,"  # noqa: S608
-                f" owner_email FROM document INDEXED BY {index} WHERE tenant_id = ? AND {column} >= ? AND {column} < ?"
-                f" AND deleted_at IS NULL ORDER BY {column} LIMIT ?",
+                f" owner_email, updated_at FROM document INDEXED BY {index} WHERE tenant_id = ? AND {column} >= ?"
+                f" AND {column} < ? AND deleted_at IS NULL ORDER BY {column} LIMIT ?",
                 (tenant_id, wanted, wanted + _LAST_CHARACTER, limit),
             ):
                 document = FoundDocument(unpack_uuid(columns[0]), *columns[1:])
