@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOL = ROOT / ".venv-audit" / "bin" / "pip-audit"
-LOCKS = ("runtime", "dev")
+LOCKS = ("runtime", "dev", "mcp")
 SECONDS = 60
 SKIPPED = "SKIPPED: the locks were not audited: "
 
