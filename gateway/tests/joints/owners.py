@@ -167,6 +167,11 @@ class Owners:
 
         def learn(asked: ClientCall) -> None:
             assert asked.answer is not None, asked
+            gone = self._world.model.disconnected.between(asked.begun, asked.done_at)
+            if not asked.is_done and any(kind in kinds for kinds in gone):
+                del self.wishes[name]
+                assert asked.answer.json["errors"][0]["code"] == "disconnected", asked.answer
+                return
             assert asked.is_done, asked.answer
             made = asked.answer.json
             if begins is not None and made["startsAfter"] != starts_after:

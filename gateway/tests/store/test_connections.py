@@ -242,6 +242,21 @@ def test_a_grant_that_was_kept_meanwhile_wins_over_the_news_that_the_last_one_di
     play(scenario)
 
 
+def test_a_call_under_way_does_not_mend_a_connection_that_was_disconnected_meanwhile(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.do(connect())
+        seen = await only(shop)
+        await shop.do(
+            DisconnectConnection(**named(), left={"token": None}, needs_consent=False, of_version=seen.version)
+        )
+        cut = await only(shop)
+        assert cut.is_disconnected
+        await shop.do(RepairConnection(**named()))
+        assert await only(shop) == cut
+
+    play(scenario)
+
+
 def test_a_disconnected_connection_waits_for_a_person(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.do(connect(needs_consent=True))

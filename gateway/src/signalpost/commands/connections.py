@@ -237,13 +237,14 @@ class HoldConnection(ConnectionCommand, frozen=True, kw_only=True):
 
 
 class RepairConnection(ConnectionCommand, frozen=True, kw_only=True):
-    """A call has shown that a broken connection works again."""
+    """A call has shown that a broken connection works again. One that was disconnected stays so until somebody gives it
+    its secrets: that call was under way with those that were forgotten."""
 
     audited_as: ClassVar[str] = "connection.repair"
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
-        if found.state != "broken":
+        if found.state != "broken" or found.is_disconnected:
             return Decision(result=ConnectionChanged(found))
         repaired = moved_on(replace(found, state="ready", reason=None), stamp.at)
         return Decision(result=ConnectionChanged(repaired), rows=(repaired,))
