@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
-from shared_resources import FIRST_COME, GROUPS, IN_TURNS, KEPT_FREE, Row
+from shared_resources import GROUPS
+from shared_resources.row import FIRST_COME, IN_TURNS, KEPT_FREE, Row
 
 from signalpost.sharing import slots
 

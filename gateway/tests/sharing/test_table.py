@@ -38,7 +38,7 @@ def test_the_page_of_what_is_shared_is_what_the_code_says(maker: Any) -> None:
 def test_every_bound_that_is_made_has_a_row_and_every_row_is_made(maker: Any) -> None:
     named, constants = Counter(each for row in maker.ROWS for each in row.made), set(_constants())
     counted = {each for each in constants if each.split()[1] in COUNTED}
-    assert counted - named.keys() == set(), "not in docs/shared_resources.py"
+    assert counted - named.keys() == set(), "not in docs/shared_resources/"
     assert Counter(_made()) == Counter({each: times for each, times in named.items() if each not in constants})
 
 
