@@ -10,10 +10,10 @@
 Their inputs are what the network, the parser and the application say.
 
 Requests are read one at a time, so many requests in one packet cost no more than their bytes. As with answers (see
-`sender/response_reader.py`), two parsers share the work. This module is the authority on where a head ends and how long
-it may be; httptools (llhttp, strict) on whether the bytes are HTTP and where the body ends. It gets each head whole,
-and no byte of the body beyond the length that the head declares. Both must agree, or one could take a byte for the body
-and the other for the next request. Trailers are read and dropped.
+`sender/response_reader.py`), two parsers share the work. `request_head.py` is the authority on where a head ends and
+how long it may be; httptools (llhttp, strict) on whether the bytes are HTTP and where the body ends. It gets each head
+whole, and no byte of the body beyond the length that the head declares. Both must agree, or one could take a byte for
+the body and the other for the next request. Trailers are read and dropped.
 
 A head that differs from the one before it in its request line and its content-length alone, and in nothing unusual, is
 not parsed again: its headers were (`request_head.py`).
@@ -36,6 +36,7 @@ import httptools
 from msgspec.structs import replace
 
 from signalpost.domain.errors import CallerError, TooManyConnections, Unavailable, Unparseable
+from signalpost.listener.answer_taking import AnswerTaking
 from signalpost.listener.application import Head
 from signalpost.listener.connection_state import (
     INTAKES,
@@ -49,14 +50,11 @@ from signalpost.listener.connection_state import (
     StageInput,
 )
 from signalpost.listener.request_cycle import RequestCycle
-from signalpost.listener.request_head import END, KnownHeaders, fault_of_beginning, read_head, unknown_head
+from signalpost.listener.request_head import HeadFinder, KnownHeaders, read_head, unknown_head
 from signalpost.listener.serving import Serving
 
 BODY_HELD_BYTES = 64 * 1024
 """Maximum bytes of a body to hold for an application that does not read them; beyond it, the client has to wait."""
-MIN_TAKEN_BYTES = 64 * 1024
-TAKING_WAITS = 6
-"""A client must read at least `MIN_TAKEN_BYTES` of its answers in this many waits for a request: in a minute."""
 FIRST_REQUEST_SECONDS = 0.5
 """How long a new connection may still send its first request when the server stops."""
 
@@ -92,8 +90,7 @@ class ClientConnection(asyncio.Protocol):
         self._is_parsed = True
         """Whether the request is given to the parser: one with known headers is not."""
         self._unread = bytearray()
-        self._searched = 0
-        """The position in the unread bytes up to which no head ends."""
+        self._heads = HeadFinder()
         self._left: int | None = 0
         """Bytes of the body that have not arrived yet; None for a chunked body."""
         self._stage = NEW
@@ -103,8 +100,7 @@ class ClientConnection(asyncio.Protocol):
         """Whether requests that came behind one that was answered wait for the next round."""
         self._is_paused = False
         """What the transport was last told about reading."""
-        self._written = self._taken = self._waits = 0
-        """Bytes of answers written in all, and how many of them the client had read some periods ago."""
+        self._taking = AnswerTaking()
         self.is_flowing = True
         """See `ResponseWriter`."""
         self._flows = asyncio.Event()
@@ -201,17 +197,10 @@ class ClientConnection(asyncio.Protocol):
     def overdue(self) -> None:
         """See `LimitedConnection`."""
         untaken = self._transport.get_write_buffer_size()
-        if not untaken:
+        if not untaken or self._taking.is_too_slow(untaken):
             self.abort()
-            return
-        self._waits += 1
-        if self._waits == TAKING_WAITS:
-            self._waits, before = 0, self._taken
-            self._taken = self._written - untaken
-            if self._taken - before < MIN_TAKEN_BYTES:
-                self.abort()
-                return
-        self._limits.wait(self)
+        else:
+            self._limits.wait(self)
 
     def abort(self) -> None:
         """See `LimitedConnection` and `ResponseWriter`."""
@@ -236,7 +225,7 @@ class ClientConnection(asyncio.Protocol):
         """Take the next request's head. Returns False while it is incomplete."""
         head: Head | None = None
         try:
-            raw = self._next_head()
+            raw = self._heads.take(self._unread)
             if raw is None:
                 return False
             head = None if self._known is None else self._known.recognise(raw)
@@ -256,22 +245,6 @@ class ClientConnection(asyncio.Protocol):
             self._left = head.length
             self._let_in(head)
         return True
-
-    def _next_head(self) -> bytes | None:
-        """The next complete head, or None. Raises Unparseable or HeadTooLarge if there cannot be one."""
-        unread = self._unread
-        while unread.startswith(b"\r\n"):
-            del unread[:2]
-        end = unread.find(END, self._searched)
-        if end < 0:
-            self._searched = max(0, len(unread) - len(END) + 1)
-            if len(unread) > unread.startswith(b"\r") and (fault := fault_of_beginning(unread)) is not None:
-                raise fault
-            return None
-        self._searched = 0
-        head = bytes(unread[: end + len(END)])
-        del unread[: end + len(END)]
-        return head
 
     def _parse(self, head: Head, raw: bytes) -> None:
         """Check that the parser agrees on the head. Raises Unparseable."""
@@ -336,7 +309,7 @@ class ClientConnection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """See `ResponseWriter`."""
-        self._written += len(data)
+        self._taking.written += len(data)
         self._transport.write(data)
 
     def is_persistent(self) -> bool:

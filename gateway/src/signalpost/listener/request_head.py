@@ -36,6 +36,29 @@ _ONCE = frozenset(
 """Headers that must not be repeated: the first would count here, and perhaps the last elsewhere."""
 
 
+class HeadFinder:
+    """Takes one head after the other from what a client sent."""
+
+    def __init__(self) -> None:
+        self._searched = 0
+        """The position in the unread bytes up to which no head ends."""
+
+    def take(self, unread: bytearray) -> bytes | None:
+        """The next complete head, or None. Raises Unparseable or HeadTooLarge if there cannot be one."""
+        while unread.startswith(b"\r\n"):
+            del unread[:2]
+        end = unread.find(END, self._searched)
+        if end < 0:
+            self._searched = max(0, len(unread) - len(END) + 1)
+            if len(unread) > unread.startswith(b"\r") and (fault := _fault_of_beginning(unread)) is not None:
+                raise fault
+            return None
+        self._searched = 0
+        head = bytes(unread[: end + len(END)])
+        del unread[: end + len(END)]
+        return head
+
+
 class KnownHeaders(Struct, frozen=True):
     """The headers of a request that was taken, by which the next head on its connection is recognised. Clients that
     keep a connection mostly send the same ones again, but for the content-length."""
@@ -87,7 +110,7 @@ def _usual(head: bytes) -> tuple[re.Match[bytes], re.Match[bytes] | None, bytes]
     return line, length, head[begin:left] + head[right:]
 
 
-def fault_of_beginning(begun: bytes | bytearray) -> Unparseable | HeadTooLarge | None:
+def _fault_of_beginning(begun: bytes | bytearray) -> Unparseable | HeadTooLarge | None:
     """Why these bytes, a whole head or its beginning, cannot be valid. An invalid beginning is refused at once."""
     if not _BEGINNING.fullmatch(begun):
         return Unparseable("not_http", "This is not an HTTP/1.1 request.")
@@ -101,7 +124,7 @@ def fault_of_beginning(begun: bytes | bytearray) -> Unparseable | HeadTooLarge |
 def read_head(head: bytes, client: str | None, scheme: str) -> Head:
     """A head, with the empty line that ends it. `client` and `scheme` are those of the connection. Raises Unparseable,
     HeadTooLarge."""
-    if (fault := fault_of_beginning(head)) is not None:
+    if (fault := _fault_of_beginning(head)) is not None:
         raise fault
     first, *lines = head[: -len(END)].split(b"\r\n")
     match = _REQUEST_LINE.fullmatch(first)
