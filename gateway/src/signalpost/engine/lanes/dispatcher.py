@@ -23,6 +23,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.attempts import Attempts
 from signalpost.engine.lanes.carriers import NEVER
+from signalpost.engine.lanes.lane_holds import what_holds
 from signalpost.engine.lanes.lane_states import BEHIND, IDLE, NOT_HELD, WAITING_FOR_SLOT
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.large_events import LargeEvents
@@ -260,8 +261,8 @@ class Dispatcher:
             at = worker.may_send_at(now)
             if at > now:
                 self._wake_at(worker, at)
-                if self._notes_holds:
-                    worker.note_held(now)
+                if self._notes_holds and (reason := what_holds(worker, now)) is not None:
+                    worker.held = reason, now
                 return False
             if self._spent >= max_spent:
                 self.give_turn(worker)

@@ -28,7 +28,8 @@ class LaneEndpoint(LaneStates):
         self.slots = slots
         self.concurrency = concurrency.FIRST
         self.rate_limit = RateLimit()
-        self._hold_until = 0
+        self.hold_until = 0
+        """Until when it asked to be left alone."""
         self.excused_until = 0
         """When an attempt last failed by the operator's proxy: no failure before that disables the subscription."""
         self._probe: Delivery | None = None
@@ -51,7 +52,7 @@ class LaneEndpoint(LaneStates):
             if outcome.failure is Failure.PROXY:
                 self.excused_until = now
             if retry_after is not None:
-                self._hold_until = max(self._hold_until, now + retry_after * SECOND)
+                self.hold_until = max(self.hold_until, now + retry_after * SECOND)
 
     def note_success(self, now: int) -> None:
         """Close the breaker: the endpoint took a delivery or a test."""
@@ -79,7 +80,7 @@ class LaneEndpoint(LaneStates):
         self._forget_failures()
         self.concurrency = concurrency.FIRST
         self.slots.regard(slow=self.concurrency.is_slow)
-        self._hold_until = 0
+        self.hold_until = 0
 
     def _resume(self, now: int) -> None:
         """Try an endpoint again to which nothing was sent for a while."""

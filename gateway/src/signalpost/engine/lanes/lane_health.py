@@ -11,7 +11,8 @@ from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.engine.lanes.lane_worker import TENANT_PAUSED, LaneWorker
+from signalpost.engine.lanes.lane_holds import TENANT_PAUSED, held_up
+from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.resting_lanes import RestingLane
 from signalpost.store.nouns.lanes import LaneNow, LaneStanding
 
@@ -81,14 +82,14 @@ def _state(worker: LaneWorker) -> str:
 
 def now_of(worker: LaneWorker, last: int, now: int) -> LaneNow:
     """What only the owner of a lane knows about it. `last` is the last sequence of its tenant's log."""
-    held_up = worker.held_up(now)
+    held = held_up(worker, now)
     return LaneNow(
         unread=worker.unread(last),
         in_flight=worker.lane.in_flight,
         oldest_due=worker.lane.retry_queue.oldest_due(now),
         trouble=worker.trouble,
-        asked_to_wait_until=held_up.asked_to_wait_until,
-        rate_limited_until=held_up.rate_limited_until,
+        asked_to_wait_until=held.asked_to_wait_until,
+        rate_limited_until=held.rate_limited_until,
     )
 
 

@@ -21,7 +21,6 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.delivery import Delivery, Verdict
-from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.erasure import is_erased
@@ -31,9 +30,9 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.domain.wishes import Wishes, wishes_of
 from signalpost.engine.lanes.carriers import NEVER, Carrier, Carriers, Made
 from signalpost.engine.lanes.lane_endpoint import LaneEndpoint
-from signalpost.engine.lanes.lane_states import CAUGHT_UP, CLEAN, IDLE, NOT_HELD
+from signalpost.engine.lanes.lane_states import CAUGHT_UP, NOT_HELD
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
-from signalpost.engine.lanes.resting_lanes import NOTHING, RestingLane, is_well
+from signalpost.engine.lanes.resting_lanes import RestingLane
 from signalpost.engine.lanes.retries_by_hand import RetriesByHand
 from signalpost.engine.lanes.subjects import Subjects, is_large
 from signalpost.sharing.rank import Rank
@@ -46,7 +45,6 @@ from signalpost.store.nouns.replays import ReplayPart
 MAX_UNRECORDED = 1_000
 RETRIES_LOADED_STRICT = 1_000_000
 NOT_HELD_YET = ("turn", 0)
-TENANT_PAUSED = "The tenant is paused. Resume it, and its waiting events are sent."
 
 
 class LaneWorker(LaneEndpoint):
@@ -173,29 +171,6 @@ class LaneWorker(LaneEndpoint):
         if self._delay < before:
             self.lane.hurry((before - self._delay) * SECOND)
 
-    def at_rest(self, now: int) -> RestingLane | None:
-        """What is left of it if it needs no worker for now; None if it does."""
-        if (
-            self.progress is not CAUGHT_UP
-            or self.recording is not CLEAN
-            or self.record_by < NEVER
-            or self.turn is not IDLE
-            or self.hold is not NOT_HELD
-            or self.gate is not None
-            or not self.lane.is_idle
-            or self.retries.waiting
-            or self.retries.held
-            or self.replay_feeder.next is not None
-            or self.written_down != NOTHING
-            or self._hold_until > now
-            or self.rate_limit.earliest(1, now) > now
-            or self.recorded_head < self.subscription.skip_to
-            or not is_well(self.subscription, self.health, self.recorded_counts, now)
-        ):
-            return None
-        gaps = tuple(self.lane.gaps)
-        return RestingLane(self.subscription, self.version, self.recorded_head, gaps, self.health, self.concurrency)
-
     def rise(self, lane: RestingLane) -> None:
         """Go on as the lane was before it rested. Like any that has looked at everything, it sleeps until it is
         woken."""
@@ -316,7 +291,7 @@ class LaneWorker(LaneEndpoint):
         state = self.health.breaker
         if self.lane.in_flight >= (self.concurrency.limit if state.probe_at is None else 1):
             return NEVER
-        earliest = self._hold_until
+        earliest = self.hold_until
         if state.probe_at is not None and not self.lane.sends_by_hand:
             earliest = max(earliest, state.probe_at)
         if self.subscription.rate_limit is not None:
@@ -324,31 +299,6 @@ class LaneWorker(LaneEndpoint):
         if self.gate is not None:
             earliest = max(earliest, self.gate.ready_at(now))
         return earliest
-
-    def note_held(self, now: int) -> None:
-        """Note what keeps it from sending, by the same order as `may_send_at`."""
-        rate = self.subscription.rate_limit
-        if self._hold_until > now:
-            reason = "endpoint"
-        elif self.health.breaker.probe_at is not None and not self.lane.sends_by_hand:
-            reason = "breaker"
-        elif rate is not None and self.rate_limit.earliest(rate, now) > now:
-            reason = "rate"
-        elif self.gate is not None and (ready := self.gate.ready_at(now)) > now:
-            reason = "token" if ready >= NEVER else "rate"
-        else:
-            return  # others of its own are in flight
-        self.held = reason, now
-
-    def held_up(self, now: int) -> HeldUp:
-        """What only the worker knows about why its lane does not send right now."""
-        rate, asked = self.subscription.rate_limit, self._hold_until
-        limited = 0 if rate is None else self.rate_limit.earliest(rate, now)
-        return HeldUp(
-            asked_to_wait_until=asked if asked > now else None,
-            rate_limited_until=limited if limited > now else None,
-            trouble=TENANT_PAUSED if self.tenant_is_paused else self.trouble,
-        )
 
     def next_delivery(self) -> Delivery | None:
         """The delivery to send now. If the breaker is open, it is the probe."""

@@ -13,7 +13,7 @@ from signalpost.engine.lanes.dispatcher import Dispatcher
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
-from signalpost.engine.lanes.resting_lanes import RestingLanes
+from signalpost.engine.lanes.resting_lanes import RestingLanes, rest_of
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.store.nouns.lanes import LaneRow
@@ -168,14 +168,14 @@ class LanesHere:
 
     def _consider_rest(self, worker: LaneWorker) -> None:
         """Let a lane rest that had nothing to do when it was looked at last, and has done nothing since."""
-        resting = worker.at_rest(self._clock.steady())
+        resting = rest_of(worker, self._clock.steady())
         idle_at, worker.idle_at = worker.idle_at, None if resting is None else resting.version
         if resting is not None and idle_at == resting.version:
             self.let_rest(worker)
 
     def let_rest(self, worker: LaneWorker) -> None:
         """Let a lane rest if it has nothing to do."""
-        resting = worker.at_rest(self._clock.steady())
+        resting = rest_of(worker, self._clock.steady())
         if resting is not None:
             if worker.timer is not None:
                 worker.timer.cancel()

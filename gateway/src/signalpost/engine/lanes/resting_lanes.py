@@ -12,6 +12,7 @@ worker yet, until the event loop gets to it. A caller that asks for such a lane 
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -22,7 +23,12 @@ from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.event import EventType
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.timestamps import DAY
+from signalpost.engine.lanes.carriers import NEVER
+from signalpost.engine.lanes.lane_states import CAUGHT_UP, CLEAN, IDLE, NOT_HELD
 from signalpost.store.nouns.lanes import EndpointHealth, LaneNow, LaneRow
+
+if TYPE_CHECKING:
+    from signalpost.engine.lanes.lane_worker import LaneWorker
 
 NO_ROWS, NOTHING = RowCounts(), LaneNow()
 _SETS_OF_TYPES = (*range(1, EventType.NOTICE + 1),)
@@ -92,6 +98,32 @@ def at_rest(subscription: Subscription, row: LaneRow, now: int) -> RestingLane |
     ):
         return None
     return RestingLane(subscription, row.version, row.head, row.gaps, row.health)
+
+
+def rest_of(worker: "LaneWorker", now: int) -> RestingLane | None:
+    """What is left of a lane at work if it needs no worker for now; None if it does."""
+    if (
+        worker.progress is not CAUGHT_UP
+        or worker.recording is not CLEAN
+        or worker.record_by < NEVER
+        or worker.turn is not IDLE
+        or worker.hold is not NOT_HELD
+        or worker.gate is not None
+        or not worker.lane.is_idle
+        or worker.retries.waiting
+        or worker.retries.held
+        or worker.replay_feeder.next is not None
+        or worker.written_down != NOTHING
+        or worker.hold_until > now
+        or worker.rate_limit.earliest(1, now) > now
+        or worker.recorded_head < worker.subscription.skip_to
+        or not is_well(worker.subscription, worker.health, worker.recorded_counts, now)
+    ):
+        return None
+    gaps = tuple(worker.lane.gaps)
+    return RestingLane(
+        worker.subscription, worker.version, worker.recorded_head, gaps, worker.health, worker.concurrency
+    )
 
 
 class RestingLanes:
