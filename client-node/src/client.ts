@@ -1,7 +1,7 @@
 /** The client: fetch, a clock and timers around the core. */
 
 import * as calls from "./calls.js";
-import { Address, type Answer, type Call, DEADLINE, Exchange, type HttpRequest, type Loss, Patience, Wait, path } from "./core.js";
+import { Address, type Answer, type Call, DEADLINE, OngoingCall, type HttpRequest, type Loss, Patience, Wait, path } from "./core.js";
 import { type Line, LineImport } from "./importing.js";
 import type * as shapes from "./shapes.js";
 
@@ -39,23 +39,23 @@ export class Client extends calls.Nouns {
    * method. Throws SignalpostError.
    */
   async send<T>(call: Call): Promise<T> {
-    const exchange = new Exchange<T>(this.#address, call, new Patience(this.#deadline, now()));
+    const ongoing = new OngoingCall<T>(this.#address, call, new Patience(this.#deadline, now()));
     for (;;) {
-      const outcome = await this.#once(exchange);
+      const outcome = await this.#once(ongoing);
       if (!(outcome instanceof Wait)) return outcome;
       await sleep(outcome.seconds);
     }
   }
 
-  async #once<T>(exchange: Exchange<T>): Promise<T | Wait> {
+  async #once<T>(ongoing: OngoingCall<T>): Promise<T | Wait> {
     let answer: Answer;
     try {
-      const response = await this.#fetched(exchange.request, exchange.timeout(now()));
+      const response = await this.#fetched(ongoing.request, ongoing.timeout(now()));
       answer = await answerOf(response);
     } catch (error) {
-      return exchange.lost(lossOf(error), now());
+      return ongoing.lost(lossOf(error), now());
     }
-    return exchange.answered(answer, now());
+    return ongoing.answered(answer, now());
   }
 
   #fetched({ method, url, headers, content }: HttpRequest, timeout: number): Promise<Response> {

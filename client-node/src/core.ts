@@ -1,10 +1,10 @@
 /**
  * A call from its arguments to its answer, without any I/O.
  *
- * An `Exchange` is one call with its repeats. It says which request to send, and is told of an answer, or that there is
- * none. Then it has the result, throws what is wrong, or says how long to wait before the same request is
- * sent once more. What repeats a change is safe by its `Idempotency-Key`, which all repeats share; a call without one is
- * repeated only if the gateway said that nothing was done, or if it changes nothing.
+ * An `OngoingCall` is one call with its repeats. It says which request to send, and is told of the answer, or that there
+ * is none. Then it has the result, throws what is wrong, or says how long to wait before the same request is sent once
+ * more. All repeats of a change share one `Idempotency-Key`, so that it is made once. A call without a key is repeated
+ * only if it changes nothing, or if the gateway said that nothing was done.
  */
 
 import {
@@ -19,7 +19,7 @@ import {
 
 /** Seconds that a call may take, repeats and waits included. */
 export const DEADLINE = 30;
-/** How many tries at least have their time until the deadline: none takes more than this part of it. */
+/** No try may take more than this part of the time that a call has, so that there is time for as many. */
 const TRIES = 3;
 /** Seconds between repeats if the gateway does not say how long; each is up to twice as long as the one before. */
 const FIRST_PAUSE = 0.1;
@@ -159,7 +159,7 @@ export interface Loss {
 }
 
 /** One call with its repeats. */
-export class Exchange<T> {
+export class OngoingCall<T> {
   readonly request: HttpRequest;
   readonly #address: Address;
   readonly #call: Call;
@@ -209,7 +209,7 @@ export class Exchange<T> {
   #refusal(answer: Answer): SignalpostError {
     const error = refusal(answer, this.#address.url);
     if (error instanceof Problem || !NOT_NOW.has(answer.status)) return error;
-    const about = `Not ${this.#address.url} answered, but something before it, with ${answer.status}.`;
+    const about = `Something in front of ${this.#address.url} answered ${answer.status}, and not the gateway.`;
     return new NoAnswer(about, this.#call.method !== "GET", this.#key);
   }
 

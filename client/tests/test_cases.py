@@ -88,10 +88,24 @@ def assert_within(expected: Any, found: Any) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_a_case(
-    case: dict[str, Any], run: Run, proxy: FaultyProxy, api: Client, gateway: GatewayProcess, keys: dict[str, str]
-) -> None:
+def test_a_case(case: dict[str, Any], run: Run, proxy: FaultyProxy, api: Client, keys: dict[str, str]) -> None:
     name = f"case {uuid.uuid4()}"
+    blanks = prepare(case, name, api)
+    call = call_of(case, name, blanks, proxy.url, keys)
+    proxy.go_wrong(case.get("fates", []), case.get("always", "pass"))
+    outcome = run(call)
+    requests = [*proxy.seen]
+    assert call["key"] not in json.dumps(outcome)
+    check_outcome(case, outcome, blanks)
+    assert len(requests) == case.get("requests", len(requests)), requests
+    if "documents" in case:
+        assert documents(api, name) == case["documents"]
+    changes = [each.idempotency_key for each in requests if each.idempotency_key]
+    assert len(set(changes)) <= 1, "all repeats have one key"
+
+
+def prepare(case: Mapping[str, Any], name: str, api: Client) -> dict[str, Any]:
+    """Make what a case finds. Returns what its blanks stand for."""
     blanks = {"{case}": name, "{last}": api.ask("GET", "/v1/events?before=latest&limit=1")["last"]}
     if "before" in case:
         before = filled(case["before"], blanks)
@@ -101,23 +115,28 @@ def test_a_case(
         line = snapshot(name, number)
         del line["sourceVersion"]
         api.ask("PUT", f"/v1/documents/{line['externalId']}?sourceVersion=1", line, expect=201)
-    asked = {
-        "url": proxy.url,
+    return blanks
+
+
+def call_of(
+    case: Mapping[str, Any], name: str, blanks: Mapping[str, Any], url: str, keys: Mapping[str, str]
+) -> dict[str, Any]:
+    """The call of a case, as JSON describes it."""
+    call = {
+        "url": url,
         "key": case.get("key", keys[case.get("role", "operator")]),
         "deadline": case.get("deadline", DEADLINE),
         "take": case.get("take"),
     }
-    if "import" in case:
-        lines = [snapshot(name, number) for number in range(1, case["import"] + 1)]
-        if "spoil" in case:
-            lines[case["spoil"] - 1]["ownerEmail"] = "nobody"
-        asked["lines"] = lines
-    else:
-        asked["call"] = filled(case["call"], blanks)
-    proxy.go_wrong(case.get("fates", []), case.get("always", "pass"))
-    outcome = run(asked)
-    requests = [*proxy.seen]
-    assert asked["key"] not in json.dumps(outcome)
+    if "import" not in case:
+        return call | {"call": filled(case["call"], blanks)}
+    lines = [snapshot(name, number) for number in range(1, case["import"] + 1)]
+    if "spoil" in case:
+        lines[case["spoil"] - 1]["ownerEmail"] = "nobody"
+    return call | {"lines": lines}
+
+
+def check_outcome(case: Mapping[str, Any], outcome: Any, blanks: Mapping[str, Any]) -> None:
     if "error" in case:
         assert "error" in outcome, outcome
         assert_within(case["error"], outcome["error"])
@@ -128,11 +147,6 @@ def test_a_case(
     else:
         assert "result" in outcome, outcome
         assert_within(filled(case["result"], blanks), outcome["result"])
-    assert len(requests) == case.get("requests", len(requests)), requests
-    if "documents" in case:
-        assert documents(api, name) == case["documents"]
-    changes = [each.idempotency_key for each in requests if each.idempotency_key]
-    assert len(set(changes)) <= 1, "all repeats have one key"
 
 
 def documents(api: Client, name: str) -> int:

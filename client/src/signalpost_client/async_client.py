@@ -15,17 +15,16 @@ from signalpost_client import async_calls, shapes
 from signalpost_client.core import (
     DEADLINE,
     Address,
-    Answering,
     Call,
     Content,
-    Exchange,
+    OngoingCall,
     Patience,
     Request,
     StreamedAnswer,
+    StreamedCall,
     Wait,
-    path,
 )
-from signalpost_client.forms import File, FileForm
+from signalpost_client.forms import File, FileForm, upload_of
 from signalpost_client.importing import Line, LineImport
 from signalpost_client.transport import answer_of, headers_of, loss_of, reason_of
 
@@ -76,39 +75,39 @@ class AsyncClient(async_calls.AsyncNouns):
     async def send(self, call: Call[T]) -> T:
         """Make a call, again if need be, and return its result. For calls that this release does not know; all others
         have a method. Raises SignalpostError."""
-        exchange = Exchange(self._address, call, Patience(self._deadline, time.monotonic()))
+        ongoing = OngoingCall(self._address, call, Patience(self._deadline, time.monotonic()))
         while True:
-            outcome = await self._once(exchange)
+            outcome = await self._once(ongoing)
             if not isinstance(outcome, Wait):
                 return outcome
             await asyncio.sleep(outcome.seconds)
 
-    async def _once(self, exchange: Exchange[T]) -> T | Wait:
+    async def _once(self, ongoing: OngoingCall[T]) -> T | Wait:
         try:
-            async with self._begun(exchange.request, exchange.timeout(time.monotonic())) as response:
+            async with self._begun(ongoing.request, ongoing.timeout(time.monotonic())) as response:
                 answer = answer_of(response, await response.aread())
         except httpx.RequestError as error:
             lost = loss_of(error)
         else:
-            return exchange.answered(answer, time.monotonic())
-        return exchange.lost(lost, time.monotonic())
+            return ongoing.answered(answer, time.monotonic())
+        return ongoing.lost(lost, time.monotonic())
 
     @asynccontextmanager
     async def open(self, call: Call[Any]) -> AsyncIterator[StreamedAnswer[AsyncIterator[bytes]]]:
         """Make a call whose answer is read part by part, as for a large file, and for as long as it comes. It is not
         repeated. Raises SignalpostError, also while it is read."""
-        answering = Answering(self._address, call)
+        streamed = StreamedCall(self._address, call)
         timeout = Patience(self._deadline, time.monotonic()).of_one_try(time.monotonic())
         try:
-            async with self._begun(answering.request, timeout) as response:
+            async with self._begun(streamed.request, timeout) as response:
                 if response.status_code != 200:
-                    raise answering.refused(answer_of(response, await response.aread()))
-                yield StreamedAnswer(headers_of(response), _read(response, answering))
+                    raise streamed.refused(answer_of(response, await response.aread()))
+                yield StreamedAnswer(headers_of(response), _read(response, streamed))
         except httpx.RequestError as error:
             reason = reason_of(error)
         else:
             return
-        raise answering.lost(reason)
+        raise streamed.lost(reason)
 
     def _begun(self, request: Request, timeout: float) -> AbstractAsyncContextManager[httpx.Response]:
         return self._http.stream(
@@ -180,19 +179,8 @@ class AsyncDocuments(async_calls.AsyncDocuments):
         idempotency_key: str | None = None,
     ) -> shapes.Number:
         """Upload a file as a new version. `POST /v1/documents/{externalId}/versions`."""
-        form = FileForm(file, publish=publish)
-        return await self._sender.send(
-            Call[shapes.Number](
-                "POST",
-                path("documents", external_id, "versions"),
-                {201: shapes.Number},
-                content=form,
-                media_type=form.media_type,
-                if_match=if_match,
-                is_keyed=True,
-                idempotency_key=idempotency_key,
-            )
-        )
+        call = upload_of(external_id, FileForm(file, publish=publish), if_match, idempotency_key)
+        return await self._sender.send(call)
 
 
 class AsyncEvents(async_calls.AsyncEvents):
@@ -222,7 +210,7 @@ async def _each(lines: Lines) -> AsyncIterator[Line]:
             yield line
 
 
-async def _read(response: httpx.Response, answering: Answering) -> AsyncIterator[bytes]:
+async def _read(response: httpx.Response, streamed: StreamedCall) -> AsyncIterator[bytes]:
     try:
         async for part in response.aiter_bytes():
             yield part
@@ -230,7 +218,7 @@ async def _read(response: httpx.Response, answering: Answering) -> AsyncIterator
         reason = reason_of(error)
     else:
         return
-    raise answering.lost(reason)
+    raise streamed.lost(reason)
 
 
 def _sent(content: bytes | Content | None) -> bytes | AsyncIterator[bytes] | None:

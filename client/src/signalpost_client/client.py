@@ -14,17 +14,16 @@ from signalpost_client import calls, shapes
 from signalpost_client.core import (
     DEADLINE,
     Address,
-    Answering,
     Call,
     Content,
-    Exchange,
+    OngoingCall,
     Patience,
     Request,
     StreamedAnswer,
+    StreamedCall,
     Wait,
-    path,
 )
-from signalpost_client.forms import File, FileForm
+from signalpost_client.forms import File, FileForm, upload_of
 from signalpost_client.importing import Line, LineImport
 from signalpost_client.transport import answer_of, headers_of, loss_of, reason_of
 
@@ -72,39 +71,39 @@ class Client(calls.Nouns):
     def send(self, call: Call[T]) -> T:
         """Make a call, again if need be, and return its result. For calls that this release does not know; all others
         have a method. Raises SignalpostError."""
-        exchange = Exchange(self._address, call, Patience(self._deadline, time.monotonic()))
+        ongoing = OngoingCall(self._address, call, Patience(self._deadline, time.monotonic()))
         while True:
-            outcome = self._once(exchange)
+            outcome = self._once(ongoing)
             if not isinstance(outcome, Wait):
                 return outcome
             time.sleep(outcome.seconds)
 
-    def _once(self, exchange: Exchange[T]) -> T | Wait:
+    def _once(self, ongoing: OngoingCall[T]) -> T | Wait:
         try:
-            with self._begun(exchange.request, exchange.timeout(time.monotonic())) as response:
+            with self._begun(ongoing.request, ongoing.timeout(time.monotonic())) as response:
                 answer = answer_of(response, response.read())
         except httpx.RequestError as error:
             lost = loss_of(error)
         else:
-            return exchange.answered(answer, time.monotonic())
-        return exchange.lost(lost, time.monotonic())
+            return ongoing.answered(answer, time.monotonic())
+        return ongoing.lost(lost, time.monotonic())
 
     @contextmanager
     def open(self, call: Call[Any]) -> Iterator[StreamedAnswer[Iterator[bytes]]]:
         """Make a call whose answer is read part by part, as for a large file, and for as long as it comes. It is not
         repeated. Raises SignalpostError, also while it is read."""
-        answering = Answering(self._address, call)
+        streamed = StreamedCall(self._address, call)
         timeout = Patience(self._deadline, time.monotonic()).of_one_try(time.monotonic())
         try:
-            with self._begun(answering.request, timeout) as response:
+            with self._begun(streamed.request, timeout) as response:
                 if response.status_code != 200:
-                    raise answering.refused(answer_of(response, response.read()))
-                yield StreamedAnswer(headers_of(response), _parts(response, answering))
+                    raise streamed.refused(answer_of(response, response.read()))
+                yield StreamedAnswer(headers_of(response), _parts(response, streamed))
         except httpx.RequestError as error:
             reason = reason_of(error)
         else:
             return
-        raise answering.lost(reason)
+        raise streamed.lost(reason)
 
     def _begun(self, request: Request, timeout: float) -> AbstractContextManager[httpx.Response]:
         return self._http.stream(
@@ -168,19 +167,8 @@ class Documents(calls.Documents):
         idempotency_key: str | None = None,
     ) -> shapes.Number:
         """Upload a file as a new version. `POST /v1/documents/{externalId}/versions`."""
-        form = FileForm(file, publish=publish)
-        return self._sender.send(
-            Call[shapes.Number](
-                "POST",
-                path("documents", external_id, "versions"),
-                {201: shapes.Number},
-                content=form,
-                media_type=form.media_type,
-                if_match=if_match,
-                is_keyed=True,
-                idempotency_key=idempotency_key,
-            )
-        )
+        call = upload_of(external_id, FileForm(file, publish=publish), if_match, idempotency_key)
+        return self._sender.send(call)
 
 
 class Events(calls.Events):
@@ -200,14 +188,14 @@ class Events(calls.Events):
             after = page.last
 
 
-def _parts(response: httpx.Response, answering: Answering) -> Iterator[bytes]:
+def _parts(response: httpx.Response, streamed: StreamedCall) -> Iterator[bytes]:
     try:
         yield from response.iter_bytes()
     except httpx.RequestError as error:
         reason = reason_of(error)
     else:
         return
-    raise answering.lost(reason)
+    raise streamed.lost(reason)
 
 
 def _sent(content: bytes | Content | None) -> bytes | Iterator[bytes] | None:

@@ -1,9 +1,9 @@
 """A call from its arguments to its answer, without any I/O.
 
-An `Exchange` is one call with its repeats. It says which request to send, and is told of an answer, or that there is
-none. Then it has the result, raises what is wrong, or says how long to wait before the same request is
-sent once more. What repeats a change is safe by its `Idempotency-Key`, which all repeats share; a call without one is
-repeated only if the gateway said that nothing was done, or if it changes nothing.
+An `OngoingCall` is one call with its repeats. It says which request to send, and is told of the answer, or that there
+is none. Then it has the result, raises what is wrong, or says how long to wait before the same request is sent once
+more. All repeats of a change share one `Idempotency-Key`, so that it is made once. A call without a key is repeated
+only if it changes nothing, or if the gateway said that nothing was done.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ T = TypeVar("T")
 DEADLINE: Final = 30.0
 """Seconds that a call may take, repeats and waits included."""
 TRIES: Final = 3
-"""How many tries at least have their time until the deadline: none takes more than this part of it."""
+"""No try may take more than this part of the time that a call has, so that there is time for as many."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between repeats if the gateway does not say how long; each is up to twice as long as the one before."""
 _NOT_NOW: Final = {429, 502, 503, 504}
 """Statuses after which a repeat may fare better. 502 and 504 are of proxies, and so may 503 be."""
-_UNKNOWN: Final = {"outcome_unknown"}
+_UNKNOWN: Final = "outcome_unknown"
+"""The code of a refusal after which the change may have been made."""
 
 
 class Content(Protocol):
@@ -214,7 +215,7 @@ class Loss(NamedTuple):
     timed_out: bool = False
 
 
-class Exchange(Generic[T]):
+class OngoingCall(Generic[T]):
     """One call with its repeats."""
 
     def __init__(self, address: Address, call: Call[T], patience: Patience) -> None:
@@ -264,19 +265,19 @@ class Exchange(Generic[T]):
         if isinstance(error, Problem) or answer.status not in _NOT_NOW:
             return error
         changes = self._call.method != "GET"
-        about = f"Not {self._address.url} answered, but something before it, with {answer.status}."
+        about = f"Something in front of {self._address.url} answered {answer.status}, and not the gateway."
         return NoAnswer(about, outcome_unknown=changes, idempotency_key=self._key)
 
     def _may_follow(self, error: SignalpostError) -> bool:
         """Whether a repeat after this refusal does nothing twice."""
-        return self._may_repeat or (isinstance(error, Problem) and error.code not in _UNKNOWN)
+        return self._may_repeat or (isinstance(error, Problem) and error.code != _UNKNOWN)
 
     def _result(self, answer: Answer) -> T:
         kind = self._call.replies[answer.status]
         if kind is None:
             return None  # type: ignore[return-value] # the call's type says so
         if kind is bytes:
-            return answer.content  # type: ignore[return-value] # likewise
+            return answer.content  # type: ignore[return-value] # the call's type says so
         try:
             result: T = read(kind, msgspec.json.decode(answer.content), answer.headers)
         except msgspec.MsgspecError as error:
@@ -287,7 +288,7 @@ class Exchange(Generic[T]):
         return result
 
 
-class Answering:
+class StreamedCall:
     """A read whose answer comes part by part, and which is not repeated."""
 
     def __init__(self, address: Address, call: Call[Any]) -> None:

@@ -1,9 +1,12 @@
-"""The form in which a file is uploaded."""
+"""How a file is uploaded: in a form."""
 
 import io
 import secrets
 from collections.abc import Iterator
 from typing import Final, Protocol
+
+from signalpost_client import shapes
+from signalpost_client.core import Call, path
 
 PART_BYTES: Final = 256 * 1024
 
@@ -44,3 +47,19 @@ class FileForm:
         while part := self._file.read(PART_BYTES):
             yield part
         yield self._end
+
+
+def upload_of(
+    external_id: str, form: FileForm, if_match: str | None, idempotency_key: str | None
+) -> Call[shapes.Number]:
+    """The call that uploads a file as a new version of a document."""
+    return Call[shapes.Number](
+        "POST",
+        path("documents", external_id, "versions"),
+        {201: shapes.Number},
+        content=form,
+        media_type=form.media_type,
+        if_match=if_match,
+        is_keyed=True,
+        idempotency_key=idempotency_key,
+    )

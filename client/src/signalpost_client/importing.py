@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -24,7 +25,7 @@ BATCH_BYTES: Final = 64 * 1024
 _CALL: Final = Call[object]("POST", path("documents", "import"), {}, media_type="application/x-ndjson")
 _NOT_NOW: Final = {429, 502, 503, 504}
 _OF_THE_WHOLE: Final = {401, 403}
-"""Statuses of a line that the lines after it would have, too."""
+"""Statuses of a line that every line after it would have, too."""
 
 Line = Mapping[str, Any] | bytes | str
 
@@ -73,7 +74,7 @@ class LineImport:
             self._sent.append(line)
         self._answers = LineSplitter()
         content = b"".join(line.content + b"\n" for line in self._sent)
-        return self._address.request(_with(content), {}) if self._sent else None
+        return self._address.request(replace(_CALL, content=content), {}) if self._sent else None
 
     def timeout(self, now: float) -> float:
         """Seconds that the gateway may take until the next answer."""
@@ -85,7 +86,7 @@ class LineImport:
 
     def answered(self, part: bytes, now: float) -> Iterator[ImportedLine | Wait]:
         """The answers in a part of a response. After a Wait the rest of the response is of no use: the import goes on
-        with another request. Raises what the lines after it would suffer, too."""
+        with another request. Raises an error that the lines after it would have, too."""
         for raw in self._answers.lines(part):
             answer = self._line(raw, now)
             yield answer
@@ -150,7 +151,3 @@ class LineSplitter:
         """The lines that end in this part."""
         *whole, self._rest = (self._rest + part).split(b"\n")
         return [line for line in whole if line]
-
-
-def _with(content: bytes) -> Call[object]:
-    return Call[object](_CALL.method, _CALL.path, {}, content=content, media_type=_CALL.media_type)

@@ -34,7 +34,7 @@ class Plan:
     count: int
     made_at: datetime
     may_be_started: bool = False
-    """Whether it was started, or it is unknown whether it was: its events are no longer counted then."""
+    """Whether it was started, or may have been: then its events are not counted once more."""
 
 
 class ReplayCounter:
@@ -84,11 +84,11 @@ class Replays:
             raise ToolError(f"The plan's count is {plan.count}, and not {count}. Nothing was sent. Ask the person.")
         with told_to_assistant():
             if not plan.may_be_started:
-                await self._hold_against_plan(plan)
+                await self._check_count(plan)
             return as_text(await self._started(token, plan))
 
-    async def _hold_against_plan(self, plan: Plan) -> None:
-        """Raises ToolError if the replay would no longer send what the person was told."""
+    async def _check_count(self, plan: Plan) -> None:
+        """Raises ToolError if the replay would no longer send as many as the person was told."""
         counted = await self._counted(plan)
         if counted.count != plan.count:
             raise ToolError(
@@ -116,7 +116,7 @@ class Replays:
         return found
 
     def _kept(self, plan: Plan) -> str:
-        """Keep a plan, and forget the oldest if there are too many. Its token."""
+        """Keep a plan, and forget the oldest if there are too many. Returns its token."""
         while len(self._plans) >= MAX_PLANS:
             del self._plans[next(iter(self._plans))]
         token = str(uuid.uuid4())

@@ -16,7 +16,7 @@ MAX_PAGES = 20
 """After so many pages a list is cut off, however few entries were on them."""
 
 
-class Reading:
+class ReadingTools:
     """What an assistant may read."""
 
     def __init__(self, client: AsyncClient, view: View) -> None:
@@ -63,12 +63,12 @@ class Reading:
 
 
 async def first(pages: AsyncPages[shapes.Delivery], count: int) -> tuple[list[shapes.Delivery], bool]:
-    """The first entries of a list, and whether there may be more. They are fewer if they are on too many pages."""
+    """The first entries of a list, as far as they are on its first pages, and whether there may be more."""
     found: list[shapes.Delivery] = []
-    turned = 0
+    read = 0
     async for page in pages.pages():
         found += page.data
-        turned += 1
-        if len(found) > count or (turned == MAX_PAGES and page.next is not None):
+        read += 1
+        if len(found) > count or (read == MAX_PAGES and page.next is not None):
             return found[:count], True
     return found, False

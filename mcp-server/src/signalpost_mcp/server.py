@@ -9,7 +9,7 @@ from mcp.types import ToolAnnotations
 
 from signalpost_client import VERSION, AsyncClient
 from signalpost_mcp.plans import ReplayCounter, Replays
-from signalpost_mcp.reading import Reading
+from signalpost_mcp.reading import ReadingTools
 from signalpost_mcp.view import View
 
 INSTRUCTIONS = """
@@ -27,7 +27,7 @@ def make_server(
 ) -> MCPServer[Any]:
     """The server. `now` tells the time, for plans that say no end."""
     server = MCPServer("signalpost", instructions=INSTRUCTIONS, version=VERSION, log_level="WARNING")
-    reading = Reading(client, View(show_payloads=show_payloads))
+    reading = ReadingTools(client, View(show_payloads=show_payloads))
     for tool in (reading.overview, reading.failures, reading.why):
         server.add_tool(tool, annotations=_READS, structured_output=False)
     if allow_replay:

@@ -12,6 +12,9 @@ import msgspec
 from signalpost_client import shapes
 
 MARK = "fromOthers"
+"""The member that has what others wrote."""
+MAX_ATTEMPTS = 5
+"""How many attempts of a delivery an assistant is shown, at most."""
 Json = dict[str, Any]
 
 
@@ -98,9 +101,6 @@ class View:
         written = names | quoted if self.show_payloads else names
         kept = {name: text for name, text in written.items() if text}
         return {MARK: kept} if kept else {}
-
-
-MAX_ATTEMPTS = 5
 
 
 def _facts(found: shapes.Delivery | shapes.DeliveryWithAttempts) -> Json:
