@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import trustme
 from client.tests.faulty_proxy import FaultyProxy
-from gateway.tests.acceptance.gateway_process import GatewayProcess
+from gateway.tests.acceptance.gateway_process import GatewayProcess, running
 from gateway.tests.patience import ATTEMPT_TIMEOUT
 
 
@@ -17,13 +17,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess
     trustme.CA().cert_pem.write_to_path(str(authority))
     flags = {"attempt_timeout": f"{ATTEMPT_TIMEOUT:g}"}
     made = GatewayProcess(folder / "data", folder, authority, "http://127.0.0.1:9", **flags)
-    try:
-        made.start()
+    with running(made):
         yield made
-        assert made.stop() == 0
-    finally:
-        made.end()
-    assert made.faults == []
 
 
 @pytest.fixture(scope="session")

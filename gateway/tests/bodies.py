@@ -12,6 +12,16 @@ ONE_IN_A_PART = {f"fact {number}": "x" * 4_000 for number in range(MAX_FED_BYTES
 """Facts of documents of which no two have their events in one part of a replay."""
 
 
+CONVOY = {
+    "header": "X-Convoy-Signature",
+    "algorithm": "sha256",
+    "encoding": "hex",
+    "over": "{timestamp},{body}",
+    "prefix": "t={timestamp},v1=",
+}
+"""How Convoy signs, as `signAlso` shows it."""
+
+
 def new_document(**given: Any) -> NewDocument:
     needed = {"type": "NDA", "title": "A", "ownerEmail": "o@x", "authorEmail": "a@x"}
     body: NewDocument = read(NewDocument, {**needed, **given})

@@ -17,7 +17,7 @@ import pytest
 import trustme
 from client.tests.faulty_proxy import FaultyProxy
 from gateway.tests.acceptance.client import Client, until
-from gateway.tests.acceptance.gateway_process import GatewayProcess
+from gateway.tests.acceptance.gateway_process import GatewayProcess, running
 from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
 
 mcp = pytest.importorskip("mcp", reason="what signalpost-mcp needs is not installed: make .venv/mcp")
@@ -73,13 +73,8 @@ def gateway(tmp_path: Path, endpoint: Endpoint) -> Iterator[GatewayProcess]:
     authority = tmp_path / "authority.pem"
     trustme.CA().cert_pem.write_to_path(str(authority))
     made = GatewayProcess(tmp_path / "data", tmp_path, authority, endpoint.url, attempt_timeout=f"{ATTEMPT_TIMEOUT:g}")
-    try:
-        made.start()
+    with running(made):
         yield made
-        assert made.stop() == 0
-    finally:
-        made.end()
-    assert made.faults == []
 
 
 @pytest.fixture

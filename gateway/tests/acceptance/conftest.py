@@ -1,12 +1,12 @@
 import ssl
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 import trustme
 from gateway.tests.acceptance.client import Client
-from gateway.tests.acceptance.gateway_process import GatewayProcess
+from gateway.tests.acceptance.gateway_process import GatewayProcess, running
 from gateway.tests.acceptance.receiver import OK, Answer, Answers, Endpoint, Receiver
 from gateway.tests.patience import ATTEMPT_TIMEOUT
 
@@ -73,17 +73,8 @@ def gateways(tmp_path: Path, ca_file: Path, receiver: Receiver) -> Iterator[Gate
     assert [fault for gateway in made for fault in gateway.faults] == []
 
 
-@contextmanager
-def _running(folder: Path, ca_file: Path, receiver: Receiver, **flags: str) -> Iterator[GatewayProcess]:
-    """A gateway that is stopped in the end, and may not have logged a fault."""
-    gateway = GatewayProcess(folder / "data", folder, ca_file, receiver.origin, **flags)
-    try:
-        gateway.start()
-        yield gateway
-        assert gateway.stop() == 0
-    finally:
-        gateway.end()
-    assert gateway.faults == []
+def _running(folder: Path, ca_file: Path, receiver: Receiver, **flags: str) -> AbstractContextManager[GatewayProcess]:
+    return running(GatewayProcess(folder / "data", folder, ca_file, receiver.origin, **flags))
 
 
 def _client(gateway: GatewayProcess) -> Iterator[Client]:

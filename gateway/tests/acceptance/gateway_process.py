@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gateway.tests.acceptance.client import Client, until
@@ -162,6 +163,18 @@ def is_there(pid: int) -> bool:
     with suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
+
+
+@contextmanager
+def running(gateway: GatewayProcess) -> Iterator[GatewayProcess]:
+    """A gateway that is started, is stopped in the end, and may not have logged a fault."""
+    try:
+        gateway.start()
+        yield gateway
+        assert gateway.stop() == 0
+    finally:
+        gateway.end()
+    assert gateway.faults == []
 
 
 def without_settings() -> dict[str, str]:

@@ -12,13 +12,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import apsw
 import pytest
 import uvloop
+from gateway.tests.http_server import serving
 from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
 from gateway.tests.sqlite_file import database_file
 from gateway.tests.worker_on_loop import ALONE, ServerWithWorker
@@ -329,12 +330,8 @@ class StatusOfPath(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """An endpoint that answers with the status that the path names."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), StatusOfPath)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving(StatusOfPath) as origin:
+        yield origin
 
 
 @pytest.fixture(scope="module")

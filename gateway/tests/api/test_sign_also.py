@@ -3,12 +3,13 @@ away."""
 
 import hmac
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gateway.tests.bodies import CONVOY
+from gateway.tests.http_server import serving
 
 from signalpost.engine.connectors.shown_requests import NO_SECRET
 from signalpost.sender.addresses import parse_allow_targets
@@ -17,13 +18,6 @@ if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
 SECRET = "what Convoy gave"
-CONVOY = {
-    "header": "X-Convoy-Signature",
-    "algorithm": "sha256",
-    "encoding": "hex",
-    "over": "{timestamp},{body}",
-    "prefix": "t={timestamp},v1=",
-}
 
 
 class ConvoyReceiver(BaseHTTPRequestHandler):
@@ -46,12 +40,8 @@ class ConvoyReceiver(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def receiver() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), ConvoyReceiver)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving(ConvoyReceiver) as origin:
+        yield origin
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,12 @@
 """An endpoint that repeats what no one may read back, as a page for finding errors does, tells it to no one."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gateway.tests.http_server import serving
 
 from signalpost.sender.addresses import parse_allow_targets
 
@@ -39,12 +39,8 @@ class Telltale(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def telltale() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Telltale)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving(Telltale) as origin:
+        yield origin
 
 
 def test_what_an_answer_repeats_of_secrets_is_neither_kept_nor_shown(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from html import unescape
 
 from gateway.tests.api.conftest import World
+from gateway.tests.bodies import CONVOY
 from gateway.tests.console.conftest import Browser
 from gateway.tests.console.test_portal import Guest
 
@@ -16,13 +17,6 @@ FORM = {
     "over": "{timestamp},{body}",
     "prefix": "t={timestamp},v1=",
     "old_secret": SECRET,
-}
-CONVOY = {
-    "header": "X-Convoy-Signature",
-    "algorithm": "sha256",
-    "encoding": "hex",
-    "over": "{timestamp},{body}",
-    "prefix": "t={timestamp},v1=",
 }
 
 
