@@ -11,7 +11,7 @@ from gateway.tests.api.test_erasures import erased
 from gateway.tests.console.conftest import Browser
 from gateway.tests.console.test_portal import Guest
 
-from signalpost.domain.evidence import PATH, Proven, check
+from signalpost.domain.evidence import PATH, ProvenEvidence, check
 from signalpost.sender.addresses import parse_allow_targets
 
 __all__ = ["url"]
@@ -32,7 +32,7 @@ def delivered(world: World, url: str, status: str = "delivered", **fields: Any) 
     return made, event, path
 
 
-def proven(world: World, path: str, **headers: str) -> Proven:
+def proven(world: World, path: str, **headers: str) -> ProvenEvidence:
     return check(world.get(f"{path}/evidence", **headers).body, world.send("GET", PATH, None, NO_KEY).body)
 
 

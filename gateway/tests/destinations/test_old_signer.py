@@ -14,7 +14,7 @@ from signalpost.destinations.old_signer import OldSigner
 from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.documents import sample
 from signalpost.domain.event import EventType
-from signalpost.domain.old_signature import Algorithm, Encoding, OldSignature, kept
+from signalpost.domain.old_signature import Algorithm, Encoding, OldSignature, with_secrets
 from signalpost.domain.subscription import UNSAVED
 from signalpost.domain.timestamps import SECOND
 from signalpost_receiver import Receiver
@@ -35,7 +35,7 @@ SUBSCRIPTION = replace(
     UNSAVED,
     url="https://example.com/hook",
     secret=SECRET,
-    sign_also=kept(subscription_request(signAlso=OLD).sign_also, ()),
+    sign_also=with_secrets(subscription_request(signAlso=OLD).sign_also, ()),
 )
 
 

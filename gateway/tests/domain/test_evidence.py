@@ -15,7 +15,7 @@ from signalpost.domain.evidence import (
     Evidence,
     EvidenceSigner,
     EvidenceStatement,
-    Proven,
+    ProvenEvidence,
     StatedAttempt,
     StatedEvent,
     StatedSubscription,
@@ -62,7 +62,7 @@ def changed(**members: Any) -> bytes:
 
 
 def test_an_unchanged_file_proves_what_was_stated_and_has_the_event() -> None:
-    assert check(FILE, KEYS) == Proven(stated(), SIGNER.published.keys[0].key, BODY.decode(), is_known_key=True)
+    assert check(FILE, KEYS) == ProvenEvidence(stated(), SIGNER.published.keys[0].key, BODY.decode(), is_known_key=True)
     assert check(FILE).is_known_key is None
     assert check(json.dumps(json.loads(FILE), indent=2).encode()) == check(FILE), "indented, it is the same"
 

@@ -6,7 +6,7 @@ import pytest
 
 from signalpost.domain.body import read
 from signalpost.domain.errors import Invalid
-from signalpost.domain.old_signature import Algorithm, OldSignature, check_apart, kept
+from signalpost.domain.old_signature import Algorithm, OldSignature, check_apart, with_secrets
 from signalpost.domain.subscription_requests import SubscriptionPatch, SubscriptionRequest
 
 CONVOY = {
@@ -28,12 +28,12 @@ def changed(*each: Any) -> Any:
 
 def refused(*each: Any) -> dict[str, str]:
     with pytest.raises(Invalid) as invalid:
-        kept(given(*each), ())
+        with_secrets(given(*each), ())
     return {error.pointer: error.code for error in invalid.value.errors}
 
 
 def test_what_is_left_out_is_the_hash_of_the_body_in_hex() -> None:
-    [signature] = kept(given({"header": "X-Old", "secret": "s3cr"}), ())
+    [signature] = with_secrets(given({"header": "X-Old", "secret": "s3cr"}), ())
     assert signature == OldSignature("X-Old", Algorithm.SHA256, "hex", "{body}", "", "s3cr")
 
 
@@ -68,16 +68,16 @@ def test_there_are_two_at_most_each_with_a_header_and_a_secret_of_its_own() -> N
 
 
 def test_a_patch_without_a_secret_keeps_that_of_the_same_header_and_of_no_other() -> None:
-    before = kept(given(CONVOY), ())
-    [after] = kept(changed({"header": "x-convoy-signature", "algorithm": "sha512"}), before)
+    before = with_secrets(given(CONVOY), ())
+    [after] = with_secrets(changed({"header": "x-convoy-signature", "algorithm": "sha512"}), before)
     assert (after.secret, after.algorithm, after.over) == ("convoy's secret", "sha512", "{body}")
     with pytest.raises(Invalid):
-        kept(changed({"header": "X-Other"}), before)
-    assert kept((), before) == ()
+        with_secrets(changed({"header": "X-Other"}), before)
+    assert with_secrets((), before) == ()
 
 
 def test_no_additional_header_is_that_of_a_signature() -> None:
-    signatures = kept(given(CONVOY), ())
+    signatures = with_secrets(given(CONVOY), ())
     check_apart(signatures, {"x-convoy"})
     with pytest.raises(Invalid) as invalid:
         check_apart(signatures, {"X-CONVOY-signature"})
@@ -85,4 +85,4 @@ def test_no_additional_header_is_that_of_a_signature() -> None:
 
 
 def test_a_secret_is_in_no_representation() -> None:
-    assert CONVOY["secret"] not in repr(kept(given(CONVOY), ()))
+    assert CONVOY["secret"] not in repr(with_secrets(given(CONVOY), ()))

@@ -260,13 +260,13 @@ def _(_right: Any) -> Any:
     return lambda self, _now: self
 
 
-@fault("keeps the secret with which another system signed before", old_signature, "kept")
+@fault("keeps the secret with which another system signed before", old_signature, "with_secrets")
 def _(right: Any) -> Any:
-    def kept(given: Any, before: Any) -> Any:
+    def with_secrets(given: Any, before: Any) -> Any:
         secrets = {each.header: each.secret for each in before}
         return tuple(replace(each, secret=secrets.get(each.header, each.secret)) for each in right(given, before))
 
-    return kept
+    return with_secrets
 
 
 @fault("has a shadow sign as another system did where its original does", shadow, "following")

@@ -45,7 +45,7 @@ class CreateShadow(SubscriptionCommand, frozen=True, kw_only=True):
             url=new.url,
             secret=self.secret,
             headers={} if new.headers is UNSET else new.headers,
-            sign_also=old_signatures.kept(new.sign_also, ()),
+            sign_also=old_signatures.with_secrets(new.sign_also, ()),
             status=new.status,
             ordering="loose",
             rate_limit=None,

@@ -86,7 +86,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
         new = self.new
-        sign_also = old_signatures.kept(new.sign_also, ())
+        sign_also = old_signatures.with_secrets(new.sign_also, ())
         old_signatures.check_apart(sign_also, new.headers)
         made = Subscription(
             id=self.subscription_id,

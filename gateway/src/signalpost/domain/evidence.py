@@ -110,7 +110,7 @@ class Unproven(ValueError):
     """A file proves nothing; the message says why."""
 
 
-class Proven(Struct, frozen=True):
+class ProvenEvidence(Struct, frozen=True):
     """What a file proves."""
 
     statement: EvidenceStatement
@@ -153,7 +153,7 @@ class EvidenceSigner:
         )
 
 
-def check(file: bytes, published: bytes | None = None) -> Proven:
+def check(file: bytes, published: bytes | None = None) -> ProvenEvidence:
     """What a file proves. `published` is what the gateway publishes of its keys. Raises Unproven."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -176,7 +176,7 @@ def check(file: bytes, published: bytes | None = None) -> Proven:
     body = None if evidence.body is UNSET else evidence.body
     if body is not None and sha256(_bytes(body)).hexdigest() != statement.event.sha256:
         raise Unproven("The file was changed: its event is not the one that the statement is about.")
-    return Proven(
+    return ProvenEvidence(
         statement, evidence.key, body, None if published is None else _is_published(evidence, statement, published)
     )
 

@@ -151,7 +151,7 @@ class OldSignature(OldSignatureShown, frozen=True):
         return f"OldSignature({self.header}, {self.algorithm})"
 
 
-def kept(
+def with_secrets(
     given: Sequence[NewOldSignature | ChangedOldSignature], before: Sequence[OldSignature]
 ) -> tuple[OldSignature, ...]:
     """What is given, each with its secret or that which its header had before. Raises Invalid."""

@@ -39,7 +39,7 @@ def meant_changes(
     if "url" in changes:
         changes["url"] = _meant_url(changes["url"], found.url)
     if "sign_also" in changes:
-        changes["sign_also"] = old_signatures.kept(changes["sign_also"], found.sign_also)
+        changes["sign_also"] = old_signatures.with_secrets(changes["sign_also"], found.sign_also)
     if original is not None and shadows.has_headers_of(original, changes.get("url", found.url)):
         check_no_headers(changes)
     elif "url" in changes and "headers" not in changes:

@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from signalpost.domain.delivery.rehearsal import (
     MAX_EXAMPLES,
     SENT,
+    EventWithSubject,
     Judgement,
     JudgementTally,
     LaterEvents,
-    LookedAt,
     RehearsalId,
     read_rehearsal_id,
     refused,
@@ -64,7 +64,7 @@ def test_only_documents_with_an_event_in_the_delay_are_remembered() -> None:
 def test_every_event_is_counted_under_what_both_sides_say(drawn: list[tuple[Judgement, Judgement]]) -> None:
     tally = JudgementTally()
     for sequence, (now, then) in enumerate(drawn, 1):
-        tally.count(LookedAt(event(sequence, sequence), {}), now, then)
+        tally.count(EventWithSubject(event(sequence, sequence), {}), now, then)
     sent = [(now.is_sent, then.is_sent) for now, then in drawn]
     assert tally.now == sum(now for now, _ in sent)
     assert tally.then == sum(then for _, then in sent)

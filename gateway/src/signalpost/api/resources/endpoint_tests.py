@@ -22,7 +22,7 @@ from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.language.condition_reader import read_condition
 from signalpost.domain.language.subject import subject_of
-from signalpost.domain.old_signature import kept
+from signalpost.domain.old_signature import with_secrets
 from signalpost.domain.secrets import secrets_of, without_secrets
 from signalpost.domain.subscription import UNSAVED, WEBHOOK, Subscription, bits_of
 from signalpost.domain.subscription_requests import SubscriptionRequest, SubscriptionTest
@@ -65,7 +65,7 @@ async def test_draft(context: RequestContext) -> TestResult:
         url=new.url,
         secret=secret_of(context, new.secret),
         headers=new.headers,
-        sign_also=kept(new.sign_also, ()),
+        sign_also=with_secrets(new.sign_also, ()),
         filters=((0, bits_of(new.event_types)),),
         created_at=now,
         updated_at=now,

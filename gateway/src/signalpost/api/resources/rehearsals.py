@@ -149,7 +149,7 @@ async def _question(
     from_at = max(EARLIEST, to_at - DAYS * DAY) if asked.from_ is UNSET else parse_timestamp(asked.from_)
     if asked.from_ is not UNSET and to_at <= from_at:
         raise Invalid([FieldError("/to", "empty_range", "This must be later than `from`.")])
-    looks_ahead = max(side.looks_ahead for side in (now or then, then))
+    lookahead = max(side.lookahead for side in (now or then, then))
     end = await log.sequence_at(context.tenant_id, to_at)
     return Question(
         tenant_id=context.tenant_id,
@@ -158,7 +158,7 @@ async def _question(
         to_at=to_at,
         first=max(starts_after + 1, await log.sequence_at(context.tenant_id, from_at)),
         last=end - 1,
-        ahead=await log.sequence_at(context.tenant_id, to_at + looks_ahead) - 1 if looks_ahead else end - 1,
+        ahead=await log.sequence_at(context.tenant_id, to_at + lookahead) - 1 if lookahead else end - 1,
         now=now,
         then=then,
     )

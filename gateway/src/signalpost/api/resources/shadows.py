@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
 from signalpost.api.resources import subscriptions
+from signalpost.api.resources.shown_deliveries import shown_attempt
 from signalpost.api.resources.shown_subscriptions import with_health
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, write_cursor
@@ -16,7 +17,6 @@ from signalpost.api.routing.shapes.subscriptions import Subscription as Subscrip
 from signalpost.commands.shadows import PromoteShadow, not_a_shadow
 from signalpost.commands.subscriptions import subscription_not_found
 from signalpost.domain.delivery.comparison import COMPARED_AT_MOST, Difference, Latency, Tally
-from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import EventType
 from signalpost.domain.shadow import Promotion, why_not_ready
@@ -29,7 +29,7 @@ PART: Final = 500
 """How many events are looked at before others have their turn."""
 
 
-class _Differing(NamedTuple):
+class _DifferentAnswers(NamedTuple):
     original: AttemptRow
     shadow: AttemptRow
     differ_in: Sequence[Difference]
@@ -39,16 +39,16 @@ async def compare(context: RequestContext) -> Comparison:
     query: PageQuery = context.query()
     shadow, original = await _both(context)
     since = max(shadow.created_at, shadow.url_since, original.url_since)
-    tally, found, left = Tally(since), list[_Differing](), False
+    tally, found, are_more = Tally(since), list[_DifferentAnswers](), False
     below: int | None = END_OF_LOG if query.cursor is None else query.cursor
     for _ in range(COMPARED_AT_MOST // PART):
         assert below is not None
         part = await context.services.store.deliveries.pairs(original, shadow, below, PART)
         for one, other in part.pairs:
             if differ_in := tally.add(one, other):
-                left = left or len(found) == query.limit
-                if not left:
-                    found.append(_Differing(one, other, differ_in))
+                are_more = are_more or len(found) == query.limit
+                if not are_more:
+                    found.append(_DifferentAnswers(one, other, differ_in))
         below = part.reached
         if below is None:
             break
@@ -57,7 +57,7 @@ async def compare(context: RequestContext) -> Comparison:
         context.tenant_id, [each.original.sequence for each in found]
     )
     of_original, of_shadow = tally.latencies()
-    end = found[-1].original.sequence if left else below
+    end = found[-1].original.sequence if are_more else below
     return Comparison(
         compared=tally.compared,
         agree=tally.agree,
@@ -97,28 +97,13 @@ async def _both(context: RequestContext) -> tuple[Subscription, Subscription]:
     return shadow, original
 
 
-def _event(entry: LogRow, found: _Differing) -> ComparedEvent:
-    return ComparedEvent(
-        event_id=entry.id,
-        sequence=entry.sequence,
+def _event(entry: LogRow, found: _DifferentAnswers) -> ComparedEvent:
+    return ComparedEvent.of(
+        entry,
         event_type=EventType(entry.type).wire,
-        external_id=entry.document_id,
-        title=entry.title,
-        created_at=format_timestamp(entry.at),
         differ_in=list(found.differ_in),
-        original=_attempt(found.original),
-        shadow=_attempt(found.shadow),
-    )
-
-
-def _attempt(attempt: AttemptRow) -> ComparedAttempt:
-    return ComparedAttempt(
-        started_at=format_timestamp(attempt.started_at),
-        duration_ms=_ms(attempt.elapsed_us),
-        status_code=attempt.status,
-        error=None if attempt.failure is None else Failure(attempt.failure),
-        detail=attempt.detail or None,
-        answer=attempt.answer.decode("utf-8", "replace"),
+        original=ComparedAttempt.of(shown_attempt(found.original)),
+        shadow=ComparedAttempt.of(shown_attempt(found.shadow)),
     )
 
 

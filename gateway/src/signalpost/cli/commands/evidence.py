@@ -10,7 +10,7 @@ from signalpost.cli.client import CommandError, Misuse
 from signalpost.cli.terminal.output import Output, Parts
 from signalpost.cli.terminal.parts import Columns, Facts, table
 from signalpost.cli.terminal.plain import without_fractions
-from signalpost.domain.evidence import MAX_BYTES, PATH, Proven, Unproven, check
+from signalpost.domain.evidence import MAX_BYTES, PATH, ProvenEvidence, Unproven, check
 
 _ATTEMPTS: Columns = {
     "attempt": "number", "run": "run", "started": lambda each: without_fractions(each["startedAt"]), "to": "to",
@@ -37,7 +37,7 @@ def _read(file: Path) -> bytes:
         raise Misuse(f"{file} cannot be read: {error.strerror}") from None
 
 
-def _told(proven: Proven, stated: dict[str, Any]) -> Parts:
+def _told(proven: ProvenEvidence, stated: dict[str, Any]) -> Parts:
     event, subscription = stated["event"], stated["subscription"]
     yield f"Unchanged since {stated['gateway']} stated it at {without_fractions(stated['statedAt'])}."
     yield from _about_key(proven)
@@ -55,7 +55,7 @@ def _told(proven: Proven, stated: dict[str, Any]) -> Parts:
     yield table(stated["attempts"], _ATTEMPTS, "No attempt was made, or none is kept.", cut=("to",))
 
 
-def _about_key(proven: Proven) -> Iterator[str]:
+def _about_key(proven: ProvenEvidence) -> Iterator[str]:
     if proven.is_known_key:
         yield f"Its key {proven.key} is among the gateway's."
         return

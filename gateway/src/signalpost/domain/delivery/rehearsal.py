@@ -71,7 +71,7 @@ class Judgement(Struct, frozen=True):
     """What a side says of an event."""
 
     is_sent: bool
-    why: "Callable[[LookedAt], str | None]" = lambda _: None
+    why: "Callable[[EventWithSubject], str | None]" = lambda _: None
     """A sentence for people: why the event is not sent. It is asked for of examples alone."""
     is_unable: bool = False
     """Whether the event is wanted, and nothing can be made of it."""
@@ -155,7 +155,7 @@ class RehearsedEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     ]
 
 
-class LookedAt:
+class EventWithSubject:
     """An event, decoded once for both sides if either looks into it."""
 
     __slots__ = ("_made", "_read", "_subject", "event")
@@ -180,19 +180,19 @@ class JudgementTally:
     def __init__(self) -> None:
         self.counts: dict[Name, int] = dict.fromkeys(NAMES, 0)
         self.examples: dict[Name, list[RehearsedEvent]] = {name: [] for name in NAMES}
-        self._more: list[LookedAt] = []
-        self._both: list[LookedAt] = []
+        self._more: list[EventWithSubject] = []
+        self._both: list[EventWithSubject] = []
 
-    def count(self, looked_at: LookedAt, now: Judgement, then: Judgement) -> None:
+    def count(self, about: EventWithSubject, now: Judgement, then: Judgement) -> None:
         if then.is_unable:
-            self._add("cannot", looked_at, then)
+            self._add("cannot", about, then)
         if then.is_sent:
             shown = self._both if now.is_sent else self._more
-            self._add("both" if now.is_sent else "more", looked_at, now)
+            self._add("both" if now.is_sent else "more", about, now)
             if len(shown) < MAX_REQUESTS:
-                shown.append(looked_at)
+                shown.append(about)
         elif now.is_sent:
-            self._add("less", looked_at, then)
+            self._add("less", about, then)
 
     @property
     def now(self) -> int:
@@ -203,14 +203,14 @@ class JudgementTally:
         return self.counts["both"] + self.counts["more"]
 
     @property
-    def shown(self) -> list[LookedAt]:
+    def shown(self) -> list[EventWithSubject]:
         """The events whose requests are shown: those first that the present subscription does not send."""
         return [*self._more, *self._both][:MAX_REQUESTS]
 
-    def _add(self, name: Name, looked_at: LookedAt, judgement: Judgement) -> None:
+    def _add(self, name: Name, about: EventWithSubject, judgement: Judgement) -> None:
         self.counts[name] += 1
         if self.counts[name] <= MAX_EXAMPLES:
-            self.examples[name].append(_example(looked_at.event, judgement.why(looked_at)))
+            self.examples[name].append(_example(about.event, judgement.why(about)))
 
 
 def _example(event: Event, why: str | None) -> RehearsedEvent:

@@ -68,7 +68,7 @@ class Disconnection:
         try:
             revocations = self._opened.kind.revocations(self._opened.holds, self._held)
             return await self._told(self._opened, revocations)
-        except Exception as error:  # the kind is somebody's code
+        except Exception as error:  # a kind may come from any package
             said = self._secrets.strike(f"{type(error).__name__}: {error}")
             kind = self._opened.kind.kind
             log.error("a kind of destination failed", kind=kind, method="revocations", error=said)

@@ -178,7 +178,7 @@ class OpenConnection:
             return opened.kind.paced_by(opened.holds, config)
         except Invalid:
             return ""  # its deliveries say what is wrong
-        except Exception as error:  # the kind is somebody's code
+        except Exception as error:  # a kind may come from any package
             kind = subscription.kind
             log.error("a kind of destination failed", kind=kind, method="paced_by", error=type(error).__name__)
             return ""
@@ -261,6 +261,6 @@ def _opened(connection: Connection, destinations: Destinations) -> tuple[OpenedC
     except Invalid as invalid:
         wrong = ", ".join(error.pointer for error in invalid.errors)
         return None, f"The installed kind {connection.kind} does not take what the connection holds: see {wrong}."
-    except Exception as error:  # the kind is somebody's code
+    except Exception as error:  # a kind may come from any package
         log.error("a kind of destination failed", kind=connection.kind, method="access", error=type(error).__name__)
         return None, f"The kind of destination {connection.kind} failed on the connection: see the gateway's log."

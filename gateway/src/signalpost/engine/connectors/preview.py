@@ -64,6 +64,6 @@ def _of_vendor(requests: VendorRequests, subject: Subject, document_id: str, wai
         if isinstance(calls, Skip):
             return Preview(wanted=False, why=not_sent(calls.why), waits=waits, request=None)
         request, *then = map(requests.shown, calls)
-    except Exception as error:  # the kind is somebody's code
+    except Exception as error:  # a kind may come from any package
         return Preview(wanted=True, why=requests.why_unable(error), waits=waits, request=None)
     return Preview(wanted=True, why=None, waits=waits, request=request, then=then)

@@ -26,7 +26,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.engine.connectors.identity import key_of, slot_of
 from signalpost.engine.connectors.wire import Impossible, request_of
 
-NO_SECRET: Final = "this signature is an example"  # noqa: S105 - it is nobody's
+NO_SECRET: Final = "this signature is an example"  # noqa: S105 - it opens nothing
 """What signs the requests of webhooks that are shown: a signature is not made with the subscription's own secret."""
 _OF_THE_CONNECTION = ("host", "content-length")
 """Headers that add nothing to the address and the body."""
@@ -77,7 +77,7 @@ class VendorRequests:
                 return f"The vendor would get nothing: {error}"
             case Impossible():
                 return self._secrets.strike(str(error))
-        said = self._secrets.strike(f"{type(error).__name__}: {error}")  # the kind is somebody's code
+        said = self._secrets.strike(f"{type(error).__name__}: {error}")  # a kind may come from any package
         return f"The destination {self._subscription.kind} failed: {said}"
 
     def request(self, call: Call) -> OutgoingRequest:
@@ -142,8 +142,8 @@ class VendorRequests:
 def webhook_request(subscription: Subscription, event: Event, now: int) -> ShownRequest:
     """The first attempt of an event to a webhook, as it would go out `now`, except that `NO_SECRET` signs it."""
     struck = dict.fromkeys(subscription.headers, STRUCK)
-    drawn = Webhook(replace(subscription.signing_with(NO_SECRET), headers=struck))
-    request = drawn.prepare(event, 1, DELIVERY, now)
+    webhook = Webhook(replace(subscription.signing_with(NO_SECRET), headers=struck))
+    request = webhook.prepare(event, 1, DELIVERY, now)
     return ShownRequest(
         method="POST",
         url=shown_url(subscription.url),

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from signalpost.domain.delivery.rehearsal import NOT_SENT_SO_FAR, JudgementTally, LookedAt, Name, RehearsedEvent
+from signalpost.domain.delivery.rehearsal import NOT_SENT_SO_FAR, EventWithSubject, JudgementTally, Name, RehearsedEvent
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, TooMany
 from signalpost.domain.event import Event
@@ -156,7 +156,7 @@ class Rehearsals:
         types = reduce(or_, (side.reads for side in question.sides))
         page = await self._store.log.back(question.tenant_id, before, types, None, PAGE)
         made: Mapping[str, Mapping[str, str]] = {}
-        if question.now is not None and any(side.makes for side in question.sides):
+        if question.now is not None and any(side.looks_at_made for side in question.sides):
             documents = list({event.document_id for event in page.events})
             made = await self._store.connections.made(question.now.subscription.number, documents)
         return _Page([*self._erased.as_kept(page.events)], made, page.next)
@@ -171,7 +171,7 @@ class _RehearsalWalk:
         self.tally = JudgementTally()
         self.reached = question.last + 1
         """The sequence down to which everything in the period was judged."""
-        self._noting = [side for side in question.sides if side.looks_ahead]
+        self._noting = [side for side in question.sides if side.lookahead]
         names = [side.names for side in question.sides]
         self._read = subject_of if None in names else reader_of(chain.from_iterable(filter(None, names)))
         self._events = 0
@@ -200,12 +200,12 @@ class _RehearsalWalk:
                 rest()
             if is_erased(event):
                 continue
-            looked_at = LookedAt(event, page.made.get(event.document_id, {}), read)
+            about = EventWithSubject(event, page.made.get(event.document_id, {}), read)
             for side in noting:
-                side.note(looked_at)
+                side.note(about)
             if event.sequence <= last:
-                so_far = NOT_SENT_SO_FAR if now is None else now.judgement(looked_at)
-                count(looked_at, so_far, then.judgement(looked_at))
+                so_far = NOT_SENT_SO_FAR if now is None else now.judgement(about)
+                count(about, so_far, then.judgement(about))
         down_to = first if page.next is None else max(first, page.next)
         self._events = self._question.ahead - down_to + 1
         self.reached = min(self.reached, down_to)

@@ -7,7 +7,14 @@ It asks what the subscription's lane asks (`domain/wishes.py`), and makes what i
 from collections.abc import Iterable
 
 from signalpost.destinations.calls import Mail, Skip
-from signalpost.domain.delivery.rehearsal import SENT, Judgement, LaterEvents, LookedAt, refused, refused_by_type
+from signalpost.domain.delivery.rehearsal import (
+    SENT,
+    EventWithSubject,
+    Judgement,
+    LaterEvents,
+    refused,
+    refused_by_type,
+)
 from signalpost.domain.event import EVERY_TYPE
 from signalpost.domain.language.names import Name
 from signalpost.domain.language.subject import not_sent
@@ -44,7 +51,7 @@ class Side:
         return self._wishes.names if self._vendor is None else None
 
     @property
-    def looks_ahead(self) -> int:
+    def lookahead(self) -> int:
         """How long after an event it looks at its document once more, in µs."""
         return self.subscription.delay * SECOND if self._later is not None else 0
 
@@ -54,7 +61,7 @@ class Side:
         return 0 if self._later is None else self._later.documents
 
     @property
-    def makes(self) -> bool:
+    def looks_at_made(self) -> bool:
         """Whether it looks at what former deliveries made."""
         return self._vendor is not None
 
@@ -63,45 +70,45 @@ class Side:
         if self._later is not None:
             self._later.forget_before(at)
 
-    def note(self, looked_at: LookedAt) -> None:
+    def note(self, about: EventWithSubject) -> None:
         """Take up the next event, whether it is in the rehearsal's period or later."""
         if self._later is not None:
-            self._later.note(looked_at.event, self._wishes.why_no_longer(looked_at.subject))
+            self._later.note(about.event, self._wishes.why_no_longer(about.subject))
 
-    def judgement(self, looked_at: LookedAt) -> Judgement:
+    def judgement(self, about: EventWithSubject) -> Judgement:
         """On the event that was noted last."""
-        if (unasked := refused_by_type(self.subscription, looked_at.event)) is not None:
+        if (unasked := refused_by_type(self.subscription, about.event)) is not None:
             return unasked
-        if self._wishes.asks_event and not self._wishes.wants(looked_at.subject):
+        if self._wishes.asks_event and not self._wishes.wants(about.subject):
             return self._unwanted
-        if self._later is not None and self._later.why_no_longer(looked_at.event) is not None:
+        if self._later is not None and self._later.why_no_longer(about.event) is not None:
             return self._no_longer_wanted
-        return SENT if self._vendor is None else _made(self._vendor, looked_at)
+        return SENT if self._vendor is None else _made(self._vendor, about)
 
-    def _why_not(self, looked_at: LookedAt) -> str | None:
-        return self._wishes.why_not(looked_at.subject)
+    def _why_not(self, about: EventWithSubject) -> str | None:
+        return self._wishes.why_not(about.subject)
 
-    def _why_no_longer(self, looked_at: LookedAt) -> str | None:
-        return None if self._later is None else self._later.why_no_longer(looked_at.event)
+    def _why_no_longer(self, about: EventWithSubject) -> str | None:
+        return None if self._later is None else self._later.why_no_longer(about.event)
 
-    def requests(self, looked_at: LookedAt, now: int) -> list[ShownRequest]:
+    def requests(self, about: EventWithSubject, now: int) -> list[ShownRequest]:
         """The exact requests of an event that it sends; none if its kind makes another thing of it each time."""
         if self._vendor is None:
-            return [webhook_request(self.subscription, looked_at.event, now)]
+            return [webhook_request(self.subscription, about.event, now)]
         try:
-            calls = self._vendor.calls(looked_at.subject, looked_at.event.document_id)
+            calls = self._vendor.calls(about.subject, about.event.document_id)
             return [] if isinstance(calls, Skip) else [*map(self._vendor.shown, calls)]
-        except Exception:  # the kind is somebody's code
+        except Exception:  # a kind may come from any package
             return []
 
 
-def _made(vendor: VendorRequests, looked_at: LookedAt) -> Judgement:
+def _made(vendor: VendorRequests, about: EventWithSubject) -> Judgement:
     try:
-        call = vendor.call(looked_at.subject, looked_at.event.document_id)
+        call = vendor.call(about.subject, about.event.document_id)
         if isinstance(call, Skip):
             return refused(not_sent(call.why))
         if not isinstance(call, Mail):
             vendor.request(call)
-    except Exception as error:  # the kind is somebody's code
+    except Exception as error:  # a kind may come from any package
         return refused(vendor.why_unable(error), is_unable=True)
     return SENT

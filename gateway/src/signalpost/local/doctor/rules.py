@@ -29,7 +29,7 @@ AT_ONCE: Final = 10
 OVERSIZED: Final = 4 * 1024 * 1024
 DEEP: Final = 100_000
 IN_2017: Final = 1_500_000_000 * SECOND
-ANOTHER_SECRET: Final = "none of the receiver's secrets"  # noqa: S105 - nobody's
+ANOTHER_SECRET: Final = "none of the receiver's secrets"  # noqa: S105 - it opens nothing
 CREATED, UPDATED = "documentCreated", "documentUpdated"
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from signalpost.api.routing.shapes.shape import Cursor, Shape
+from signalpost.api.routing.shapes.shape import Cursor, Shape, shows
 from signalpost.domain.delivery.comparison import Difference
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.event import EventTypeName
@@ -25,12 +25,12 @@ class ComparedAttempt(Shape, frozen=True):
 class ComparedEvent(Shape, frozen=True):
     """An event that the two endpoints answered differently."""
 
-    event_id: Uuid
+    event_id: Annotated[Uuid, Meta(extra=shows("id"))]
     sequence: int
     event_type: EventTypeName
-    external_id: str
+    external_id: Annotated[str, Meta(extra=shows("document_id"))]
     title: Annotated[str | None, Meta(description="Null once the document was erased.")]
-    created_at: Timestamp
+    created_at: Annotated[Timestamp, Meta(extra=shows("at"))]
     differ_in: list[Difference]
     original: ComparedAttempt
     shadow: ComparedAttempt
