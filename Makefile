@@ -8,7 +8,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 # Tests without sockets, processes or waits; `make test` runs all.
-FAST := receiver/tests destinations/tests gateway/tests/domain gateway/tests/commands gateway/tests/sharing gateway/tests/destinations gateway/tests/oracles gateway/tests/local gateway/tests/testing gateway/tests/store gateway/tests/test_settings.py gateway/tests/test_left_out.py checks/tests client/tests
+FAST := receiver/tests destinations/tests gateway/tests/domain gateway/tests/commands gateway/tests/sharing gateway/tests/destinations gateway/tests/oracles gateway/tests/local gateway/tests/testing gateway/tests/store gateway/tests/test_settings.py gateway/tests/test_left_out.py checks/tests client/tests connect/tests
 
 # Most tests of whole processes wait, so three of them run at a time for each of two cores; a file's stay together, and
 # the files keep their order, in which those that wait and those that compute are mixed.
@@ -20,7 +20,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -99,6 +99,9 @@ scenes: .venv/dev ## Measure every scene of the bench, small, and check what it 
 
 connector-kills: .venv/dev ## Kill a real gateway while it renews tokens and calls vendors (CONNECTOR_KILLS=200)
 	@CONNECTOR_KILLS=$${CONNECTOR_KILLS:-200} $(BIN)/pytest gateway/tests/acceptance/test_connector_kills.py -s
+
+connect-kills: .venv/dev ## Kill a connector and a gateway while documents change, and see that no change is lost or doubled (KILLS=200)
+	@KILLS=$${KILLS:-200} $(BIN)/pytest connect/tests/test_kills.py -s
 
 prometheus: .venv/dev .venv/prometheus ## Try alerts and dashboards with promtool, and beside a Prometheus and gateways at work
 	@$(BIN)/pytest -v -rs gateway/tests/test_alerts.py gateway/tests/acceptance/test_dashboards.py
@@ -183,7 +186,7 @@ check-lint:
 	@$(BIN)/ruff check .
 
 check-types:
-	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests pytest-plugin/src pytest-plugin/tests client/src client/tests client/generator mcp-server/src mcp-server/tests examples benchmarks deploy docs checks site
+	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests pytest-plugin/src pytest-plugin/tests client/src client/tests client/generator mcp-server/src mcp-server/tests connect/src connect/tests examples benchmarks deploy docs checks site
 
 check-imports:
 	@$(BIN)/lint-imports --no-logo
@@ -227,9 +230,9 @@ clean: ## Remove the virtual environment and caches
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-.venv/runtime: .venv/uv requirements/build.txt requirements/runtime.txt receiver/pyproject.toml gateway/pyproject.toml bench/pyproject.toml destinations/pyproject.toml pytest-plugin/pyproject.toml client/pyproject.toml mcp-server/pyproject.toml
+.venv/runtime: .venv/uv requirements/build.txt requirements/runtime.txt receiver/pyproject.toml gateway/pyproject.toml bench/pyproject.toml destinations/pyproject.toml pytest-plugin/pyproject.toml client/pyproject.toml mcp-server/pyproject.toml connect/pyproject.toml
 	@$(UV) --require-hashes -r requirements/build.txt -r requirements/runtime.txt
-	@$(UV) --no-deps --no-build-isolation -e receiver -e gateway -e bench -e destinations -e pytest-plugin -e client -e mcp-server
+	@$(UV) --no-deps --no-build-isolation -e receiver -e gateway -e bench -e destinations -e pytest-plugin -e client -e mcp-server -e connect
 	@touch $@
 
 .venv/dev: .venv/runtime requirements/dev.txt

@@ -31,6 +31,7 @@ SOURCES = (
     "pytest-plugin",
     "client",
     "mcp-server",
+    "connect",
     "benchmarks",
     "checks",
     "docs",
@@ -51,6 +52,8 @@ INTERFACES = (
     "destinations/src/signalpost_destinations/*.py",
     "pytest-plugin/src/pytest_signalpost/*.py",
     "client/src/signalpost_client/*.py",
+    "connect/src/signalpost_connect/source.py",
+    "connect/src/signalpost_connect/testing/*.py",
 )
 """The modules that others build against: every public name in them has a docstring."""
 

@@ -11,7 +11,16 @@ from pathlib import Path
 
 from checks.parts import ROOT
 
-PYTHON_DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations", "pytest-plugin", "client", "mcp-server")
+PYTHON_DISTRIBUTIONS = (
+    "receiver",
+    "gateway",
+    "bench",
+    "destinations",
+    "pytest-plugin",
+    "client",
+    "mcp-server",
+    "connect",
+)
 NPM_PACKAGES = ("receiver-node", "client-node")
 UV = Path(sys.executable).with_name("uv")
 

@@ -22,7 +22,7 @@ PLACES: Mapping[str, str] = {
     DECIDED: r'^VERSION = "([^"]+)"',
     **{
         f"{name}/pyproject.toml": OF_PROJECT
-        for name in ("receiver", "gateway", "bench", "destinations", "pytest-plugin", "client", "mcp-server")
+        for name in ("receiver", "gateway", "bench", "destinations", "pytest-plugin", "client", "mcp-server", "connect")
     },
     "deploy/helm/Chart.yaml": r"^(?:version|appVersion): (\S+)$",
     **dict.fromkeys(

@@ -16,19 +16,21 @@ from signalpost import VERSION
 
 TREE = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
-DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations", "pytest-plugin", "client", "mcp-server")
+DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations", "pytest-plugin", "client", "mcp-server", "connect")
 
 NAMES = {
     "receiver": "signalpost-receiver",
     "pytest-plugin": "pytest-signalpost",
     "client": "signalpost-client",
     "mcp-server": "signalpost-mcp",
+    "connect": "signalpost-connect",
 }
 GUIDES = {
     "receiver": "receive-events",
     "pytest-plugin": "test-a-receiver",
     "client": "call-the-api",
     "mcp-server": "assistants",
+    "connect": "outbox",
 }
 
 pytestmark = pytest.mark.slow
@@ -111,6 +113,7 @@ def test_they_work_outside_the_tree_with_the_commands_of_the_readme(wheels: list
     signalpost = tmp_path / "env" / "bin" / "signalpost"
     assert run(signalpost, "--version", cwd=tmp_path).startswith(VERSION)
     assert "--scene" in run(signalpost, "bench", "--help", cwd=tmp_path)
+    assert "CREATE TABLE" in run(signalpost.with_name("signalpost-connect"), "outbox", "sql", cwd=tmp_path)
     kinds = "from signalpost.destinations.registry import Destinations; print(*Destinations.installed().kinds)"
     assert {"slack", "teams", "hubspot"} <= set(run(python, "-c", kinds, cwd=tmp_path).split())
     examples = tmp_path / "env" / "share" / "signalpost" / "examples"

@@ -1,0 +1,3 @@
+from signalpost_connect.command import main
+
+main()

@@ -1,0 +1,153 @@
+"""The command `signalpost-connect`."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from signalpost_client import VERSION, AsyncClient, SignalpostError
+from signalpost_connect.config import BadConfig, Config, read_config, secret
+from signalpost_connect.kinds import make_source
+from signalpost_connect.mapping import LineMaker, Unusable
+from signalpost_connect.outbox import statements
+from signalpost_connect.progress import Progress
+from signalpost_connect.pump import TAKE_SECONDS, Pump, log
+from signalpost_connect.source import Message, Source, SourceAway
+from signalpost_connect.watch import watched
+
+_DESCRIPTION = "Feeds a Signalpost gateway from where documents live."
+SHOWN_MESSAGES = 10
+PROGRESS_SECONDS = 30.0
+
+
+def main() -> None:
+    """Run a command. The exit code is 2 if the configuration is wrong, and 1 if a check found something."""
+    parser = _parser()
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request
+    try:
+        sys.exit(given.action(given))
+    except (BadConfig, ValueError) as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"watch.port: {error.strerror}; choose another.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("signalpost-connect", description=_DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=VERSION)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    run = commands.add_parser("run", help="feed the gateway, until it is stopped")
+    check = commands.add_parser("check", help="show the first ten messages as lines; changes nothing")
+    for each, action in ((run, _run), (check, _check)):
+        each.add_argument("config", type=Path, help="the configuration, in TOML")
+        each.set_defaults(action=action)
+    _add_outbox(commands.add_parser("outbox", help="print the SQL that the source outbox needs"))
+    return parser
+
+
+def _add_outbox(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="what")
+    sql = commands.add_parser("sql", help="tables, role and trigger")
+    sql.add_argument("--role", default="signalpost_connect", help="the role that reads (default: %(default)s)")
+    sql.add_argument("--table", default="contracts", help="the table of your documents (default: %(default)s)")
+    sql.set_defaults(action=lambda given: print(statements.tables(given.schema, given.role, given.table), end=""))
+    above = commands.add_parser("above", help="number changes above what the gateway has seen")
+    above.add_argument("number", type=int)
+    above.set_defaults(action=lambda given: print(statements.above(given.schema, given.number), end=""))
+    for each in (sql, above):
+        each.add_argument("--schema", default="public", help="the schema of the outbox (default: %(default)s)")
+
+
+# --- check ------------------------------------------------------------------------------------------------------------
+
+
+def _check(given: argparse.Namespace) -> int:
+    config = read_config(given.config)
+    source, client, make = make_source(config.source), _client(config), config.line_maker()
+    return asyncio.run(_checked(source, client, make))
+
+
+async def _checked(source: Source, client: AsyncClient, make: LineMaker) -> int:
+    """Print what would be sent. Nothing is settled, so everything stays in the source."""
+    code = 0
+    async with client:
+        try:
+            await anext(aiter(client.documents.list()), None)
+            print("The gateway answers, and knows the key.")
+        except SignalpostError as error:
+            print(f"The gateway: {error}")
+            code = 1
+    try:
+        batch = await source.take(SHOWN_MESSAGES, TAKE_SECONDS)
+    except SourceAway as error:
+        print(f"The source: {error}")
+        return 1
+    finally:
+        await source.close()
+    if not batch.messages:
+        print("The source has no message now.")
+    return max([code, *(_shown(make, message) for message in batch.messages)])
+
+
+def _shown(make: LineMaker, message: Message) -> int:
+    try:
+        print(f"{message.id}: {make.line(message).decode()}")
+    except Unusable as error:
+        print(f"{message.id}: would be dead. {error}")
+        return 1
+    return 0
+
+
+# --- run --------------------------------------------------------------------------------------------------------------
+
+
+def _run(given: argparse.Namespace) -> int:
+    config = read_config(given.config)
+    source, client, make = make_source(config.source), _client(config), config.line_maker()
+    progress = Progress(time.monotonic)
+    with ExitStack() as stack:
+        if config.watch is not None:
+            stack.enter_context(watched(progress, config.watch.port))
+        asyncio.run(_pumped(source, client, make, progress))
+    return 0
+
+
+async def _pumped(source: Source, client: AsyncClient, make: LineMaker, progress: Progress) -> None:
+    """Feed until SIGTERM or SIGINT. What is under way then comes again with the next start."""
+    work = asyncio.gather(Pump(source, client, make, progress).run(), _told(progress))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+    log.info("feeding %r", client)
+    try:
+        with suppress(asyncio.CancelledError):
+            await work
+    finally:
+        await source.close()
+        await client.close()
+    log.info("stopped: %s", progress.sentence())
+
+
+async def _told(progress: Progress) -> None:
+    """Log how far it is, whenever that changed."""
+    before = progress.sentence()
+    while True:
+        await asyncio.sleep(PROGRESS_SECONDS)
+        if (now := progress.sentence()) != before:
+            log.info("%s", now)
+        before = now
+
+
+def _client(config: Config) -> AsyncClient:
+    gateway = config.gateway
+    try:
+        return AsyncClient(gateway.url, secret(gateway.key, "gateway.key"), tenant=gateway.tenant)
+    except BadConfig:
+        raise
+    except ValueError as error:
+        raise BadConfig(f"gateway: {error}") from None

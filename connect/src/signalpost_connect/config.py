@@ -1,0 +1,124 @@
+"""The configuration: one file of TOML for one source.
+
+    [gateway]
+    url = "https://gateway.example.com"
+    key = { file = "/etc/signalpost/connect.key" }
+
+    [source]
+    kind = "outbox"
+    database = { env = "OUTBOX_DATABASE_URL" }
+
+    [mapping]                # only if the messages are no lines of an import
+    externalId = "{{ body.contract.id }}"
+
+    [watch]
+    port = 9466              # /metrics and /health, on 127.0.0.1
+
+What is wrong is a `BadConfig` that names the member, and never quotes a value: it may be a secret in the wrong place.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from signalpost_connect.mapping import LineMaker
+from signalpost_connect.placeholders import BadTemplate
+
+T = TypeVar("T")
+
+
+class BadConfig(ValueError):
+    """A configuration cannot be used. The message names the member."""
+
+
+class Secret(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a secret is: `{ file = "…" }` or `{ env = "…" }`. It is never in the configuration itself."""
+
+    file: str | None = None
+    env: str | None = None
+
+    def read(self) -> str:
+        """The secret. Raises ValueError, which says what is missing."""
+        if (self.file is None) == (self.env is None):
+            raise ValueError('say either { file = "…" } or { env = "…" }.')
+        if self.env is not None:
+            found = os.environ.get(self.env, "")
+            if not found:
+                raise ValueError(f"the environment has no {self.env}.")
+            return found
+        assert self.file is not None
+        try:
+            found = Path(self.file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"the file {self.file} cannot be read ({type(error).__name__}).") from None
+        if not found:
+            raise ValueError(f"the file {self.file} is empty.")
+        return found
+
+
+class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which gateway is fed, and with which key."""
+
+    url: str
+    key: Secret
+    tenant: str | None = None
+    """For an operator's key; an app's key has one already."""
+
+
+class WatchConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where `/metrics` and `/health` are served."""
+
+    port: Annotated[int, Meta(ge=1, le=65535)]
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    gateway: GatewayConfig
+    source: dict[str, Any]
+    """`kind`, and what the source wants besides."""
+    mapping: dict[str, Any] | None = None
+    version_offset: int = 0
+    """Added to the source's own versions, if those begin anew."""
+    watch: WatchConfig | None = None
+
+    def line_maker(self) -> LineMaker:
+        """What makes lines of messages. Raises BadConfig."""
+        try:
+            return LineMaker(self.mapping, self.version_offset)
+        except BadTemplate as error:
+            raise BadConfig(f"mapping.{error}") from None
+
+
+def read_config(path: Path) -> Config:
+    """The configuration in a file. Raises BadConfig."""
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig(f"{path} cannot be read ({type(error).__name__}).") from None
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfig(f"{path} is not TOML: {error}.") from None
+    return convert(given, Config, "")
+
+
+def convert(given: Mapping[str, Any], kind: type[T], below: str) -> T:
+    """A table as what it has to be. `below` is the name of the table. Raises BadConfig."""
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        said, _, at = str(error).partition(" - at `$")
+        place = ".".join(filter(None, [below, at.rstrip("`").lstrip(".")]))
+        raise BadConfig(f"{place or 'the file'}: {said}.") from None
+
+
+def secret(given: Secret, name: str) -> str:
+    """The secret that a member refers to. Raises BadConfig."""
+    try:
+        return given.read()
+    except ValueError as error:
+        raise BadConfig(f"{name}: {error}") from None

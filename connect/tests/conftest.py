@@ -1,0 +1,71 @@
+"""A real gateway that keeps its address, and a real PostgreSQL with an outbox in it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import trustme
+from connect.tests.platform import Platform
+from gateway.tests.acceptance.gateway_process import GatewayProcess
+from gateway.tests.patience import ATTEMPT_TIMEOUT
+from gateway.tests.postgres import server
+
+from signalpost_bench.free_port import free_port
+
+
+class FedGateway:
+    """A gateway on a port of its own, and the key of a connector."""
+
+    def __init__(self, process: GatewayProcess) -> None:
+        self.process = process
+        process.start()
+        host, port = process.address
+        self.url = f"http://{host}:{port}"
+        self.operator_key = process.operator_key
+        self.key: str = process.api.ask("POST", "/v1/keys", {"name": "contracts", "role": "app"}, expect=201)["key"]
+
+    def stop(self) -> None:
+        assert self.process.stop() == 0
+
+    def start(self) -> None:
+        self.process.start()
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FedGateway]:
+    """One gateway for the tests of a file."""
+    folder = tmp_path_factory.mktemp("fed-gateway")
+    authority = folder / "authority.pem"
+    trustme.CA().cert_pem.write_to_path(str(authority))
+    flags = {"attempt_timeout": f"{ATTEMPT_TIMEOUT:g}", "port": str(free_port())}
+    process = GatewayProcess(folder / "data", folder, authority, "http://127.0.0.1:9", **flags)
+    try:
+        yield FedGateway(process)
+        assert process.stop() == 0
+    finally:
+        process.end()
+    assert process.faults == []
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    """A database of a platform, with contracts and the outbox as `signalpost-connect outbox sql` prints it."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "tests")
+    name = f"platform_{worker}"
+    shared = server()
+    with psycopg.connect(shared.url(), autocommit=True) as connection:
+        _drop(connection, name)
+        connection.execute(f"CREATE DATABASE {name}")
+    made = Platform(shared.url(name), shared.url(name, f"connect_{worker}"), f"connect_{worker}", tmp_path)
+    yield made
+    made.close()
+    with psycopg.connect(shared.url(), autocommit=True) as connection:
+        _drop(connection, name)
+        connection.execute(f"DROP ROLE IF EXISTS connect_{worker}")
+
+
+def _drop(connection: "psycopg.Connection[Any]", name: str) -> None:
+    connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

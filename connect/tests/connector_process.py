@@ -1,0 +1,98 @@
+"""A connector as an operator runs it: the command, a configuration, signals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from connect.tests.conftest import FedGateway
+from connect.tests.platform import Platform
+from gateway.tests.patience import PATIENCE
+
+from signalpost_bench.free_port import free_port
+
+COMMAND = (sys.executable, "-m", "signalpost_connect")
+
+
+def configure(
+    folder: Path, platform: Platform, gateway: FedGateway, *, port: int | None = None, more: str = ""
+) -> Path:
+    """A configuration of the outbox. `more` is TOML that comes before it."""
+    key, file = folder / "connect.key", folder / "outbox.toml"
+    key.write_text(gateway.key + "\n")
+    watch = "" if port is None else f"[watch]\nport = {port}\n"
+    file.write_text(
+        f'{more}\n[gateway]\nurl = "{gateway.url}"\nkey = {{ file = "{key}" }}\n'
+        f'[source]\nkind = "outbox"\ndatabase = {{ file = "{platform.database}" }}\n{watch}'
+    )
+    return file
+
+
+def run_command(*arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """A command that ends by itself."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+class ConnectorProcess:
+    """`signalpost-connect run`, which can be killed and started again."""
+
+    def __init__(self, folder: Path, platform: Platform, gateway: FedGateway) -> None:
+        self.port = free_port()
+        self._config = configure(folder, platform, gateway, port=self.port)
+        self._errors = folder / "connector-stderr"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; it may not read yet."""
+        with self._errors.open("ab") as errors:
+            self._process = subprocess.Popen([*COMMAND, "run", self._config], stderr=errors)
+
+    def kill(self) -> None:
+        """End it by SIGKILL, as a crash would."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def stop(self) -> int:
+        """SIGTERM, and wait for the end; its exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(PATIENCE)
+        self._process = None
+        return code
+
+    def end(self) -> None:
+        """Whatever state it is in: nothing of it runs afterwards."""
+        if self._process is not None:
+            self.kill()
+
+    def log(self) -> str:
+        return self._errors.read_text()
+
+    def health(self) -> Any:
+        """What `/health` answers; None while it does not listen."""
+        try:
+            with urlopen(f"http://127.0.0.1:{self.port}/health") as answer:
+                return json.load(answer)
+        except HTTPError as error:
+            return json.load(error)
+        except URLError:
+            return None
+
+    def metrics(self) -> str:
+        with urlopen(f"http://127.0.0.1:{self.port}/metrics") as answer:
+            text: str = answer.read().decode()
+            return text

@@ -1,0 +1,69 @@
+"""What the guide and the README show works as it stands there."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from connect.tests.conftest import FedGateway
+from connect.tests.connector_process import run_command
+from connect.tests.platform import Platform
+
+from signalpost_connect.mapping import LineMaker
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "guides" / "outbox.md").read_text(encoding="utf-8")
+README = (ROOT / "connect" / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_mapping_of_the_readme_is_one() -> None:
+    [mapping] = [block for block in blocks(README, "toml") if "[mapping]" in block]
+    LineMaker(tomllib.loads(mapping)["mapping"])
+
+
+@pytest.mark.slow
+def test_the_configuration_of_the_guide_is_one(tmp_path: Path, platform: Platform, gateway: FedGateway) -> None:
+    [config] = blocks(GUIDE, "toml")
+    key = tmp_path / "key"
+    key.write_text(gateway.key)
+    for shown, given in (
+        ("https://gateway.example.com", gateway.url),
+        ("/etc/signalpost/connect.key", str(key)),
+        ("/etc/signalpost/connect.database", str(platform.database)),
+    ):
+        assert shown in config
+        config = config.replace(shown, given)
+    file = tmp_path / "outbox.toml"
+    file.write_text(config)
+    done = run_command("check", file)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "The gateway answers, and knows the key.")
+
+
+@pytest.mark.slow
+def test_the_sql_of_the_guide_runs(platform: Platform) -> None:
+    """The tables come from the command, as in the guide."""
+    platform.sql.execute("INSERT INTO contracts (id, title) SELECT gen_random_uuid(), 'old' FROM generate_series(1, 3)")
+    platform.sql.execute("DELETE FROM signalpost_outbox")
+    statements = blocks(GUIDE, "sql")
+    assert statements
+    for statement in statements:
+        platform.sql.execute(statement.encode())
+    assert platform.left() == 3
+
+
+@pytest.mark.slow
+def test_the_command_prints_the_sql(platform: Platform) -> None:
+    printed = run_command(
+        "outbox", "sql", "--schema", "app", "--table", "app.contracts", "--role", "of_the_test"
+    ).stdout
+    with platform.sql.transaction(force_rollback=True):
+        platform.sql.execute("CREATE SCHEMA app")
+        platform.sql.execute("CREATE TABLE app.contracts (LIKE public.contracts INCLUDING ALL)")
+        platform.sql.execute(re.sub(r"^(BEGIN|COMMIT);$", "", printed, flags=re.MULTILINE).encode())
+        platform.sql.execute("INSERT INTO app.contracts (id, title) VALUES (gen_random_uuid(), 'one')")
+        assert platform.sql.execute("SELECT count(*) FROM app.signalpost_outbox").fetchone() == (1,)
+    assert "setval" in run_command("outbox", "above", "7").stdout

@@ -1,0 +1,146 @@
+"""What the connector does with answers and failures, against a source and a gateway in memory."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import httpx
+from msgspec import Struct
+
+from signalpost_client import AsyncClient
+from signalpost_connect import AGAIN, APPLIED, UNCHANGED, Batch, Message, Source, SourceAway, Verdict
+from signalpost_connect.mapping import LineMaker
+from signalpost_connect.progress import Progress
+from signalpost_connect.pump import LONGEST_PAUSE, Pump
+
+
+class Queue:
+    """Messages in memory."""
+
+    api: ClassVar[int] = 1
+    config: ClassVar[type[Struct]] = Struct
+
+    def __init__(self, *messages: Message) -> None:
+        self.messages = list(messages)
+        self.settled: list[Sequence[Verdict]] = []
+        self.takes = 0
+        self.is_away = False
+
+    async def take(self, most: int, seconds: float) -> Batch:
+        self.takes += 1
+        if self.is_away:
+            raise SourceAway("It is away.")
+        return Batch(self.messages[:most], 7.0)
+
+    async def settle(self, batch: Batch, verdicts: Sequence[Verdict]) -> None:
+        self.settled.append(verdicts)
+        self.messages = [each for each, verdict in zip(self.messages, verdicts, strict=False) if verdict is AGAIN]
+
+    async def close(self) -> None:
+        pass
+
+
+class Gateway(httpx.AsyncBaseTransport):
+    """Answers every import with what it was told."""
+
+    def __init__(self, *answers: httpx.Response) -> None:
+        self.answers = list(answers)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return self.answers.pop(0)
+
+
+def lines(*answers: dict[str, Any]) -> httpx.Response:
+    return httpx.Response(200, content="".join(json.dumps(_whole(each)) + "\n" for each in answers))
+
+
+def _whole(answer: dict[str, Any]) -> dict[str, Any]:
+    about = {"type": "about:blank", "title": "", "detail": "It is wrong.", "requestId": "r", "status": answer["status"]}
+    problem = {"problem": {**about, **answer["problem"]}} if "problem" in answer else {}
+    return {"externalId": None, **answer, **problem}
+
+
+def refused(status: int, code: str, **headers: str) -> httpx.Response:
+    problem = {"type": "about:blank", "title": "", "status": status, "code": code, "detail": "No.", "requestId": "r"}
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(status, json=problem, headers={"content-type": "application/problem+json", **sent})
+
+
+def message(number: int) -> Message:
+    return Message(str(number), b'{"externalId": "d"}', number)
+
+
+def pumped(source: Queue, *answers: httpx.Response, rounds: int = 1) -> tuple[list[float], Progress]:
+    """The pauses after rounds, and what they did."""
+    progress = Progress(lambda: 0.0)
+
+    async def run() -> list[float]:
+        client = AsyncClient("http://gateway", "sp_key", deadline=1.0, transport=Gateway(*answers))
+        typed: Source = source
+        pump = Pump(typed, client, LineMaker(), progress)
+        return [await pump.round() for _ in range(rounds)]
+
+    return asyncio.run(run()), progress
+
+
+def test_every_message_gets_the_verdict_of_its_own_answer() -> None:
+    source = Queue(message(1), Message("2", b"no JSON", 2), message(3), message(4), message(5))
+    missing = {"pointer": "/title", "code": "required", "detail": "It is missing."}
+    answers = lines(
+        {"line": 1, "status": 201, "changed": True},
+        {"line": 2, "status": 200, "changed": False},
+        {"line": 3, "status": 422, "problem": {"code": "invalid_fields", "errors": [missing]}},
+        {"line": 4, "status": 409, "problem": {"code": "document_deleted", "sourceVersion": 9}},
+    )
+    pauses, progress = pumped(source, answers)
+    [[first, no_json, unchanged, bad, deleted]] = source.settled
+    assert (first, unchanged, deleted) == (APPLIED, UNCHANGED, UNCHANGED)
+    assert "not JSON" in no_json.problem
+    assert bad.problem == "422 invalid_fields: /title: It is missing."
+    assert pauses == [0.0]
+    assert 'messages_total{outcome="dead"} 2' in progress.metrics()
+    assert "last_version 1" in progress.metrics()
+
+
+def test_what_was_not_answered_comes_again_after_the_time_that_the_gateway_wants() -> None:
+    source = Queue(message(1))
+    pauses, progress = pumped(source, refused(429, "too_many_requests", retry_after="40"))
+    assert source.settled == [[AGAIN]]
+    assert pauses[0] >= 40
+    assert progress.health()["status"] == "failing"
+
+
+def test_a_cut_leaves_all_from_the_first_unanswered_message_on() -> None:
+    source = Queue(message(1), message(2), message(3))
+    cut = lines({"line": 1, "status": 201, "changed": True})
+    pauses, _ = pumped(source, cut, refused(401, "unknown_key"), rounds=1)
+    assert source.settled == [[APPLIED, AGAIN, AGAIN]]
+    assert pauses[0] > 0
+
+
+def test_a_wrong_key_is_said_and_tried_again_with_longer_pauses() -> None:
+    source = Queue(message(1))
+    pauses, progress = pumped(source, *(refused(401, "unknown_key") for _ in range(12)), rounds=12)
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == LONGEST_PAUSE
+    health = progress.health()
+    assert "401 unknown_key" in health["trouble"]
+    assert "sp_key" not in str(health)
+
+
+def test_a_source_that_is_away_is_asked_again() -> None:
+    source = Queue(message(1))
+    source.is_away = True
+    pauses, progress = pumped(source, rounds=2)
+    assert pauses[1] > pauses[0] > 0
+    assert progress.health()["trouble"] == "The source: It is away."
+    assert "signalpost_connect_up 0" in progress.metrics()
+
+
+def test_after_a_success_all_is_well_again() -> None:
+    source = Queue(message(1))
+    answers = (refused(401, "unknown_key"), lines({"line": 1, "status": 201, "changed": True}))
+    pauses, progress = pumped(source, *answers, rounds=2)
+    assert pauses[1] == 0.0
+    assert progress.health() == {"status": "ok"}
