@@ -237,7 +237,7 @@ class HoldConnection(ConnectionCommand, frozen=True, kw_only=True):
 
 
 class RepairConnection(ConnectionCommand, frozen=True, kw_only=True):
-    """A call has shown that a broken connection works again. One that was disconnected stays so until somebody gives it
+    """A call has shown that a broken connection works again. One that was disconnected stays so until a caller gives it
     its secrets: that call was under way with those that were forgotten."""
 
     audited_as: ClassVar[str] = "connection.repair"

@@ -142,7 +142,7 @@ def _with_endpoint_of(other: Subscription, one: Subscription, at: int) -> Subscr
     return replace(one, **has, url_since=at, headers_since=headers_since)
 
 
-class Health(Protocol):
+class ShadowHealth(Protocol):
     """What a promotion has to know of an endpoint."""
 
     @property
@@ -153,7 +153,7 @@ class Health(Protocol):
     def delivered_at(self) -> int | None: ...
 
 
-def why_not_ready(shadow: Subscription, health: Health) -> str | None:
+def why_not_ready(shadow: Subscription, health: ShadowHealth) -> str | None:
     """A sentence why a shadow is not promoted unless that is asked for; None if there is no reason."""
     if shadow.status == "disabled":
         return "The shadow is disabled, because its endpoint failed for days."

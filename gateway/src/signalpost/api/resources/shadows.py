@@ -16,7 +16,7 @@ from signalpost.api.routing.shapes.shadows import ComparedAttempt, ComparedEvent
 from signalpost.api.routing.shapes.subscriptions import Subscription as SubscriptionShape
 from signalpost.commands.shadows import PromoteShadow, not_a_shadow
 from signalpost.commands.subscriptions import subscription_not_found
-from signalpost.domain.delivery.comparison import COMPARED_AT_MOST, Difference, Latency, Tally
+from signalpost.domain.delivery.comparison import COMPARED_AT_MOST, AnswerTally, Difference, Latency
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import EventType
 from signalpost.domain.shadow import Promotion, why_not_ready
@@ -39,7 +39,7 @@ async def compare(context: RequestContext) -> Comparison:
     query: PageQuery = context.query()
     shadow, original = await _both(context)
     since = max(shadow.created_at, shadow.url_since, original.url_since)
-    tally, found, are_more = Tally(since), list[_DifferentAnswers](), False
+    tally, found, are_more = AnswerTally(since), list[_DifferentAnswers](), False
     below: int | None = END_OF_LOG if query.cursor is None else query.cursor
     for _ in range(COMPARED_AT_MOST // PART):
         assert below is not None

@@ -10,7 +10,7 @@ COMPARED_AT_MOST: Final = 10_000
 """How many events one comparison looks at."""
 
 
-class Attempt(Protocol):
+class AnsweredAttempt(Protocol):
     """What a comparison has to know of an attempt."""
 
     @property
@@ -25,7 +25,7 @@ class Attempt(Protocol):
     def answer(self) -> bytes: ...
 
 
-def differences(original: Attempt, shadow: Attempt) -> tuple[Difference, ...]:
+def differences(original: AnsweredAttempt, shadow: AnsweredAttempt) -> tuple[Difference, ...]:
     """In what the answers of two attempts differ. If an endpoint gave none, what went wrong stands for its status."""
     found: list[Difference] = []
     if _status(original) != _status(shadow):
@@ -35,7 +35,7 @@ def differences(original: Attempt, shadow: Attempt) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def _status(attempt: Attempt) -> int | str | None:
+def _status(attempt: AnsweredAttempt) -> int | str | None:
     return attempt.failure if attempt.status is None else attempt.status
 
 
@@ -46,7 +46,7 @@ class Latency(NamedTuple):
     p95: int
 
 
-class Tally:
+class AnswerTally:
     """Counts what was compared."""
 
     def __init__(self, since: int) -> None:
@@ -57,7 +57,7 @@ class Tally:
         self.differ: dict[Difference, int] = {"status": 0, "answer": 0}
         self._elapsed: tuple[list[int], list[int]] = [], []
 
-    def add(self, original: Attempt, shadow: Attempt) -> tuple[Difference, ...]:
+    def add(self, original: AnsweredAttempt, shadow: AnsweredAttempt) -> tuple[Difference, ...]:
         """Compare the last attempts of an event. Returns in what they differ."""
         if any(each.started_at < self._since or each.failure == Failure.SKIPPED for each in (original, shadow)):
             return ()

@@ -13,6 +13,7 @@ happened to it.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -20,9 +21,9 @@ from msgspec.structs import replace
 from signalpost.commands.batch import Batch, Rows
 from signalpost.commands.command import Command
 from signalpost.domain.audit import WHOLE, AuditEntry, Notary
-from signalpost.domain.errors import Unavailable
 from signalpost.store import batching
 from signalpost.store.batching import BatchWanted, wanted
+from signalpost.store.halving import halved, halved_part
 from signalpost.store.postgres import batch_writes
 from signalpost.store.postgres.batch_reads import BatchQueries, LockedRows
 from signalpost.store.postgres.committers import CommitConnection, Committers
@@ -64,39 +65,18 @@ class Publisher:
     async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
         """See `Store.publish`. What was skipped is committed by further transactions."""
         await self._data_keys.provide({command.tenant_id for command in commands})
-        published = await self._settle(commands, waiting=False)
+        published = await halved(commands, partial(self._commit, waiting=False))
         tries = 1
         while skipped := [place for place, result in enumerate(published.results) if isinstance(result, _Skipped)]:
             waiting = tries >= SKIPS
             if waiting:
                 tenant_id = commands[skipped[0]].tenant_id
                 skipped = [place for place in skipped if commands[place].tenant_id == tenant_id]
-            further = await self._settle_part([commands[place] for place in skipped], waiting=waiting)
+            further = await halved_part([commands[place] for place in skipped], partial(self._commit, waiting=waiting))
             published = _with(published, skipped, further)
             tries += 1
         self._vault.forget_deleted(published.tenants)
         return published
-
-    async def _settle(self, commands: Sequence[Command[Any]], *, waiting: bool) -> PublishedBatch:
-        """Commit the commands, halved as often as it takes. Raises Unavailable if nothing was committed."""
-        try:
-            return await self._commit(commands, waiting=waiting)
-        except Unavailable:
-            raise
-        except Exception as defect:
-            if len(commands) == 1:
-                return PublishedBatch((defect,))
-        middle = len(commands) // 2
-        first = await self._settle_part(commands[:middle], waiting=waiting)
-        second = await self._settle_part(commands[middle:], waiting=waiting)
-        return joined(first, second)
-
-    async def _settle_part(self, commands: Sequence[Command[Any]], *, waiting: bool) -> PublishedBatch:
-        """Commit a part of a batch. Where it is not committed, that says nothing of the others."""
-        try:
-            return await self._settle(commands, waiting=waiting)
-        except Unavailable as unavailable:
-            return PublishedBatch((unavailable,) * len(commands))
 
     async def _commit(self, commands: Sequence[Command[Any]], *, waiting: bool) -> PublishedBatch:
         """Commit the commands together, once more where the node began anew meanwhile and let go of its data keys."""

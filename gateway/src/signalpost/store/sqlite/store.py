@@ -13,8 +13,8 @@ import apsw
 from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command
 from signalpost.domain.audit import Notary
-from signalpost.domain.errors import Unavailable
 from signalpost.runtime.histogram import Histogram
+from signalpost.store.halving import halved
 from signalpost.store.nouns.access import AccessStore
 from signalpost.store.nouns.fleet import ALONE, Terms
 from signalpost.store.nouns.lists import ListStore
@@ -40,7 +40,7 @@ from signalpost.store.sqlite.nouns.versions import SqliteVersions
 from signalpost.store.sqlite.readers import Readers
 from signalpost.store.sqlite.schema import migrate
 from signalpost.store.sqlite.writer import Writer
-from signalpost.store.store import MAX_SCANNED, PublishedBatch, StoreSize, joined
+from signalpost.store.store import MAX_SCANNED, PublishedBatch, StoreSize
 from signalpost.store.vault import DataKey, MasterKeys, Vault
 
 READERS = 2
@@ -145,33 +145,19 @@ class SqliteStore:
     # --- Writing ------------------------------------------------------------------------------------------------------
 
     async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
-        def job(connection: apsw.Connection) -> PublishedBatch:
-            return publishing.publish(connection, commands, self._vault, self.notary, self._batch, self.fleet.owner)
-
         await self.data_keys.provide({command.tenant_id for command in commands})
-        try:
-            published = await self.writer.run(job)
-        except Unavailable:
-            raise
-        except Exception as defect:
-            # Something that the database itself refuses: halve the batch, so that only the guilty command fails.
-            if len(commands) == 1:
-                return PublishedBatch((defect,))
-            middle = len(commands) // 2
-            first, second = await self._publish_half(commands[:middle]), await self._publish_half(commands[middle:])
-            return joined(first, second)
+        published = await halved(commands, self._commit)
         self._vault.forget_deleted(published.tenants)
         return published
 
+    async def _commit(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
+        def job(connection: apsw.Connection) -> PublishedBatch:
+            return publishing.publish(connection, commands, self._vault, self.notary, self._batch, self.fleet.owner)
+
+        return await self.writer.run(job)
+
     def _batch(self, rows: Rows) -> Batch:
         return Batch(rows, self._now(), self._context)
-
-    async def _publish_half(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
-        """Publish one half of a batch. Where it is not committed, that says nothing of the other half."""
-        try:
-            return await self.publish(commands)
-        except Unavailable as unavailable:
-            return PublishedBatch((unavailable,) * len(commands))
 
 
 def _size(path: Path) -> StoreSize:
