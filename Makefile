@@ -20,7 +20,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -171,6 +171,9 @@ oracles: .venv-oracles/ready ## Hold what connectors send against the vendors' o
 	@.venv-oracles/bin/python gateway/tests/oracles/record.py --check
 	@$(BIN)/pytest gateway/tests/oracles
 
+former-receivers: .venv-receivers/ready ## Have receivers with the libraries of Svix and Convoy accept what imported endpoints get
+	@$(BIN)/pytest -v -rs gateway/tests/cli/former/test_receivers.py
+
 # No check needs another, so they run beside the tests, two at a time. What each prints comes in one piece, and one that
 # fails stops none of the others: one run tells of every fault.
 check: .venv/dev ## Format, lint, strict types, import contracts, docstrings, fast tests
@@ -214,12 +217,12 @@ format: .venv/dev ## Format the tree and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 lock: .venv/uv ## Renew the locks in requirements/
-	@for name in uv build runtime dev browser docs mcp fuzz oracles audit release helm; do \
+	@for name in uv build runtime dev browser docs mcp fuzz oracles receivers audit release helm; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
 clean: ## Remove the virtual environment and caches
-	@rm -rf receiver-node/dist receiver-node/src/redis_scripts.ts receiver-node/node_modules client-node/dist client-node/node_modules gateway/tests/javascript/node_modules .venv .venv-oracles .venv-audit .venv-release .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
+	@rm -rf receiver-node/dist receiver-node/src/redis_scripts.ts receiver-node/node_modules client-node/dist client-node/node_modules gateway/tests/javascript/node_modules .venv .venv-oracles .venv-receivers .venv-audit .venv-release .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
 
 # Each marker file stands for one finished step, so that a step that was interrupted is done again.
 .venv/uv: requirements/uv.txt
@@ -277,6 +280,11 @@ clean: ## Remove the virtual environment and caches
 .venv-oracles/ready: .venv/dev requirements/oracles.txt
 	@$(PYTHON) -m venv .venv-oracles
 	@$(BIN)/uv pip install --quiet --python .venv-oracles/bin/python --require-hashes -r requirements/oracles.txt
+	@touch $@
+
+.venv-receivers/ready: .venv/dev requirements/receivers.txt
+	@$(PYTHON) -m venv .venv-receivers
+	@$(BIN)/uv pip install --quiet --python .venv-receivers/bin/python --require-hashes -r requirements/receivers.txt
 	@touch $@
 
 .venv-audit/ready: .venv/uv requirements/audit.txt

@@ -29,10 +29,17 @@ from signalpost.cli.terminal.parts import Facts, Warn, table
 from signalpost.cli.terminal.plain import say, without_fractions
 from signalpost.domain.language.names import did_you_mean
 
+_IMPORT = """Write the endpoints of another system as a file that `subscriptions apply` takes, and say what is lost.
+
+It changes nothing, neither there nor here. Every subscription in the file is paused.
+
+Example: signalpost subscriptions import svix https://api.eu.svix.com moved
+"""
 app = App(name="subscriptions", help_format="markdown")
 
 for command in (apply, export, rehearse, preview, check_signature, compare, promote_shadow):
     app.command(command)
+app.command("signalpost.cli.commands.imported.command:app", name="import", help=_IMPORT)  # loaded if it is called
 app.command(try_, name="test")
 app.command(run_cases, name="test-run")
 
