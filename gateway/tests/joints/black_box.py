@@ -225,6 +225,7 @@ class BlackBoxWorld(JointWorld):
             endpoint.is_well = True
         self.clients.shadows.heal()
         await self.clients.owners.resume_all(self._node)
+        await self.clients.shadows.resume_all(self._node)
         end = time.monotonic() + PATIENCE
         while (unsettled := await self._unsettled(self._node)) is not None:
             assert time.monotonic() < end, f"still not settled: {unsettled}"

@@ -44,7 +44,7 @@ class Clients:
             await asyncio.sleep(self.random.choice(world.plan.pauses) * self.random.uniform(0.5, 1.5))
             self.acts += 1
             await self.owners.begin_in_the_past(node)
-            await self.shadows.begin(node)
+            await self.shadows.act(node)
             await self.old_signatures.act(node)
             is_owner = self.random.random() < world.plan.owning
             await (self.owners.act(node) if is_owner else self.documents.act(node))

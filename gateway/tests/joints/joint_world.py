@@ -275,10 +275,9 @@ class JointWorld(World[JointNode]):
         return reply
 
     def sent(self, sent: SentRequest) -> None:
-        if sent.host in self.clients.shadows.by_host:
-            self.clients.shadows.sent(sent)
+        wish = self.clients.shadows.original_at(sent.host) or self.wishes[sent.host.partition(".")[0]]
+        if self.clients.shadows.sent(sent, wish):
             return
-        wish = self.wishes[sent.host.partition(".")[0]]
         if sent.is_test:
             sample = Attempt(wish, SAMPLE, self.time.now, sent.process, f"https://{sent.host}{sent.path}", sent.headers,
                              sent.body)  # fmt: skip
@@ -290,8 +289,7 @@ class JointWorld(World[JointNode]):
         )
 
     def ended(self, sent: SentRequest) -> None:
-        if sent.host in self.clients.shadows.by_host:
-            self.clients.shadows.ended(sent)
+        if self.clients.shadows.ended(sent):
             return
         attempt = self._sent.pop(sent, None)
         if attempt is None:
@@ -451,6 +449,7 @@ class JointWorld(World[JointNode]):
             await asyncio.sleep(0.1)
         await self.clients.owners.reconnect_all(node)
         await self.clients.owners.resume_all(node)
+        await self.clients.shadows.resume_all(node)
         await self.clients.owners.hurry_some(node)
         if not await self._has_settled(node):
             return

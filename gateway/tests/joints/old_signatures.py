@@ -37,7 +37,8 @@ class OldSignatures:
 
     def _webhooks(self) -> list[Wish]:
         clients = self._clients
-        shadows = [each for each in clients.shadows.by_host.values() if not each.original.deleted.last]
+        shadows = [each for each in clients.shadows.by_host.values() if each.is_there]
+        shadows = [each for each in shadows if not clients.is_busy(each.original)]
         wishes = [each for each in clients.owners.wishes.values() if each.is_webhook and not each.deleted.last]
         return [*wishes, *(each.wish for each in shadows)]
 

@@ -169,7 +169,7 @@ class Owners:
             assert asked.answer is not None, asked
             gone = self._world.model.disconnected.between(asked.begun, asked.done_at)
             if not asked.is_done and any(kind in kinds for kinds in gone):
-                del self.wishes[name]
+                wish.deleted = Timeline(value=True, mark=asked.begun)  # its name stays taken
                 assert asked.answer.json["errors"][0]["code"] == "disconnected", asked.answer
                 return
             assert asked.is_done, asked.answer
@@ -243,6 +243,7 @@ class Owners:
     ) -> None:
         """Change a subscription. Each of `changes` begins what the model knows of it."""
         begun = [begin() for begin in changes]
+        begun += self._clients.shadows.begin_headers(wish)
         asked = ClientCall(
             f"{what} {wish}", "PATCH", f"/v1/subscriptions/{wish.id}", body, about=wish,
             on_done=partial(self._settle, wish, begun), by=by,
@@ -254,7 +255,8 @@ class Owners:
             if asked.is_done:
                 change.done = len(self._world.log.events) if change in wish.types.changes else asked.done_at
             else:
-                _void(wish, change)
+                wish.forget(change)
+                self._clients.shadows.forget(wish, change)
 
     def _begin(self, timeline: Timeline[Any], value: Any) -> Callable[[], Change[Any]]:
         return lambda: timeline.begin(value, self._world.time.now)
@@ -495,13 +497,6 @@ class Owners:
 
         asked.on_done, asked.about = settle, wish
         await self._clients.ask(node, asked)
-
-
-def _void(wish: Wish, change: Change[Any]) -> None:
-    """Forget a change that was refused."""
-    for timeline in vars(wish).values():
-        if isinstance(timeline, Timeline) and change in timeline.changes:
-            timeline.changes.remove(change)
 
 
 def _shown(wait: Wait | None) -> dict[str, Any] | None:

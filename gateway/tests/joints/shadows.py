@@ -1,51 +1,74 @@
-"""Shadows of webhooks, whose endpoints are owners' too: what they get, beside originals that know nothing of it.
+"""Shadows of webhooks, whose endpoints are owners' too: what they get, what their owners do with them, and that nothing
+of it costs their originals anything.
 
-They, and their endpoints, have randomness of their own, so that nothing else in the world of a seed is drawn in
-another way. What the model says of originals is what it says without shadows: a shadow changes none of it."""
+What is drawn for them, and what their endpoints answer, has randomness of its own, so that nothing is drawn in another
+way in the world of a seed without shadows. What the model says of originals is what it says without shadows. A
+promotion is a change of an original's URL, headers and secrets like any other: so an original sends every event that it
+would have sent, once, at once, and to the endpoint that it has by then."""
 
-import hashlib
-import hmac
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from gateway.tests.joints.history import Attempt, ClientCall
 from gateway.tests.joints.node import JointNode
 from gateway.tests.joints.plan import HOUR
 from gateway.tests.joints.receivers import Endpoint
-from gateway.tests.world.model import sayings
 from gateway.tests.world.model.log import LoggedEvent
-from gateway.tests.world.model.old_signatures import is_signed_so
-from gateway.tests.world.model.wishes import Wish
+from gateway.tests.world.model.verdicts import MUST, Earlier
+from gateway.tests.world.model.wishes import Skip, Wish
 from gateway.tests.world.network import SentRequest
+from gateway.tests.world.timeline import Change, Timeline
 
 if TYPE_CHECKING:
     from gateway.tests.joints.clients import Clients
 
-SECRET = "a secret of the shadow"
 RULE = "shadow"
 DOMAIN = "shadow.example"
-"""None of an original, so that a shadow has headers of its own."""
+"""None of an original, so that a shadow begins with headers of its own."""
 LATE = 60.0
 """The seconds by which an attempt may begin after the hour in which an event is wanted: it was chosen before."""
+ACTING = 0.2
+"""How often something is done with a shadow, of the times that clients do anything."""
 
 
 class Shadow:
-    def __init__(self, host: str, original: Wish, endpoint: Endpoint, after: int, *, is_well: bool) -> None:
-        """`after` is the last event that was there when it was asked for, which it does not get."""
-        self.host = host
+    def __init__(self, wish: Wish, original: Wish, endpoint: Endpoint, *, is_well: bool) -> None:
+        self.wish = wish
+        """What it wants: of events what its original wants, to an endpoint of its own."""
         self.original = original
         self.endpoint = endpoint
-        self.after = after
+        """What answers where it was sent to first."""
         self.is_well = is_well
-        """Whether its endpoint takes everything."""
-        self.wish = Wish(host, "webhook", 0.0, frozenset())
-        """Stands for it in what is known of attempts."""
-        self.made_after = inf
-        """The last event that was there when it was answered, so that it gets all later ones."""
+        """Whether that takes everything."""
+        self.is_promoted = False
+        """Whether a promotion was asked for."""
         self.attempts: dict[int, list[Attempt]] = {}
         """What was sent to it, by the event."""
+
+    @property
+    def host(self) -> str:
+        """The host that it was sent to first."""
+        return self.wish.name
+
+    @property
+    def is_there(self) -> bool:
+        return bool(self.wish.id) and not self.wish.deleted.last and not self.original.deleted.last
+
+    @property
+    def has_headers_of_original(self) -> bool:
+        """Whether both are at one origin, so that it has the headers of its original."""
+        return _host(self.wish) == _host(self.original)
+
+    def __repr__(self) -> str:
+        return f"shadow of {self.original}"
+
+
+Act = Callable[[JointNode, Shadow], Awaitable[None]]
+"""Something that an owner does with a shadow."""
 
 
 class Shadows:
@@ -55,13 +78,32 @@ class Shadows:
         self._random = Random(f"in the shadow {clients.world.seed}")
         self._left = self._random.choice((0, 0, 1)) * self._random.choice((1, 2))
         self._at = self._random.uniform(0.05, 0.6) * self._world.plan.acts
+        self._later = Random(f"a shadow's life {clients.world.seed}")
         self.by_host: dict[str, Shadow] = {}
+        """By the host that each was sent to first."""
         self._under_way: dict[SentRequest, Attempt] = {}
+        self._acts: Mapping[Act, float] = {
+            self._promote: 3, self._pause_or_resume: 4, self._move: 2, self._remove: 0.4,
+        }  # fmt: skip
+        """What owners do with a shadow, and how often."""
 
-    async def begin(self, node: JointNode) -> None:
-        """Make a shadow, if it is time for one."""
-        if not self._left or self._clients.acts < self._at:
-            return
+    # --- What is done with them ---------------------------------------------------------------------------------------
+
+    async def act(self, node: JointNode) -> None:
+        """Make a shadow if it is time for one, or do something with one now and then."""
+        if self._left and self._clients.acts >= self._at:
+            await self._begin(node)
+        elif self.by_host and self._later.random() < ACTING:
+            idle = [each for each in self.by_host.values() if self._is_idle(each)]
+            if idle:
+                shadow = self._later.choice(idle)
+                act = self._later.choices(list(self._acts), list(self._acts.values()))[0]
+                await act(node, shadow)
+
+    def _is_idle(self, shadow: Shadow) -> bool:
+        return shadow.is_there and not any(map(self._clients.is_busy, (shadow, shadow.wish, shadow.original)))
+
+    async def _begin(self, node: JointNode) -> None:
         owners = self._clients.owners
         shadowed = [each.original for each in self.by_host.values()]
         fit = [each for each in owners.wishes.values() if each.is_webhook and each.id and each not in shadowed]
@@ -73,51 +115,201 @@ class Shadows:
         original, host = self._random.choice(fit), f"s{len(self.by_host)}.{DOMAIN}"
         endpoint = Endpoint(self._world.plan, self._random)
         endpoint.is_well = is_well = self._random.random() < 0.5
-        after = len(self._world.log.events)
-        shadow = self.by_host[host] = Shadow(host, original, endpoint, after, is_well=is_well)
+        wish = self._wish(host, original)
+        shadow = self.by_host[host] = Shadow(wish, original, endpoint, is_well=is_well)
 
         def learn(asked: ClientCall) -> None:
             if asked.is_done:
                 assert asked.answer is not None
-                shadow.wish.id, shadow.made_after = asked.answer.json["id"], len(self._world.log.events)
+                made, last = asked.answer.json, len(self._world.log.events)
+                if not wish.starts_after <= made["startsAfter"] <= last:
+                    self._world.fail(RULE, f"{asked} begins after {made['startsAfter']}")
+                wish.id, wish.starts_after, wish.made_at = made["id"], made["startsAfter"], asked.done_at
             elif not original.deleted.last:
                 self._world.fail(RULE, f"{asked}")
 
-        body = {"shadowOf": original.id, "url": f"https://{host}/", "headers": {}, "secret": SECRET}
+        body = {
+            "shadowOf": original.id, "url": wish.url.last, "headers": wish.headers.last,
+            "secret": wish.secrets.last.current,
+        }  # fmt: skip
         await self._clients.ask(
             node, ClientCall(f"shadow {original}", "POST", "/v1/subscriptions", body, about=shadow, on_done=learn)
         )
+
+    def _wish(self, host: str, original: Wish) -> Wish:
+        """What a new shadow wants. Which events, and when, is what its original wants, in the same moment."""
+        headers = self._headers(host)
+        wish = Wish(
+            host, "webhook", self._world.time.now, frozenset(), delays=(), url=f"https://{host}/", headers=headers,
+            secret=f"secret of {host}",
+        )  # fmt: skip
+        wish.types, wish.when, wish.after = original.types, original.when, original.after
+        wish.starts_after = len(self._world.log.events)
+        return wish
+
+    def _headers(self, host: str) -> Mapping[str, str]:
+        """New headers, given for this host."""
+        headers = {"x-of": f"shadow {self._later.randrange(10_000)}"}
+        self._clients.owners.origins.setdefault(headers["x-of"], set()).add(host)
+        return headers
+
+    async def _promote(self, node: JointNode, shadow: Shadow) -> None:
+        """Both swap their endpoints, with all that is said of them."""
+        wish, original, now = shadow.wish, shadow.original, self._world.time.now
+        anyway, url = self._later.random() < 0.7, wish.url.last
+        is_untried = not any(each.ok is not False and each.url == url for each in self._attempts(shadow))
+        changes = [
+            *_swapped(wish.url, original.url, now),
+            *_swapped(wish.headers, original.headers, now),
+            *_swapped(wish.secrets, original.secrets, now),
+            *_swapped(wish.sign_also, original.sign_also, now),
+        ]
+        shadow.is_promoted = True
+
+        def learn(asked: ClientCall) -> None:
+            assert asked.answer is not None
+            self._settle(shadow, changes, asked)
+            if asked.is_done:
+                self._check_promoted(asked, original, url)
+                tried_since = any(each.ok is not False and each.url == url for each in self._attempts(shadow))
+                if not anyway and is_untried and not tried_since:
+                    self._world.fail(RULE, f"{asked}, although its endpoint never took anything")
+            elif anyway:
+                self._world.fail(RULE, f"{asked}: {asked.answer.body.decode()}")
+
+        path = f"/v1/subscriptions/{wish.id}/promote"
+        what = f"promote the {shadow}{' anyway' if anyway else ''}"
+        await self._clients.ask(node, ClientCall(what, "POST", path, {"anyway": anyway}, about=original, on_done=learn))
+
+    def _check_promoted(self, asked: ClientCall, original: Wish, url: str) -> None:
+        """What a promotion answers is the original, which has the shadow's endpoint."""
+        assert asked.answer is not None
+        told = asked.answer.json
+        if told["id"] != original.id or not told["url"].endswith(url.removeprefix("https://")):
+            self._world.fail(RULE, f"{asked} answers {told['id']} at {told['url']}, not {original.id} at {url}")
+
+    async def _pause_or_resume(self, node: JointNode, shadow: Shadow) -> None:
+        if shadow.wish.status.last == "paused":
+            await self._resume(node, shadow)
+            return
+        change = shadow.wish.status.begin("paused", self._world.time.now)
+        await self._patch(node, shadow, "pause", {"status": "paused"}, [change])
+
+    async def _resume(self, node: JointNode, shadow: Shadow) -> None:
+        """It goes on at the end of the log."""
+        self._world.read_log()
+        least, begun = len(self._world.log.events), self._world.time.now
+        change = shadow.wish.status.begin("active", begun)
+        asked = await self._patch(node, shadow, "resume", {"status": "active"}, [change])
+        if asked.is_done:
+            shadow.wish.skips.append(Skip(least, len(self._world.log.events), begun, asked.done_at))
+
+    async def _move(self, node: JointNode, shadow: Shadow) -> None:
+        """Another URL, where it is or where it was first."""
+        wish, now = shadow.wish, self._world.time.now
+        host = self._later.choice((_host(wish), shadow.host))
+        url = f"https://{host}/{self._later.randrange(1, 10_000)}"
+        body: dict[str, Any] = {"url": url}
+        changes: list[Change[Any]] = [wish.url.begin(url, now)]
+        if host != _host(shadow.original):
+            body["headers"] = self._headers(host)
+            changes.append(wish.headers.begin(body["headers"], now))
+        elif wish.headers.last != shadow.original.headers.last:
+            changes.append(wish.headers.begin(shadow.original.headers.last, now))
+        await self._patch(node, shadow, f"move to {body}", body, changes)
+
+    async def _remove(self, node: JointNode, shadow: Shadow) -> None:
+        change = shadow.wish.deleted.begin(value=True, mark=self._world.time.now)
+        path = f"/v1/subscriptions/{shadow.wish.id}"
+        settle = partial(self._settle, shadow, [change])
+        asked = ClientCall(f"remove the {shadow}", "DELETE", path, about=shadow.original, on_done=settle)
+        await self._clients.ask(node, asked)
+
+    async def _patch(
+        self, node: JointNode, shadow: Shadow, what: str, body: Mapping[str, Any], changes: list[Change[Any]]
+    ) -> ClientCall:
+        def learn(asked: ClientCall) -> None:
+            self._settle(shadow, changes, asked)
+            is_same_url = "url" in body and body["url"] == shadow.original.url.last
+            if not asked.is_done and not is_same_url:
+                assert asked.answer is not None
+                self._world.fail(RULE, f"{asked}: {asked.answer.body.decode()}")
+
+        path = f"/v1/subscriptions/{shadow.wish.id}"
+        asked = ClientCall(f"{what} the {shadow}", "PATCH", path, body, about=shadow.original, on_done=learn)
+        await self._clients.ask(node, asked)
+        return asked
+
+    def _settle(self, shadow: Shadow, changes: list[Change[Any]], asked: ClientCall) -> None:
+        for change in changes:
+            if asked.is_done:
+                change.done = asked.done_at
+            else:
+                shadow.wish.forget(change)
+                shadow.original.forget(change)
 
     def heal(self) -> None:
         for each in self.by_host.values():
             each.endpoint.is_well = True
 
+    async def resume_all(self, node: JointNode) -> None:
+        """Whatever is paused gets events again."""
+        for each in self.by_host.values():
+            if each.wish.status.last == "paused" and self._is_idle(each):
+                await self._resume(node, each)
+
+    def begin_headers(self, original: Wish) -> list[Change[Any]]:
+        """An original's URL or headers are about to be changed. Its shadow has the headers of it if both are at one
+        origin by then. Returns what changes with the original."""
+        found = self._of(original)
+        if found is None or not found.has_headers_of_original or found.wish.headers.last == original.headers.last:
+            return []
+        return [found.wish.headers.begin(original.headers.last, self._world.time.now)]
+
+    def forget(self, original: Wish, change: Change[Any]) -> None:
+        """A change of an original was refused."""
+        found = self._of(original)
+        if found is not None:
+            found.wish.forget(change)
+
     # --- What they get ------------------------------------------------------------------------------------------------
 
-    def sent(self, sent: SentRequest) -> None:
-        """A request to the endpoint of a shadow was sent."""
-        world, shadow = self._world, self.by_host[sent.host]
+    def _of(self, original: Wish) -> Shadow | None:
+        return next((each for each in self.by_host.values() if each.original is original), None)
+
+    def original_at(self, host: str) -> Wish | None:
+        """The original that may be sent to where its shadow was first; None if the host is that of no shadow."""
+        return self.by_host[host].original if host in self.by_host else None
+
+    def sent(self, sent: SentRequest, original: Wish) -> bool:
+        """A request was sent to an endpoint of an original or its shadow. Returns whether it is the shadow's."""
+        world, shadow = self._world, self._of(original)
+        if "signalpost-shadow" not in sent.headers or shadow is None:
+            return False
         world.read_log()
         event = next(each for each in reversed(world.log.events) if each.id == sent.event_id)
-        attempt = Attempt(shadow.wish, event, world.time.now, sent.process, sent.host, sent.headers, sent.body)
+        url = f"https://{sent.host}{sent.path}"
+        attempt = Attempt(shadow.wish, event, world.time.now, sent.process, url, sent.headers, sent.body)
         world.trace(f"sends {attempt}")
         if why := self._why_not(shadow, event, attempt):
             world.fail(RULE, f"{attempt} {why}")
-        also = shadow.wish.sign_also.between(attempt.at - world.model.slack.under_way, attempt.at)
-        if not any(is_signed_so(attempt.headers, attempt.body, each) for each in also):
-            world.fail(sayings.SIGNED_APART.rule, f"{attempt} is signed as {attempt.headers}, not as {also}")
+        for each in world.checkers:
+            each.shadowed(attempt)
         shadow.attempts.setdefault(event.sequence, []).append(attempt)
         self._under_way[sent] = attempt
+        return True
 
-    def ended(self, sent: SentRequest) -> None:
-        """A process learned the outcome of such a request, or cut it short."""
+    def ended(self, sent: SentRequest) -> bool:
+        """A process learned the outcome of a request, or cut it short. Returns whether it is a shadow's."""
         attempt = self.pop(sent)
-        assert attempt is not None
+        if attempt is None:
+            return False
         attempt.ended_at = self._world.time.now
         if sent.is_cut:
             attempt.is_lost = True
         else:
             attempt.ok = sent.is_delivered
+        return True
 
     def pop(self, sent: SentRequest) -> Attempt | None:
         """The attempt of a request, which is under way no longer; None if it went to no shadow."""
@@ -125,25 +317,21 @@ class Shadows:
 
     def _why_not(self, shadow: Shadow, event: LoggedEvent, attempt: Attempt) -> str | None:
         """Why a shadow is not to get this; None if it may."""
-        headers, at, slack = attempt.headers, attempt.at, self._world.model.slack
-        original = shadow.original
-        if event.sequence <= shadow.after:
-            return "is from before it was made"
+        headers, at, model = attempt.headers, attempt.at, self._world.model
         if any(self._world.is_recorded(each) for each in shadow.attempts.get(event.sequence, ())):
             return "was sent to it before"
-        if headers.get("signalpost-shadow") != "true" or attempt.is_replay or attempt.number != 1:
+        if headers["signalpost-shadow"] != "true" or attempt.is_replay or attempt.number != 1:
             return f"comes with {headers}"
-        if original.wants_type(event) is False:
-            return "is of a type that its original does not want"
-        if original.deleted.at(at - slack.of(original)) == [True]:
+        if shadow.original.deleted.at(at - model.slack.of(shadow.original)) == [True]:
             return "although its original was deleted"
-        waits = [0.0 if each is None else each.seconds for each in original.after.ever()]
+        waits = [0.0 if each is None else each.seconds for each in shadow.wish.after.ever()]
         if at > event.at + max(waits) + HOUR + LATE:
             return "is too old"
-        signed = hmac.new(SECRET.encode(), attempt.body, hashlib.sha512).hexdigest()
-        if attempt.body != event.body or headers["plexus-webhook-signature"] != signed:
-            return "is not the event, or signed with another secret"
-        return None
+        why = model.why_not(shadow.wish, event, at, Earlier())
+        return None if why is None else f"must not be sent: {why}"
+
+    def _attempts(self, shadow: Shadow) -> list[Attempt]:
+        return [attempt for each in shadow.attempts.values() for attempt in each]
 
     # --- In the end ---------------------------------------------------------------------------------------------------
 
@@ -171,21 +359,41 @@ class Shadows:
         """Everything has come to its end."""
         for each in self.by_host.values():
             if self._must_get_all(each):
-                for event in self._world.log.events[int(each.made_after) :]:
-                    if each.original.wants_type(event) and event.sequence not in each.attempts:
-                        self._world.fail(RULE, f"event {event.sequence} never came to the shadow of {each.original}")
-            if each.wish.id and not each.original.deleted.last:
-                path = f"/v1/subscriptions/{each.wish.id}/comparison"
-                self._check_comparison(each, await self._clients.read(node, path))
+                for event in self._world.log.events:
+                    verdict = self._world.model.in_the_end(each.wish, event, self._world.time.now)
+                    if verdict == MUST and event.sequence not in each.attempts:
+                        self._world.fail(RULE, f"event {event.sequence} never came to the {each}")
+            await self._check_shown(node, each)
 
     def _must_get_all(self, shadow: Shadow) -> bool:
-        """Whether nothing keeps it from anything that its original asks for by type."""
-        plan, original = self._world.plan, shadow.original
+        """Whether nothing keeps it from anything that its original asks for."""
+        plan, is_gone = self._world.plan, any(shadow.original.deleted.ever()) or any(shadow.wish.deleted.ever())
         is_calm = plan.nodes == 1 and plan.wires is None and not (plan.kills or plan.troubles or plan.freezes)
-        always = not any(original.when.ever()) and not any(original.after.ever()) and not self._world.model.erased
-        return is_calm and always and shadow.is_well and shadow.made_after < inf and not any(original.deleted.ever())
+        return is_calm and shadow.is_well and not shadow.is_promoted and shadow.wish.made_at < inf and not is_gone
 
-    def _check_comparison(self, shadow: Shadow, found: dict[str, Any] | None) -> None:
-        both = [each for each in shadow.attempts if (shadow.original.name, each) in self._world.attempts_of]
-        if found is None or not found["agree"] <= found["compared"] <= len(both):
-            self._world.fail(RULE, f"{len(both)} events came to {shadow.original} and its shadow, not {found}")
+    async def _check_shown(self, node: JointNode, shadow: Shadow) -> None:
+        """Whether the API tells of a shadow what its owners made of it."""
+        wish, original = shadow.wish, shadow.original
+        if not wish.id:
+            return
+        found = await self._clients.read(node, f"/v1/subscriptions/{wish.id}")
+        if (found is not None) is not shadow.is_there:
+            self._world.fail(RULE, f"the {shadow} is shown as {found}")
+        if found is None:
+            return
+        if found["status"] != wish.status.last or not found["url"].endswith(wish.url.last.removeprefix("https://")):
+            self._world.fail(RULE, f"the {shadow} is {found['status']} at {found['url']}, not at {wish.url.last}")
+        compared = await self._clients.read(node, f"/v1/subscriptions/{wish.id}/comparison")
+        both = [each for each in shadow.attempts if (original.name, each) in self._world.attempts_of]
+        if compared is None or not compared["agree"] <= compared["compared"] <= len(both):
+            self._world.fail(RULE, f"{len(both)} events came to {original} and its shadow, not {compared}")
+
+
+def _host(wish: Wish) -> str:
+    return urlsplit(wish.url.last).netloc
+
+
+def _swapped(one: Timeline[Any], other: Timeline[Any], at: float) -> tuple[Change[Any], Change[Any]]:
+    """Begin with what the other has."""
+    ones, others = one.last, other.last
+    return one.begin(others, at), other.begin(ones, at)

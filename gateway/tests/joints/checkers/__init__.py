@@ -34,6 +34,9 @@ class Checker:
     def sent(self, attempt: Attempt) -> None:
         """A request with an event was sent."""
 
+    def shadowed(self, attempt: Attempt) -> None:
+        """A request with an event was sent to a shadow."""
+
     def tried(self, attempt: Attempt) -> None:
         """A sample was sent to a webhook, with no event of the log."""
 

@@ -11,6 +11,7 @@ from gateway.tests.joints.checkers import Checker
 from gateway.tests.joints.history import Attempt
 from gateway.tests.world.model import sayings
 from gateway.tests.world.model.old_signatures import is_signed_so
+from gateway.tests.world.model.sayings import Saying
 from gateway.tests.world.model.wishes import Secrets
 
 CLOCK = 1.0
@@ -24,15 +25,18 @@ class Content(Checker):
         else:
             self._check_message(attempt)
 
+    def shadowed(self, attempt: Attempt) -> None:
+        self._check_webhook(attempt, sayings.SIGNED_APART)
+
     def tried(self, attempt: Attempt) -> None:
         self._check_head(attempt)
 
-    def _check_webhook(self, attempt: Attempt) -> None:
+    def _check_webhook(self, attempt: Attempt, signed_also: Saying = sayings.SIGNED_ALSO) -> None:
         if attempt.body != attempt.event.body:
             self.fail(f"{attempt} is not the event: {attempt.body!r}")
-        self._check_head(attempt)
+        self._check_head(attempt, signed_also)
 
-    def _check_head(self, attempt: Attempt) -> None:
+    def _check_head(self, attempt: Attempt, signed_also: Saying = sayings.SIGNED_ALSO) -> None:
         wish, first, at = attempt.wish, attempt.at - self.world.model.slack.under_way, attempt.at
         if attempt.url not in wish.url.between(first, at):
             self.fail(f"{attempt} goes to {attempt.url}")
@@ -46,7 +50,7 @@ class Content(Checker):
             self.world.fail(sayings.SIGNED.rule, f"{attempt} is signed with other secrets")
         also = wish.sign_also.between(first, at)
         if not any(is_signed_so(attempt.headers, attempt.body, each) for each in also):
-            self.world.fail(sayings.SIGNED_ALSO.rule, f"{attempt} is signed as {attempt.headers}, not as {also}")
+            self.world.fail(signed_also.rule, f"{attempt} is signed as {attempt.headers}, not as {also}")
 
     def _check_message(self, attempt: Attempt) -> None:
         title = attempt.event.document["title"]

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from gateway.tests.world.model.log import LoggedEvent
 from gateway.tests.world.model.old_signatures import OldSigning
-from gateway.tests.world.timeline import Timeline
+from gateway.tests.world.timeline import Change, Timeline
 
 Condition = Mapping[str, Any] | None
 
@@ -113,6 +113,12 @@ class Wish:
     @property
     def is_webhook(self) -> bool:
         return self.kind == "webhook"
+
+    def forget(self, change: Change[Any]) -> None:
+        """A change of it was refused."""
+        for timeline in vars(self).values():
+            if isinstance(timeline, Timeline) and change in timeline.changes:
+                timeline.changes.remove(change)
 
     def wants_type(self, event: LoggedEvent) -> bool | None:
         """Whether it asked for such an event when that was made; None if only the gateway can know."""
