@@ -8,7 +8,7 @@ import asyncio
 from concurrent.futures import Executor
 from typing import Final, NamedTuple
 
-from signalpost.domain.delivery.attention import attention
+from signalpost.domain.delivery.attention import need_of
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_health import LaneView
@@ -65,6 +65,6 @@ class AttentionCounts:
         now = self._clock.wall()
 
         def needing(lanes: list[LaneView]) -> int:
-            return sum(attention(lane.needs, now) is not None for lane in lanes)
+            return sum(need_of(lane.needs, now) is not None for lane in lanes)
 
         return await asyncio.get_running_loop().run_in_executor(self._off_loop, needing, lanes)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from signalpost.domain.delivery.attention import FAILS_FOR, Need, Standing, attention
+from signalpost.domain.delivery.attention import FAILS_FOR, Need, Standing, attention, need_of, rank_of
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 NOW = 1_764_064_800 * SECOND
@@ -65,7 +65,7 @@ def test_what_nothing_reaches_comes_first_and_what_more_events_wait_for() -> Non
         Standing(status="disabled", waiting=1_000_000),
         Standing(status="active", failed=1_000_000),
     ]
-    found = [(each, attention(each, NOW)) for each in standings]
-    ranks = [need.rank(each) for each, need in found if need is not None]
+    found = [(each, need_of(each, NOW)) for each in standings]
+    ranks = [rank_of(need, each) for each, need in found if need is not None]
     assert len(ranks) == len(standings)
     assert ranks == sorted(ranks)

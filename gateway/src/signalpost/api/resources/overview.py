@@ -26,7 +26,16 @@ from signalpost.api.routing.shapes.overview import (
     RunningReplay,
     SubscriptionCounts,
 )
-from signalpost.domain.delivery.attention import CERTIFICATE_SOON, SOON, Attention, Need, Standing, attention
+from signalpost.domain.delivery.attention import (
+    CERTIFICATE_SOON,
+    SOON,
+    Attention,
+    Need,
+    Standing,
+    attention,
+    need_of,
+    rank_of,
+)
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.stats import WHOLE_TENANT, last_minutes, total
 from signalpost.domain.subscription import Subscription
@@ -121,12 +130,12 @@ async def _looked_at_closely(context: RequestContext, worst: Sequence[_Needy]) -
 def _worst(lanes: Sequence[LaneView], now: int) -> tuple[list[_Needy], int]:
     """The lanes that most need attention, the worst first, and how many more need it."""
     needy = [
-        (each.found.rank(each.standing), lane.subscription.number, each)
+        (rank_of(need, standing), lane.subscription.number, lane)
         for lane in lanes
-        if (each := _needy(lane, now)) is not None
+        if (need := need_of(standing := lane.needs, now)) is not None
     ]
-    worst = [each for _, _, each in nsmallest(MAX_SHOWN, needy, key=itemgetter(0, 1))]
-    return worst, len(needy) - len(worst)
+    worst = [_needy(lane, now) for _, _, lane in nsmallest(MAX_SHOWN, needy, key=itemgetter(0, 1))]
+    return [each for each in worst if each is not None], len(needy) - len(worst)
 
 
 def _needy(lane: LaneView, now: int) -> _Needy | None:

@@ -70,36 +70,64 @@ class Attention(Struct, frozen=True):
     since: int | None
     sentence: str
 
-    def rank(self, standing: Standing) -> tuple[int, int]:
-        """The lowest is the worst."""
-        return ORDER.index(self.need), -(standing.waiting + standing.failed + standing.lag)
+
+def need_of(standing: Standing, now: int) -> Need | None:
+    """Why a subscription needs attention; None if it does not, or if a person paused it. Of ten thousand subscriptions
+    this is asked of each, and a sentence is made of few."""
+    if standing.status != "active":
+        return Need.DISABLED if standing.status == "disabled" else None
+    if standing.trouble is not None:
+        return Need.HELD
+    since = standing.failing_since
+    if since is not None and (standing.breaker_is_open or now - since >= FAILS_FOR):
+        return Need.FAILING
+    if standing.lost:
+        return Need.LOST
+    if standing.failed:
+        return Need.GIVEN_UP
+    return Need.BEHIND if standing.lag >= FAR_BEHIND else None
+
+
+def rank_of(need: Need, standing: Standing) -> tuple[int, int]:
+    """The lowest is the worst."""
+    return ORDER.index(need), -(standing.waiting + standing.failed + standing.lag)
 
 
 def attention(standing: Standing, now: int) -> Attention | None:
-    """Why a subscription needs attention; None if it does not, or if a person paused it."""
-    numbers = _numbers(standing)
-    if standing.status == "disabled":
-        at = "" if standing.disabled_at is None else f" since {format_timestamp(standing.disabled_at)}"
-        because = standing.disabled_because or "Its endpoint had failed for days."
-        return Attention(Need.DISABLED, standing.disabled_at, f"Disabled{at}. {because}{numbers}{_kept(standing, now)}")
-    if standing.status != "active":
+    """Why a subscription needs attention, in words; None as for `need_of`."""
+    need = need_of(standing, now)
+    if need is None:
         return None
-    if standing.trouble is not None:
-        return Attention(Need.HELD, standing.failing_since, f"{standing.trouble}{numbers}")
-    since = standing.failing_since
-    if since is not None and (standing.breaker_is_open or now - since >= FAILS_FOR):
-        error = f" {standing.last_error}" if standing.last_error else ""
-        return Attention(Need.FAILING, since, f"Every attempt fails since {format_timestamp(since)}.{error}{numbers}")
+    since = {
+        Need.DISABLED: standing.disabled_at,
+        Need.HELD: standing.failing_since,
+        Need.FAILING: standing.failing_since,
+    }.get(need)
+    return Attention(need, since, _sentence(need, standing, now))
+
+
+def _sentence(need: Need, standing: Standing, now: int) -> str:
+    numbers, since = _numbers(standing), standing.failing_since
     now_it = "It is well now." if since is None else "Its last attempt failed."
-    if standing.lost:
-        return Attention(Need.LOST, None, f"{now_it}{numbers}")
-    if standing.failed:
-        return Attention(Need.GIVEN_UP, None, f"{now_it}{numbers} A replay sends them again.")
-    if standing.lag >= FAR_BEHIND:
-        oldest = standing.waits_since
-        made = "" if oldest is None else f" The oldest was made at {format_timestamp(oldest)}."
-        return Attention(Need.BEHIND, None, f"It gets its events late: {standing.lag:,} are yet to be sent.{made}")
-    return None
+    match need:
+        case Need.DISABLED:
+            at = "" if standing.disabled_at is None else f" since {format_timestamp(standing.disabled_at)}"
+            because = standing.disabled_because or "Its endpoint had failed for days."
+            return f"Disabled{at}. {because}{numbers}{_kept(standing, now)}"
+        case Need.HELD:
+            return f"{standing.trouble}{numbers}"
+        case Need.FAILING:
+            began = "" if since is None else f" since {format_timestamp(since)}"
+            error = f" {standing.last_error}" if standing.last_error else ""
+            return f"Every attempt fails{began}.{error}{numbers}"
+        case Need.LOST:
+            return f"{now_it}{numbers}"
+        case Need.GIVEN_UP:
+            return f"{now_it}{numbers} A replay sends them again."
+        case Need.BEHIND:
+            oldest = standing.waits_since
+            made = "" if oldest is None else f" The oldest was made at {format_timestamp(oldest)}."
+            return f"It gets its events late: {standing.lag:,} are yet to be sent.{made}"
 
 
 def _kept(standing: Standing, now: int) -> str:
