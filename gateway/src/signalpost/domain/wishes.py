@@ -70,6 +70,10 @@ class Wishes:
         why = None if self._still is None else self._still.why_not(newest)
         return None if why is None else no_longer_sent(why)
 
+    def still_wants(self, newest: Subject) -> bool:
+        """Whether a delayed event is wanted still: `why_no_longer` without the sentence, for a third of the price."""
+        return self._still is None or self._still.is_met(newest)
+
     def delayed_until(self, event: Event) -> int:
         """The first attempt of an event is not made before this time, µs since the epoch; 0 if it need not wait."""
         return event.at + self._delay if self._delay else 0

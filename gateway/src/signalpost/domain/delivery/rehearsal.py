@@ -115,7 +115,10 @@ class LaterEvents:
 
     def note(self, event: Event, why: str | None) -> None:
         """Take up the next event, which is earlier than those before. `why` says why the condition is not met."""
-        runs = self._runs.setdefault(event.document_id, [])
+        runs = self._runs.get(event.document_id)
+        if runs is None:
+            self._runs[event.document_id] = [(event.at, why)]
+            return
         self._forget_after(runs, event.at + self._delay)
         if runs and runs[-1][1] == why:
             runs.pop()

@@ -15,7 +15,14 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from signalpost.domain.delivery.rehearsal import NOT_SENT_SO_FAR, EventWithSubject, JudgementTally, Name, RehearsedEvent
+from signalpost.domain.delivery.rehearsal import (
+    MAX_EXAMPLES,
+    NOT_SENT_SO_FAR,
+    EventWithSubject,
+    JudgementTally,
+    Name,
+    RehearsedEvent,
+)
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, TooMany
 from signalpost.domain.event import Event
@@ -162,6 +169,11 @@ class Rehearsals:
         return _Page([*self._erased.as_kept(page.events)], made, page.next)
 
 
+_SAYS: Final[Mapping[bool, Name]] = {True: "less", False: "more"}
+"""The examples that need the sentence of a side: what the changed one does not send, and what the present one does not
+send."""
+
+
 class _RehearsalWalk:
     """What one rehearsal has seen. Only the thread changes it."""
 
@@ -171,7 +183,8 @@ class _RehearsalWalk:
         self.tally = JudgementTally()
         self.reached = question.last + 1
         """The sequence down to which everything in the period was judged."""
-        self._noting = [side for side in question.sides if side.lookahead]
+        self._noting = [(side, _SAYS[side is question.then]) for side in question.sides if side.lookahead]
+        """Each side that looks ahead, and the examples for which it says why it sends nothing."""
         names = [side.names for side in question.sides]
         self._read = subject_of if None in names else reader_of(chain.from_iterable(filter(None, names)))
         self._events = 0
@@ -189,6 +202,7 @@ class _RehearsalWalk:
 
     def judge(self, page: _Page, rest: Rest) -> None:
         asked, noting, read, count = self._question, self._noting, self._read, self.tally.count
+        counts = self.tally.counts
         first, last, now, then = asked.first, asked.last, asked.now, asked.then
         unrested = 0
         for event in page.events:
@@ -201,8 +215,8 @@ class _RehearsalWalk:
             if is_erased(event):
                 continue
             about = EventWithSubject(event, page.made.get(event.document_id, {}), read)
-            for side in noting:
-                side.note(about)
+            for side, example in noting:
+                side.note(about, in_words=counts[example] < MAX_EXAMPLES)
             if event.sequence <= last:
                 so_far = NOT_SENT_SO_FAR if now is None else now.judgement(about)
                 count(about, so_far, then.judgement(about))

@@ -5,6 +5,7 @@ It asks what the subscription's lane asks (`domain/wishes.py`), and makes what i
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from signalpost.destinations.calls import Mail, Skip
 from signalpost.domain.delivery.rehearsal import (
@@ -23,6 +24,9 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.domain.wishes import Wishes
 from signalpost.engine.connectors.shown_requests import ShownRequest, VendorRequests, webhook_request
 
+UNSAID: Final = ""
+"""Stands for the sentence why an event is not wanted any more, once there are examples enough."""
+
 
 class Side:
     def __init__(self, subscription: Subscription, vendor: VendorRequests | None) -> None:
@@ -30,8 +34,10 @@ class Side:
         read."""
         self.subscription = subscription
         self._vendor = vendor
-        self._wishes = Wishes(subscription, latest_wins=False)
-        self._later = LaterEvents(subscription.delay * SECOND) if self._wishes.asks_newest else None
+        self._wishes = wishes = Wishes(subscription, latest_wins=False)
+        self._asked = wishes if wishes.asks_event else None
+        """What is asked of an event itself; None if nothing is."""
+        self._later = LaterEvents(subscription.delay * SECOND) if wishes.asks_newest else None
         self._unwanted = Judgement(is_sent=False, why=self._why_not)
         self._no_longer_wanted = Judgement(is_sent=False, why=self._why_no_longer)
 
@@ -70,16 +76,22 @@ class Side:
         if self._later is not None:
             self._later.forget_before(at)
 
-    def note(self, about: EventWithSubject) -> None:
-        """Take up the next event, whether it is in the rehearsal's period or later."""
-        if self._later is not None:
-            self._later.note(about.event, self._wishes.why_no_longer(about.subject))
+    def note(self, about: EventWithSubject, *, in_words: bool) -> None:
+        """Take up the next event, whether it is in the rehearsal's period or later. `in_words` says whether examples
+        may still need the sentence why it is not wanted."""
+        if self._later is None:
+            return
+        if in_words:
+            why = self._wishes.why_no_longer(about.subject)
+        else:
+            why = None if self._wishes.still_wants(about.subject) else UNSAID
+        self._later.note(about.event, why)
 
     def judgement(self, about: EventWithSubject) -> Judgement:
         """On the event that was noted last."""
         if (unasked := refused_by_type(self.subscription, about.event)) is not None:
             return unasked
-        if self._wishes.asks_event and not self._wishes.wants(about.subject):
+        if self._asked is not None and not self._asked.wants(about.subject):
             return self._unwanted
         if self._later is not None and self._later.why_no_longer(about.event) is not None:
             return self._no_longer_wanted
