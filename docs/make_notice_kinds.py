@@ -31,6 +31,8 @@ WHEN: Final[Mapping[str, str]] = {
     "backlogOld": "it delivers, but an event waits for more than 5 minutes",
     "objectiveBurning": "so many events miss its [objective](guides/objectives.md) that the error budget lasts for two "
     "days at most",
+    "sourceBehind": "a [source](guides/sources.md) said nothing for 2 minutes, a change waited there for 5, or it gave "
+    "something up; nothing is told while its tenant is paused",
     "certificateExpiring": "the certificate of its endpoint ends within 14 days, or 3",
     "gatewayCertificateExpiring": "the certificate with which a node itself speaks TLS ends within 14 days, or 3",
     "secretOverlapEnding": "the old secret of a rotation ends within 4 hours",

@@ -23,7 +23,8 @@ Generated from the source by `.venv/bin/python docs/make_problem_codes.py`; do n
 
 An answer that refuses is a problem of RFC 9457: `status`, `title`, `detail` for people, and `code` for programs, which
 does not change between versions. `requestId` finds the line in the gateway's log. `errors` names each bad field by a
-JSON pointer into the body, by `?name` for a parameter of the query, or by the name of a header, with a code of its own.
+JSON pointer into the body, by `?name` for a parameter of the query, by the name of a header, or by that of a part of
+the path, with a code of its own.
 
 What to do follows from the status:
 

@@ -884,6 +884,37 @@ export class Overview extends Noun {
   }
 }
 
+/** Calls of `/v1/sources`. */
+export class Sources extends Noun {
+  /** Say how a source does that feeds the tenant. `PUT /v1/sources/{source}`. */
+  report(source: string, given: {
+    /** Age of the oldest change that it has not handed over, in whole seconds; 0 if there is none. */
+    oldestSeconds: number;
+    /** Number of changes that it gave up and keeps, each with its reason. */
+    dead: number;
+    /** With the same key a change is made once, also by another program: a random one. */
+    idempotencyKey?: string | undefined;
+  }): Promise<undefined> {
+    return this.sender.send({ method: "PUT", path: path("sources", source), replies: { 204: "none" }, body: pick(given, ["oldestSeconds", "dead"]), isKeyed: true, idempotencyKey: given.idempotencyKey });
+  }
+
+  /** List the sources that feed the tenant. `GET /v1/sources`. */
+  list(given: {
+    /** How many entries are asked for at once: 250. */
+    pageSize?: number | undefined;
+  } = {}): Pages<shapes.SourceShown> {
+    return new Pages(this.sender, { method: "GET", path: path("sources"), replies: { 200: "json" }, query: { ...pick(given, []), limit: given.pageSize ?? 250 } });
+  }
+
+  /** Remove a source that feeds the tenant no more. `DELETE /v1/sources/{source}`. */
+  remove(source: string, given: {
+    /** With the same key a change is made once, also by another program: a random one. */
+    idempotencyKey?: string | undefined;
+  } = {}): Promise<undefined> {
+    return this.sender.send({ method: "DELETE", path: path("sources", source), replies: { 204: "none" }, isKeyed: true, idempotencyKey: given.idempotencyKey });
+  }
+}
+
 /** Calls of `/v1/notices`. */
 export class Notices extends Noun {
   /** List what is wrong now. `GET /v1/notices`. */
@@ -1225,6 +1256,7 @@ export abstract class Nouns implements Sender {
   readonly replays: Replays;
   readonly events: Events;
   readonly overview: Overview;
+  readonly sources: Sources;
   readonly notices: Notices;
   readonly stats: Stats;
   readonly search: Search;
@@ -1248,6 +1280,7 @@ export abstract class Nouns implements Sender {
     this.replays = new Replays(this);
     this.events = new Events(this);
     this.overview = new Overview(this);
+    this.sources = new Sources(this);
     this.notices = new Notices(this);
     this.stats = new Stats(this);
     this.search = new Search(this);

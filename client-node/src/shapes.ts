@@ -8,13 +8,13 @@ export type EventType = "documentCreated" | "documentUpdated" | "documentDeleted
 
 export type Severity = "info" | "warning" | "critical" | (string & {});
 
-export type NoticeKind = "subscriptionFailing" | "subscriptionDisablingSoon" | "subscriptionDisabled" | "subscriptionHeld" | "deliveriesGivenUp" | "eventsLost" | "retentionNear" | "backlogOld" | "objectiveBurning" | "certificateExpiring" | "gatewayCertificateExpiring" | "secretOverlapEnding" | "keyExpiring" | "diskLow" | "refusesDocuments" | "backupOld" | "partitionsMissing" | "auditBroken" | "contactsNotTold" | "nodeLost" | (string & {});
+export type NoticeKind = "subscriptionFailing" | "subscriptionDisablingSoon" | "subscriptionDisabled" | "subscriptionHeld" | "deliveriesGivenUp" | "eventsLost" | "retentionNear" | "backlogOld" | "objectiveBurning" | "sourceBehind" | "certificateExpiring" | "gatewayCertificateExpiring" | "secretOverlapEnding" | "keyExpiring" | "diskLow" | "refusesDocuments" | "backupOld" | "partitionsMissing" | "auditBroken" | "contactsNotTold" | "nodeLost" | (string & {});
 
 export type NoticeWhat = "opened" | "still" | "closed" | (string & {});
 
 export type NoticeAction = "trigger" | "resolve" | (string & {});
 
-export type NoticeAbout = "subscription" | "key" | "node" | "gateway" | (string & {});
+export type NoticeAbout = "subscription" | "key" | "source" | "node" | "gateway" | (string & {});
 
 export type DocumentStatus = "created" | "awaitingReview" | "reviewApproved" | "reviewRejected" | "awaitingApproval" | "approved" | "approvalRejected" | "awaitingSignature" | "signedByClient" | "signatureRejected" | "signatureRequestExpired" | "executed" | "paused" | "cancelled" | "other" | (string & {});
 
@@ -55,6 +55,8 @@ export type Cause = "asked_to_wait" | "backlog_skipped" | "behind_earlier" | "br
 export type ReplayState = "cancelled" | "finished" | "running" | (string & {});
 
 export type Need = "behind" | "disabled" | "failing" | "given_up" | "held" | "lost" | (string & {});
+
+export type SourceState = "behind" | "healthy" | "silent" | (string & {});
 
 export type Topic = "connections" | "deliveries" | "events" | "replays" | "subscriptions" | (string & {});
 
@@ -1169,6 +1171,8 @@ export interface Overview {
   readonly lastHour: Counted;
   /** Replays in progress. */
   readonly replays: readonly RunningReplay[];
+  /** What feeds the tenant: those first that a person should look at. */
+  readonly sources: readonly SourceShown[];
   /** Rotations that end within a day, certificates within 14 days. */
   readonly soon: readonly Ending[];
 }
@@ -1493,6 +1497,27 @@ export interface SignatureVerdict {
   readonly fits: boolean;
   /** A sentence that says whether it matches and, for common mistakes, why not. It reveals no secret. */
   readonly detail: string;
+}
+
+export interface SourcePage {
+  readonly data: readonly SourceShown[];
+  /** Pass it as `cursor` to get the next page; null on the last page. */
+  readonly next: string | null;
+}
+
+/** A program that feeds the tenant, and what it said last. */
+export interface SourceShown {
+  readonly id: string;
+  readonly name: string;
+  /** `silent` if nothing was heard of it for 120 s, else `behind` if a change had waited there for 300 s or more. */
+  readonly state: SourceState;
+  /** How old the oldest change was that it had not handed over; 0 if there was none. */
+  readonly oldestSeconds: number;
+  /** How many changes it had given up and kept. */
+  readonly dead: number;
+  readonly addedAt: string;
+  /** When it last said how it does. */
+  readonly heardAt: string;
 }
 
 /** A replay, and how many deliveries of its time range it leaves out. */

@@ -1418,6 +1418,40 @@ class AsyncOverview(AsyncNoun):
         )
 
 
+class AsyncSources(AsyncNoun):
+    """Calls of `/v1/sources`."""
+
+    async def report(self, source: str, *, oldest_seconds: int, dead: int, idempotency_key: str | None = None) -> None:
+        """Say how a source does that feeds the tenant. `PUT /v1/sources/{source}`.
+
+        `oldest_seconds`: Age of the oldest change that it has not handed over, in whole seconds; 0 if there is none.
+        `dead`: Number of changes that it gave up and keeps, each with its reason.
+        """
+        await self._sender.send(
+            Call[None](
+                "PUT",
+                path("sources", source),
+                {204: None},
+                body={"oldestSeconds": oldest_seconds, "dead": dead},
+                is_keyed=True,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    def list(self, *, page_size: int = 250) -> AsyncPages[shapes.SourceShown]:
+        """List the sources that feed the tenant. `GET /v1/sources`."""
+        return AsyncPages[shapes.SourceShown](
+            self._sender,
+            Call[shapes.SourcePage]("GET", path("sources"), {200: shapes.SourcePage}, query={"limit": page_size}),
+        )
+
+    async def remove(self, source: str, *, idempotency_key: str | None = None) -> None:
+        """Remove a source that feeds the tenant no more. `DELETE /v1/sources/{source}`."""
+        await self._sender.send(
+            Call[None]("DELETE", path("sources", source), {204: None}, is_keyed=True, idempotency_key=idempotency_key)
+        )
+
+
 class AsyncNotices(AsyncNoun):
     """Calls of `/v1/notices`."""
 
@@ -1879,6 +1913,7 @@ class AsyncNouns:
         self.replays = AsyncReplays(sender)
         self.events = AsyncEvents(sender)
         self.overview = AsyncOverview(sender)
+        self.sources = AsyncSources(sender)
         self.notices = AsyncNotices(sender)
         self.stats = AsyncStats(sender)
         self.search = AsyncSearch(sender)

@@ -1412,6 +1412,40 @@ class Overview(Noun):
         )
 
 
+class Sources(Noun):
+    """Calls of `/v1/sources`."""
+
+    def report(self, source: str, *, oldest_seconds: int, dead: int, idempotency_key: str | None = None) -> None:
+        """Say how a source does that feeds the tenant. `PUT /v1/sources/{source}`.
+
+        `oldest_seconds`: Age of the oldest change that it has not handed over, in whole seconds; 0 if there is none.
+        `dead`: Number of changes that it gave up and keeps, each with its reason.
+        """
+        self._sender.send(
+            Call[None](
+                "PUT",
+                path("sources", source),
+                {204: None},
+                body={"oldestSeconds": oldest_seconds, "dead": dead},
+                is_keyed=True,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    def list(self, *, page_size: int = 250) -> Pages[shapes.SourceShown]:
+        """List the sources that feed the tenant. `GET /v1/sources`."""
+        return Pages[shapes.SourceShown](
+            self._sender,
+            Call[shapes.SourcePage]("GET", path("sources"), {200: shapes.SourcePage}, query={"limit": page_size}),
+        )
+
+    def remove(self, source: str, *, idempotency_key: str | None = None) -> None:
+        """Remove a source that feeds the tenant no more. `DELETE /v1/sources/{source}`."""
+        self._sender.send(
+            Call[None]("DELETE", path("sources", source), {204: None}, is_keyed=True, idempotency_key=idempotency_key)
+        )
+
+
 class Notices(Noun):
     """Calls of `/v1/notices`."""
 
@@ -1861,6 +1895,7 @@ class Nouns:
         self.replays = Replays(sender)
         self.events = Events(sender)
         self.overview = Overview(sender)
+        self.sources = Sources(sender)
         self.notices = Notices(sender)
         self.stats = Stats(sender)
         self.search = Search(sender)

@@ -10,6 +10,7 @@ KEYED = frozenset(
         ("DELETE", "/v1/keys/{}"),
         ("DELETE", "/v1/members/{}"),
         ("DELETE", "/v1/portal-links/{}"),
+        ("DELETE", "/v1/sources/{}"),
         ("DELETE", "/v1/subscriptions/{}"),
         ("DELETE", "/v1/subscriptions/{}/replays/{}"),
         ("DELETE", "/v1/tenants/{}"),
@@ -39,6 +40,7 @@ KEYED = frozenset(
         ("POST", "/v1/subscriptions/{}/secret/rotate"),
         ("POST", "/v1/tenants"),
         ("PUT", "/v1/documents/{}"),
+        ("PUT", "/v1/sources/{}"),
     }
 )
 """Each with its method; a step of the path that may be anything is `{}`."""

@@ -18,9 +18,9 @@ Severity = str
 
 NoticeKind = str
 """subscriptionFailing, subscriptionDisablingSoon, subscriptionDisabled, subscriptionHeld, deliveriesGivenUp,
-eventsLost, retentionNear, backlogOld, objectiveBurning, certificateExpiring, gatewayCertificateExpiring,
-secretOverlapEnding, keyExpiring, diskLow, refusesDocuments, backupOld, partitionsMissing, auditBroken,
-contactsNotTold, nodeLost.
+eventsLost, retentionNear, backlogOld, objectiveBurning, sourceBehind, certificateExpiring,
+gatewayCertificateExpiring, secretOverlapEnding, keyExpiring, diskLow, refusesDocuments, backupOld,
+partitionsMissing, auditBroken, contactsNotTold, nodeLost.
 """
 
 NoticeWhat = str
@@ -30,7 +30,7 @@ NoticeAction = str
 """trigger, resolve."""
 
 NoticeAbout = str
-"""subscription, key, node, gateway."""
+"""subscription, key, source, node, gateway."""
 
 DocumentStatus = str
 """created, awaitingReview, reviewApproved, reviewRejected, awaitingApproval, approved, approvalRejected,
@@ -100,6 +100,9 @@ ReplayState = str
 
 Need = str
 """behind, disabled, failing, given_up, held, lost."""
+
+SourceState = str
+"""behind, healthy, silent."""
 
 Topic = str
 """connections, deliveries, events, replays, subscriptions."""
@@ -1258,6 +1261,8 @@ class Overview(Shape, frozen=True, kw_only=True):
     last_hour: Counted
     replays: list[RunningReplay]
     """Replays in progress."""
+    sources: list[SourceShown]
+    """What feeds the tenant: those first that a person should look at."""
     soon: list[Ending]
     """Rotations that end within a day, certificates within 14 days."""
 
@@ -1593,6 +1598,28 @@ class SignatureVerdict(Shape, frozen=True, kw_only=True):
     fits: bool
     detail: str
     """A sentence that says whether it matches and, for common mistakes, why not. It reveals no secret."""
+
+
+class SourcePage(Shape, frozen=True, kw_only=True):
+    data: list[SourceShown]
+    next: str | None
+    """Pass it as `cursor` to get the next page; null on the last page."""
+
+
+class SourceShown(Shape, frozen=True, kw_only=True):
+    """A program that feeds the tenant, and what it said last."""
+
+    id: str
+    name: str
+    state: SourceState
+    """`silent` if nothing was heard of it for 120 s, else `behind` if a change had waited there for 300 s or more."""
+    oldest_seconds: int
+    """How old the oldest change was that it had not handed over; 0 if there was none."""
+    dead: int
+    """How many changes it had given up and kept."""
+    added_at: datetime
+    heard_at: datetime
+    """When it last said how it does."""
 
 
 class StartedReplay(Shape, frozen=True, kw_only=True):

@@ -94,6 +94,7 @@ def fill(api: Client, vendors: Vendors, mail: str, well: Endpoint, failing: Endp
     api.until_delivery(paused, event, "delivered")
     api.until_delivery(failed, event, "retrying")
     api.change_subscription(paused, status="paused")
+    api.ask("PUT", "/v1/sources/outbox", {"oldestSeconds": 2, "dead": 1}, expect=204)
     asked = {"status": "all", "from": LONG_AGO}
     api.ask("POST", f"/v1/subscriptions/{paused['id']}/replays", asked, expect=202)
     for number in range(20):

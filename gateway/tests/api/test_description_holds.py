@@ -258,6 +258,7 @@ class Things:
             "externalId": lambda: self.world.create_document()["externalId"],
             "eventId": lambda: self.events[-1],
             "id": self._makers(path),
+            "source": self._source,
         }
         return {name: make() for name, make in found.items() if f"{{{name}}}" in path}
 
@@ -273,6 +274,10 @@ class Things:
         headers = {"content-type": "multipart/form-data; boundary=b"}
         made = self.world.send("POST", f"/v1/documents/{external_id}/versions", form, headers).ok(201)
         return {"externalId": external_id, "number": made["number"]}
+
+    def _source(self) -> str:
+        assert self.world.send("PUT", "/v1/sources/outbox", {"oldestSeconds": 0, "dead": 0}).status == 204
+        return "outbox"
 
     def _link(self, external_id: str) -> dict[str, str]:
         url: str = self.world.get(f"/v1/documents/{external_id}").ok()["latestVersion"]["downloadUrl"]

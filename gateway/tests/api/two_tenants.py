@@ -48,6 +48,8 @@ def _things(world: "World", tenant: str) -> dict[str, str]:
     subscription = make("/v1/subscriptions", world.subscription)
     span = {"from": "2020-01-01T00:00:00Z", "to": "2099-01-01T00:00:00Z", "status": "failed"}
     replay = make(f"/v1/subscriptions/{subscription}/replays", span, 202)
+    source = f"of-{tenant}"
+    assert world.send("PUT", f"/v1/sources/{source}", {"oldestSeconds": 0, "dead": 0}, there).status == 204
     event = world.get("/v1/events", **there).ok()["data"][-1]["event"]["id"]
     return {
         "{externalId}": document,
@@ -56,6 +58,7 @@ def _things(world: "World", tenant: str) -> dict[str, str]:
         "{number}": "0.1",
         "{name}": tenant,
         "{kind}": "slack",
+        "{source}": source,
         "/v1/subscriptions": subscription,
         "/v1/connections": make("/v1/connections", CONNECTION),
         "/v1/events": event,
@@ -76,7 +79,13 @@ class Two:
         make_tenant(world, "beta")
         self.alphas = _things(world, "alpha")
         self.betas = _things(world, "beta")
-        self.nobodys = {**dict.fromkeys(self.alphas, ABSENT), "{number}": "0.1", "{name}": "nobodys", "{kind}": "http"}
+        self.nobodys = {
+            **dict.fromkeys(self.alphas, ABSENT),
+            "{number}": "0.1",
+            "{name}": "nobodys",
+            "{kind}": "http",
+            "{source}": "none",
+        }
         self.keys = {role: make_key(world, role, "beta") for role in Role}
         until = format_timestamp(clock.wall() + SECOND)
         self.expired = make_key(world, "operator", "beta", expiresAt=until)

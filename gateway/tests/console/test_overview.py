@@ -198,3 +198,22 @@ def test_what_was_given_up_stays_below_what_came_later_until_it_is_sent_again(wo
     assert world.send("POST", path).status == 202
     world.wait_until(lambda: world.get("/v1/overview").ok()["failed"] == 0)
     assert "Given up long ago" not in opened(world, "/console/t/default")
+
+
+def test_sources_are_shown_with_those_first_that_need_a_person(make_world: Callable[..., World], url: str) -> None:
+    clock = MovedClock()
+    world = make_world(allow_targets=parse_allow_targets(url), clock=clock)
+    page = "/console/t/default"
+    assert '<section class="card" hidden id="sources"' in opened(world, page)
+    world.create_subscription(name="Well", url=f"{url}/200")
+    for name, said in (("a", {"oldestSeconds": 0, "dead": 0}), ("b", {"oldestSeconds": 400, "dead": 1_200})):
+        assert world.send("PUT", f"/v1/sources/{name}", said).status == 204
+    clock.move(60 * SECOND)
+    text = opened(world, page, "viewer")
+    assert "<h1>One source needs you</h1>" in text
+    shown = text.partition('id="sources"')[2].partition("</section>")[0]
+    assert re.sub(r"\s*<[^>]*>\s*", " ", shown).split("Last heard")[1].split() == (
+        "b Behind 6 min 40 s 1,200 1 min ago a Healthy – 0 1 min ago".split()
+    )
+    clock.move(120 * SECOND)
+    assert "<h1>Two sources need you</h1>" in opened(world, page)

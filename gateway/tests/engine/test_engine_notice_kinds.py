@@ -15,6 +15,8 @@ from gateway.tests.world.virtual_time import VirtualExecutor
 
 from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.commands.secrets import PromoteSecret, RotateSecret
+from signalpost.commands.sources import RemoveSource, ReportSource
+from signalpost.commands.tenants import ChangeTenant
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.contacts import ContactIds
@@ -24,8 +26,8 @@ from signalpost.domain.operations.kinds import KINDS, Severity
 from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
 from signalpost.domain.timestamps import DAY, SECOND, parse_timestamp
 from signalpost.engine.maintenance.disk_reserve import MB
+from signalpost.engine.operations.fact_source import FactSource
 from signalpost.engine.operations.gateway_facts import AuditFacts, CertificateFacts, PartitionFacts
-from signalpost.engine.operations.source import Source
 from signalpost.store.database import LastBackup
 from signalpost.store.nouns.lanes import EndpointHealth
 from signalpost.store.sqlite import backup_mark
@@ -317,7 +319,7 @@ def test_what_a_node_found_missing_is_told_until_it_is_there_again(world: Script
     end, preparation = SimpleNamespace(is_missed=True), SimpleNamespace(lacks_since=1)
 
     async def scenario(gateway: RunningGateway) -> None:
-        sources: dict[str, Source] = {
+        sources: dict[str, FactSource] = {
             "auditBroken": AuditFacts(cast("Any", end), "gateway-1"),
             "partitionsMissing": PartitionFacts(cast("Any", preparation)),
         }
@@ -330,6 +332,89 @@ def test_what_a_node_found_missing_is_told_until_it_is_there_again(world: Script
 
     world.run(scenario)
     assert notices(world) == [(kind, "opened", "critical"), (kind, "closed", "critical")]
+
+
+def said(world: ScriptedWorld, oldest_seconds: int = 0, dead: int = 0) -> ReportSource:
+    return ReportSource(
+        tenant_id=TENANT, source_id=world.uuid("source"), name="outbox", oldest_seconds=oldest_seconds, dead=dead
+    )
+
+
+async def keep_saying(gateway: RunningGateway, report: ReportSource, seconds: int) -> None:
+    for _ in range(seconds // 30):
+        await gateway.submit(report)
+        await asyncio.sleep(30)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "detail"),
+    [({"oldest_seconds": 300}, "A change has waited there since "), ({"dead": 2}, "It gave up 2 changes, ")],
+)
+def test_a_source_in_trouble_is_told_until_it_keeps_up(
+    world: ScriptedWorld, trouble: dict[str, int], detail: str
+) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await keep_saying(gateway, said(world), 300)
+        assert not opened(gateway)
+        await keep_saying(gateway, said(world, **trouble), 120)
+        assert opened(gateway) == ["sourceBehind"]
+        await keep_saying(gateway, said(world), 900)
+        assert not opened(gateway)
+
+    world.run(scenario)
+    assert notices(world) == [("sourceBehind", "opened", "warning"), ("sourceBehind", "closed", "warning")]
+    [told, _] = log_of_notices(world)
+    assert told["sentence"].startswith(f"The source outbox does not keep up. {detail}")
+    assert (told["subjects"][0]["type"], told["subjects"][0]["name"]) == ("source", "outbox")
+
+
+@pytest.mark.parametrize("ends", ["heard again", "removed"])
+def test_a_silent_source_is_told_until_it_is_heard_again_or_removed(world: ScriptedWorld, ends: str) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await keep_saying(gateway, said(world), 300)
+        await until_open(gateway, "sourceBehind", within=240)
+        await asyncio.sleep(120)
+        if ends == "removed":
+            await gateway.submit(RemoveSource(tenant_id=TENANT, name="outbox"))
+            await asyncio.sleep(900)
+        else:
+            await keep_saying(gateway, said(world), 900)
+        assert not opened(gateway)
+
+    world.run(scenario)
+    assert [what for _, what, _ in notices(world)] == ["opened", "closed"]
+
+
+def test_nothing_is_told_of_a_silence_in_which_the_gateway_could_not_listen(world: ScriptedWorld) -> None:
+    """The gateway was stopped for an hour, and then could write nothing for another one."""
+
+    async def first(gateway: RunningGateway) -> None:
+        await keep_saying(gateway, said(world), 300)
+
+    async def second(gateway: RunningGateway) -> None:
+        await asyncio.sleep(60)
+        await keep_saying(gateway, said(world), 300)
+        world.faults.publish = Unavailable("The database cannot be written.")
+        await asyncio.sleep(HOUR)
+        world.faults.publish = None
+        await asyncio.sleep(30)
+        await keep_saying(gateway, said(world), 1_200)
+        assert not opened(gateway)
+
+    world.run(first)
+    world.time.now += HOUR
+    world.run(second)
+    assert notices(world) == []
+
+
+def test_nothing_is_told_of_the_sources_of_a_paused_tenant(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await keep_saying(gateway, said(world), 60)
+        await gateway.submit(ChangeTenant(tenant_id=TENANT, name="default", status="paused"))
+        await keep_saying(gateway, said(world, oldest_seconds=900), 300)
+        assert not opened(gateway)
+
+    world.run(scenario)
 
 
 def test_each_kind_is_known_to_one_source(world: ScriptedWorld) -> None:

@@ -97,6 +97,10 @@ class Checks:
             if client.host in self._world.failing and client.id not in told:
                 self._check_telling(client, now)
 
+    def is_open(self, kind: str, subject: str) -> bool:
+        """Whether there was such a condition at the last look."""
+        return any((row.kind, row.subject) == (kind, subject) for row in self._before.values())
+
     def _look_at_rows(self, now: float) -> None:
         rows = self._rows()
         for row in rows.values():
@@ -105,6 +109,7 @@ class Checks:
             if before is None or before.opened_at != row.opened_at:
                 self._world.trace(f"opened: {row.kind} {row.subject}")
                 self._check_truth(row)
+                self._world.sources.check_truth(row)
             elif before.is_muted(now) and row.is_muted(now) and row.told_at not in (before.told_at, 0):
                 self._world.fail("muting", f"{row} was told again though it is muted")
         for row in self._before.values():
@@ -204,7 +209,8 @@ class Checks:
         return {"opened": before | subjects, "still": before, "closed": before - subjects}[told.what]
 
     def _check_deletion(self) -> None:
-        of = {client.id: client.tenant for client in self._world.clients}
+        of = {each.id: each.tenant for each in self._world.clients}
+        of |= {each.id: each.tenant for each in self._world.sources.all}
         for each in self.notices:
             for subject in each.subjects:
                 deleted_at = self._world.deleted.get(of.get(subject["id"], 0))

@@ -1,4 +1,5 @@
-"""A world in which endpoints come and go, nodes end, the disk fills up and tenants are deleted, while people are told.
+"""A world in which endpoints and sources come and go, nodes end, the disk fills up and tenants are deleted, while
+people are told.
 
 The nodes are real engines and stores with their real job, on virtual time. What they tell is read from the log of the
 tenant `operations`, and held against what happened: see `notice_checks.py`.
@@ -17,6 +18,7 @@ from gateway.tests.bodies import document_patch, new_document, subscription_patc
 from gateway.tests.notices.contact_checks import ContactChecks
 from gateway.tests.notices.notice_checks import Checks
 from gateway.tests.notices.plan import HOUR, NoticePlan
+from gateway.tests.notices.source_checks import SourceChecks
 from gateway.tests.simulation.fleet_database import FleetDatabase
 from gateway.tests.simulation.logs import live
 from gateway.tests.simulation.seeded_world import Violation
@@ -134,6 +136,7 @@ class NoticeWorld(World[Node]):
         self.mail_server = FakeVendor()
         self.mail_server.take = self._take_mail
         self.contacts = ContactChecks(self)
+        self.sources = SourceChecks(self)
         self.clients: list[Client] = []
         self.gone: dict[str, str] = {}
         """The hosts to which nothing is to be sent any more, or not now, and why."""
@@ -262,6 +265,7 @@ class NoticeWorld(World[Node]):
         while self._under_way:
             self.drive(1.0)
         self._draw_troubles()
+        self.sources.draw_troubles()
         began, plan = self.time.now, self.plan
         drawn: list[tuple[Callable[[], None], int]] = [
             (self._kill, plan.kills), (self._cut, plan.cuts), (self._fill_disk, plan.low_disks),
@@ -295,6 +299,7 @@ class NoticeWorld(World[Node]):
             self.time.now = max(self.time.now, until)
             if self.time.now % LOOKS_EVERY == 0.0:
                 self.checks.look()
+                self.sources.look()
             if self.violation is not None:
                 raise self.violation
 
@@ -371,6 +376,7 @@ class NoticeWorld(World[Node]):
             tenant = self.tenants[number % len(self.tenants)]
             contacts = CONTACTS[number % 4 :][: 1 + number % 2]
             self.clients.append(Client(f"s{number}", tenant, self.uuid(9000), contacts))
+        self.sources.begin()
         self.documents = [(tenant, self.uuid(8000)) for tenant in self.tenants for _ in range(3)]
         for tenant, document in self.documents:
             self._submit(

@@ -44,6 +44,9 @@ class NoticePlan(NamedTuple):
     """How often a contact wants no more mail."""
     breaks_slack: bool
     """Whether the vendor takes no notice for half of the time."""
+    sources: int
+    source_troubles: int
+    """How often each source is silent or behind, or gives something up, for a while."""
     work_seconds: float
     """How long the database takes for a piece of work, at most: what else happens comes between."""
 
@@ -74,4 +77,6 @@ def draw(seed: int, nodes: int | None = None) -> NoticePlan:
         unsubscribes=seed % 3,
         breaks_slack=random.random() < 0.5,
         work_seconds=random.choice((0.002, 0.002, 0.5)),
+        sources=random.choice((0, 1, 3)),
+        source_troubles=random.choice((1, 4)),
     )

@@ -26,5 +26,7 @@ THE_WEEK = NoticePlan(
     erasures=3,
     unsubscribes=0,
     breaks_slack=True,
+    sources=0,
+    source_troubles=0,
     work_seconds=0.002,
 )

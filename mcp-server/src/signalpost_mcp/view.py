@@ -50,6 +50,10 @@ class View:
                 }
                 for each in found.replays
             ],
+            "sources": [
+                {"name": each.name, "state": each.state, "oldestSeconds": each.oldest_seconds, "dead": each.dead}
+                for each in found.sources
+            ],
         }
 
     def _attention(self, found: shapes.NeedsAttention) -> Json:

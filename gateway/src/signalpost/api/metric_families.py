@@ -60,7 +60,7 @@ async def rendered(services: Services, media_type: str) -> bytes:
         *_waits(services),
         *_traces(services),
     ]
-    of_database = _pending(services, overview), _retention(engine), _sizes(services.store)
+    of_database = _pending(services, overview), _retention(engine), _sources(services), _sizes(services.store)
     for told in await asyncio.gather(*map(_if_told, of_database)):
         families += told
     write = generate_openmetrics if media_type.startswith("application/openmetrics-text") else generate_latest
@@ -315,6 +315,23 @@ async def _retention(engine: Engine) -> list[Metric]:
             "by how long it is kept: at 1 it is removed. At most a minute old.",
             used,
         )
+    ]
+
+
+async def _sources(services: Services) -> list[Metric]:
+    found = await services.store.sources.all()
+    silent = 0.0 if found.heard_at is None else max(0, services.clock.wall() - found.heard_at) / SECOND
+    return [
+        _gauge("signalpost_sources", "Sources that feed tenants.", found.number),
+        _gauge(
+            "signalpost_source_oldest_seconds",
+            "Age of the oldest change that a source had not handed over when it last said so.",
+            found.oldest_seconds,
+        ),
+        _gauge("signalpost_source_dead", "Changes that sources gave up and keep, as they last said.", found.dead),
+        _gauge(
+            "signalpost_source_silent_seconds", "Time since the source that is silent for longest was heard.", silent
+        ),
     ]
 
 

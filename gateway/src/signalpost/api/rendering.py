@@ -46,6 +46,7 @@ from signalpost.commands.notices import NoticeMuted
 from signalpost.commands.portal_links import PortalLinkCreated, PortalLinkRevoked
 from signalpost.commands.replays import ReplayCancelled, ReplayStarted
 from signalpost.commands.secrets import SecretRotated
+from signalpost.commands.sources import SourceHeard, SourceRemoved
 from signalpost.commands.subscriptions import RetryQueued, SubscriptionChanged, SubscriptionCreated, SubscriptionDeleted
 from signalpost.commands.tenants import TenantChanged, TenantCreated
 from signalpost.commands.versions import VersionCreated
@@ -103,6 +104,8 @@ ANSWERS: Final[Mapping[type[Struct], RowAnswer]] = {
     PortalLinkCreated: RowAnswer(201, NewPortalLink, "/v1/portal-links/{shown.id}", once=("url",)),
     PortalLinkRevoked: _GONE,
     NoticeMuted: _GONE,
+    SourceHeard: _GONE,
+    SourceRemoved: _GONE,
 }
 _SECRETS_OF_SUBSCRIPTIONS: Final = ("secret", "standardWebhooksSecret")
 _ONCE: Final[Mapping[type[Struct], Collection[str]]] = {

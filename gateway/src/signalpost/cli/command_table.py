@@ -148,6 +148,7 @@ CLIENT_COMMANDS: Commands = {
     "signalpost.cli.commands.portal_links:app": _PORTAL_LINKS,
     "signalpost.cli.commands.replay:app": _REPLAY,
     "signalpost.cli.commands.search:search": _SEARCH,
+    "signalpost.cli.commands.sources:app": "List what feeds a tenant, and remove what feeds it no more.",
     "signalpost.cli.commands.stats:stats": _STATS,
     "signalpost.cli.commands.status:status": _STATUS,
     "signalpost.cli.commands.subscriptions:app": "Set up subscriptions, test their endpoints and check their state.",

@@ -27,6 +27,7 @@ from signalpost.domain.event import EVERY_TYPE, type_names
 from signalpost.domain.operations.conditions import ConditionRow
 from signalpost.domain.operations.correspondence import Correspondence
 from signalpost.domain.shown_url import STRUCK
+from signalpost.domain.source import Source
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 
@@ -66,6 +67,8 @@ class _Members(Struct, frozen=True):
     """Texts that may be URLs. Only the origin of one is shown: what follows may be a credential."""
     derived: Mapping[str, Callable[[Any], Any]] = {}
     """Members under another name or in another form."""
+    repeats: bool = False
+    """Whether such a row is written again and again: a change of nothing that is shown has no entry."""
 
 
 _BOOKKEEPING: Final = frozenset({"id", "tenant_id", "number", "version", "created_at", "updated_at", "deleted_at"})
@@ -121,6 +124,12 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
         left_out=frozenset(ConditionRow.__struct_fields__),
         derived={"mutedUntil": lambda row: None if row.muted_until is None else format_timestamp(row.muted_until)},
     ),
+    Source: _Members(
+        "source",
+        shown=frozenset({"name"}),
+        left_out=_BOOKKEEPING | {"oldest_seconds", "dead", "added_at", "heard_at"},
+        repeats=True,
+    ),
     Tenant: _Members(
         "tenant",
         shown=frozenset(Tenant.__struct_fields__) - _KEPT_OF_TENANT,
@@ -155,7 +164,9 @@ def _changed(
         changes = _changes(view.row(type(row), row.id, None), row)
         if isinstance(row, Replay):
             changes |= _difference({}, {"subscription": of_subscription})
-        yield Object(_MEMBERS[type(row)].noun, row.id), row.tenant_id, changes
+        rules = _MEMBERS[type(row)]
+        if changes or not rules.repeats:
+            yield Object(rules.noun, row.id), row.tenant_id, changes
     if (erasure := decision.erasure) is not None and erasure.document_id is not None:
         yield Object("document", erasure.document_id), erasure.tenant_id, {}
     if (tenant := decision.tenant) is not None:

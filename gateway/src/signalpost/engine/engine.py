@@ -49,6 +49,7 @@ from signalpost.engine.operations.gateway_facts import FleetFacts, NodeFacts, Pa
 from signalpost.engine.operations.lane_facts import LaneFacts
 from signalpost.engine.operations.objective_facts import ObjectiveFacts
 from signalpost.engine.operations.postman import Postman
+from signalpost.engine.operations.source_facts import SourceFacts
 from signalpost.engine.operations.watch import Watch
 from signalpost.engine.rehearsing.rehearsals import Rehearsals
 from signalpost.engine.revisions import Revisions
@@ -148,6 +149,7 @@ class Engine:
             LaneFacts(store, directory, lanes.here, self._log, self.turns, settings.disable_after_days, is_first),
             NodeFacts(self.disk, self._lane_owner, store.fleet, host.process.host, is_first),
             ObjectiveFacts(store.stats, directory, is_first),
+            SourceFacts(store.sources, directory, is_first),
             FleetFacts(store, directory, is_first),
             PartitionFacts(self._preparation),
         )

@@ -32,6 +32,7 @@ from signalpost.store.nouns.log import LogStore
 from signalpost.store.nouns.replay_store import ReplayStore
 from signalpost.store.nouns.retention import RetentionStore
 from signalpost.store.nouns.sign_ins import SignInStore
+from signalpost.store.nouns.sources import SourceStore
 from signalpost.store.nouns.stats import StatsStore
 from signalpost.store.nouns.versions import VersionStore
 
@@ -168,6 +169,11 @@ class Store(Protocol):
     @property
     def replays(self) -> ReplayStore:
         """Commands to send a range of deliveries again, and how far they have come."""
+        ...
+
+    @property
+    def sources(self) -> SourceStore:
+        """Programs that feed tenants, as those ask who watch over all of them."""
         ...
 
     @property

@@ -26,6 +26,7 @@ from signalpost.api.routing.shapes.overview import (
     RunningReplay,
     SubscriptionCounts,
 )
+from signalpost.api.routing.shapes.sources import SourceShown
 from signalpost.domain.delivery.attention import (
     CERTIFICATE_SOON,
     SOON,
@@ -37,6 +38,7 @@ from signalpost.domain.delivery.attention import (
     rank_of,
 )
 from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.source import MOST_SOURCES, Source
 from signalpost.domain.stats import WHOLE_TENANT, last_minutes, total
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import DAY, format_timestamp
@@ -77,6 +79,7 @@ class _OverviewFacts(NamedTuple):
     minutes: Mapping[int, Mapping[int, Sequence[int]]]
     """The last hour of the worst and of the tenant."""
     running: Sequence[Replay]
+    sources: Sequence[Source]
 
 
 async def read(context: RequestContext) -> Response:
@@ -107,6 +110,7 @@ async def read(context: RequestContext) -> Response:
         failures=await services.store.deliveries.latest_failures(tenant_id, failed),
         minutes=await services.store.stats.read_many(tenant_id, numbers, "minute", last_minutes(60, now)),
         running=await services.store.replays.running(tenant_id),
+        sources=await services.store.lists.page(Source, tenant_id, None, MOST_SOURCES),
     )
     return Response(200, await loop.run_in_executor(services.off_loop, _shown, seen))
 
@@ -179,6 +183,7 @@ def _shown(seen: _OverviewFacts) -> bytes:
             for replay in seen.running
             if replay.subscription_number in by_number
         ],
+        sources=[SourceShown.of(each, state=each.state(seen.now)) for each in _worst_sources(seen)],
         soon=_soon(seen.lanes, seen.now),
     )
     return msgspec.json.encode(shown)
@@ -201,6 +206,10 @@ def _needy_shown(needy: _Needy, seen: _OverviewFacts) -> NeedsAttention:
         diagnosis=None if view is None else diagnosis_of(signed, view, standing.waiting),
         last_hour=points(seen.minutes[subscription.number]),
     )
+
+
+def _worst_sources(seen: _OverviewFacts) -> list[Source]:
+    return sorted(seen.sources, key=lambda each: (not each.needs_someone(seen.now), each.name))
 
 
 def _soon(lanes: Sequence[LaneView], now: int) -> list[Ending]:

@@ -18,6 +18,7 @@ from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.access.tenant import TENANT_NAME
 from signalpost.domain.errors import CallerError
 from signalpost.domain.operations.unsubscribing import TOKEN_CHARACTERS
+from signalpost.domain.source import SOURCE_NAME
 from signalpost.sharing.command_queues import Queue
 
 JSON: Final = "application/json"
@@ -27,8 +28,10 @@ ABOUT_ACCESS: Final = (
     "/v1/gateway", "/v1/members",
 )  # fmt: skip
 """Paths about the gateway and who may use it, not about the data of a tenant. Only operators may call them."""
+NOT_OF_TENANTS: Final = (*ABOUT_ACCESS, "/v1/sources")
+"""Paths of calls that change nothing of a tenant's own. How a source does can be said while its tenant is paused."""
 READS: Final = frozenset(Role)
-"""Documents and their files, which every role may read."""
+"""Documents and their files, and the sources that they come from, which every role may read."""
 CHANGES_DOCUMENTS: Final = frozenset({Role.OPERATOR, Role.APP})
 FOLLOWS: Final = frozenset({Role.OPERATOR, Role.SUBSCRIBER, Role.VIEWER})
 """Reads events, deliveries, subscriptions and what these need."""
@@ -101,7 +104,7 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def changes_tenant(self) -> bool:
         """Whether it changes something of the tenant, or sends something for it: not while the tenant is paused."""
-        return self.method != "GET" and not self.path.startswith(ABOUT_ACCESS)
+        return self.method != "GET" and not self.path.startswith(NOT_OF_TENANTS)
 
     @cached_property
     def shows_configuration(self) -> bool:
@@ -157,6 +160,7 @@ PATH: Final[Mapping[str, PathParameter]] = {
         "The signed token that the link ends in.",
         {"type": "string", "pattern": f"^[A-Za-z0-9_-]{{{TOKEN_CHARACTERS}}}$"},
     ),
+    "source": PathParameter("Name of the source.", {"type": "string", "pattern": SOURCE_NAME}),
     "token": PathParameter(
         "The signed token that the link ends in.", {"type": "string", "pattern": "^[A-Za-z0-9_-]{92}$"}
     ),

@@ -10,7 +10,7 @@ from signalpost.cli.terminal.plain import without_fractions
 
 def overview(*, out: Output = TEXT) -> None:
     found = connect().call("GET", path("overview")).content
-    out.show(found, _needs(found), _numbers(found), _later(found))
+    out.show(found, _needs(found), _sources(found), _numbers(found), _later(found))
 
 
 def _ends(replay: dict[str, Any]) -> str:
@@ -34,6 +34,14 @@ def _needs(found: dict[str, Any]) -> Parts:
             yield f"  See: signalpost why {each['eventId']} {named['id']}"
     if found["more"]:
         yield f"{found['more']:,} more need attention: signalpost status"
+
+
+def _sources(found: dict[str, Any]) -> Parts:
+    for each in found["sources"]:
+        if each["state"] != "healthy" or each["dead"]:
+            heard = f"last heard at {without_fractions(each['heardAt'])}"
+            oldest = f"its oldest change waited for {each['oldestSeconds']:,} s"
+            yield Line(each["name"], each["state"], f"a source: {heard}; {oldest}; {each['dead']:,} given up")
 
 
 def _numbers(found: dict[str, Any]) -> Parts:

@@ -10,6 +10,7 @@ from signalpost.api.routing.shapes.overview import Overview, Stats, StatsPoint
 from signalpost.api.routing.shapes.service import GatewayShown, Node, Nodes
 from signalpost.console.charts import busiest
 from signalpost.console.page import Page, SeeOther, Visit
+from signalpost.domain.source import SourceState
 
 _LOOKS = {
     "failing": "failing",
@@ -29,7 +30,7 @@ _WORDS = {
     "given_up": "Given up",
     "behind": "Behind",
 }
-_NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 LATEST, STAYING = 8, 5
@@ -111,11 +112,18 @@ async def _machine(visit: Visit) -> MachinePart:
 def _headline(overview: Overview) -> str:
     if not sum(asdict(overview.subscriptions).values()):
         return "No subscription yet"
-    needing = len(overview.attention) + overview.more
-    if needing == 0:
+    endpoints = len(overview.attention) + overview.more
+    sources = sum(each.state is not SourceState.HEALTHY or each.dead > 0 for each in overview.sources)
+    needing = (endpoints, "endpoint"), (sources, "source")
+    counted = " and ".join(_counted(count, word) for count, word in needing if count)
+    if not counted:
         return "Nothing needs you"
-    number = _NUMBERS[needing] if needing < len(_NUMBERS) else f"{needing:,}"
-    return f"{number} endpoint needs you" if needing == 1 else f"{number} endpoints need you"
+    return f"{counted[0].upper()}{counted[1:]} {'needs' if endpoints + sources == 1 else 'need'} you"
+
+
+def _counted(count: int, word: str) -> str:
+    number = _NUMBERS[count] if count < len(_NUMBERS) else f"{count:,}"
+    return f"{number} {word}" if count == 1 else f"{number} {word}s"
 
 
 def _beside(overview: Overview) -> str:

@@ -30,6 +30,7 @@ class About(StrEnum):
 
     SUBSCRIPTION = "subscription"
     KEY = "key"
+    SOURCE = "source"
     NODE = "node"
     GATEWAY = "gateway"
 
@@ -170,6 +171,18 @@ KINDS: Final = {
             "The error budgets of {count} subscriptions are not used up too fast any more.",
         ),
         link="/subscriptions",
+    ),
+    "sourceBehind": ConditionKind(
+        about=About.SOURCE,
+        gathers_for=MINUTE,  # the word of a source may come a little later, such as after an outage
+        opened=(
+            "The source {name} does not keep up.",
+            "{count} sources do not keep up.",
+        ),
+        closed=(
+            "The source {name} keeps up again, or was removed.",
+            "{count} sources keep up again, or were removed.",
+        ),
     ),
     "certificateExpiring": ConditionKind(
         about=About.SUBSCRIPTION,

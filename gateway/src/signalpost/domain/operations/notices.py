@@ -24,7 +24,7 @@ _NAMED_IN_SENTENCE: Final = 3
 class Subject(Struct, frozen=True, kw_only=True, rename="camel"):
     """What one of the conditions is about."""
 
-    type: Literal["subscription", "key", "node", "gateway"]
+    type: Literal["subscription", "key", "source", "node", "gateway"]
     id: Annotated[str, Meta(description="Its id; of a node, the name of its machine.")]
     name: str
     tenant: Annotated[str | None, Meta(description="The tenant that it is of; null for a node or the gateway.")]

@@ -23,7 +23,7 @@ from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.maintenance.jobs import Jobs
 from signalpost.engine.maintenance.passes import make_pass
-from signalpost.engine.operations.source import Source
+from signalpost.engine.operations.fact_source import FactSource
 from signalpost.runtime.clock import Clock
 from signalpost.store.store import Store
 
@@ -50,7 +50,7 @@ class Watch:
         self._terms = terms
         self._public_url = public_url
         self._jobs = Jobs(store.fleet)
-        self._sources: list[Source] = []
+        self._sources: list[FactSource] = []
         self.is_first = False
         """Whether this node has the job: it tells what is no node's own, and writes the notices."""
         self.open: Sequence[ConditionRow] = ()
@@ -64,7 +64,7 @@ class Watch:
         views = map(self._lanes.views.here, told)
         return sum(view.lag + view.standing.counts.awaiting_retry + view.failed for view in views if view is not None)
 
-    def add(self, *sources: Source) -> None:
+    def add(self, *sources: FactSource) -> None:
         """Have the looks ask these, too."""
         self._sources += sources
 

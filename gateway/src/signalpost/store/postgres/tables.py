@@ -106,9 +106,12 @@ _written = cache(WrittenTable)
 
 def finding(table: Table[Any], by: str, values: Collection[str]) -> Statement:
     """The rows that are found by these values."""
-    pack = uuids if table.found_by[by].kind is Kind.UUID else texts
+    kind = table.found_by[by].kind
     where = table.found_by[by].where.format("ANY($1)")
-    return Statement(f"SELECT {table.listed} FROM {table.name} WHERE {where}", (pack(values),))
+    return Statement(
+        f"SELECT {table.listed} FROM {table.name} WHERE {where}",
+        (_KINDS[kind](map(int, values) if kind is Kind.NUMBER else values),),
+    )
 
 
 def writing(table: Table[Any], changed: Collection[Any], codec: Codec) -> list[Statement]:

@@ -1,8 +1,8 @@
 """What follows from the description of a table in SQLite: how its rows are read, written, and end with their tenant."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import apsw
 
@@ -15,6 +15,10 @@ from signalpost.store.vault import Vault
 
 PLAIN = Codec(pack_uuid, unpack_uuid)
 """For rows without sealed values."""
+
+
+_PACK: Final[Mapping[Kind, Callable[[str], Any]]] = {Kind.UUID: pack_uuid, Kind.TEXT: str, Kind.NUMBER: int}
+"""Lays out the values by which commands find rows."""
 
 
 def codec_with(vault: Vault) -> Codec:
@@ -30,8 +34,8 @@ def find(
     codec: Codec,
 ) -> list[Any]:
     """The rows of these tenants, or of any if commands see such rows of any, found by these values."""
-    packed = map(pack_uuid, values) if table.found_by[by].kind is Kind.UUID else values
-    found = rows_of_many(connection, _finding(table, by), [(value,) for value in packed])
+    pack = _PACK[table.found_by[by].kind]
+    found = rows_of_many(connection, _finding(table, by), [(pack(value),) for value in values])
     return [table.unpack(each, codec) for each in table.of_tenants(found, tenants)]
 
 

@@ -10,6 +10,7 @@ from signalpost.store.tables.correspondence import CORRESPONDENCE
 from signalpost.store.tables.members import MEMBER
 from signalpost.store.tables.portal_links import PORTAL_LINK
 from signalpost.store.tables.replays import REPLAY
+from signalpost.store.tables.sources import SOURCE
 from signalpost.store.tables.subscriptions import SUBSCRIPTION
 from signalpost.store.tables.table import Table
 
@@ -23,6 +24,7 @@ TABLES: Final[Mapping[type[Any], Table[Any]]] = {
         PORTAL_LINK,
         CONDITION,
         CORRESPONDENCE,
+        SOURCE,
         REPLAY,
     )
 }

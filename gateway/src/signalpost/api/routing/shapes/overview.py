@@ -6,6 +6,7 @@ from msgspec import Meta, field
 
 from signalpost.api.routing.shapes.deliveries import Diagnosis
 from signalpost.api.routing.shapes.shape import Cursor, Shape
+from signalpost.api.routing.shapes.sources import SourceShown
 from signalpost.domain.delivery.attention import Need
 from signalpost.domain.delivery.replay import What
 from signalpost.domain.fields import Timestamp, Uuid
@@ -126,4 +127,7 @@ class Overview(Shape, frozen=True):
     ]
     last_hour: Counted
     replays: Annotated[list[RunningReplay], Meta(description="Replays in progress.")]
+    sources: Annotated[
+        list[SourceShown], Meta(description="What feeds the tenant: those first that a person should look at.")
+    ]
     soon: Annotated[list[Ending], Meta(description="Rotations that end within a day, certificates within 14 days.")]

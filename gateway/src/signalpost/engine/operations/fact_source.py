@@ -6,7 +6,7 @@ from typing import Protocol
 from signalpost.domain.operations.conditions import ConditionRow, Fact
 
 
-class Source(Protocol):
+class FactSource(Protocol):
     @property
     def kinds(self) -> Collection[str]:
         """The kinds that it knows. No other source knows them too."""
