@@ -65,10 +65,10 @@ async def told(shop: "Shop") -> list[dict[str, object]]:
     return [msgspec.json.decode(event.body)["data"]["notice"] for event in part.events]
 
 
-async def written(shop: "Shop", *commands: WriteNotice) -> list[bool]:
+async def written(shop: "Shop", *commands: WriteNotice | FollowCondition) -> list[bool]:
     """Whether each of these commands wrote a notice."""
     results = (await shop.publish(*commands)).results
-    return [isinstance(each, CompletedCommand) and each.result.notice is not None for each in results]
+    return [isinstance(each, CompletedCommand) and getattr(each.result, "notice", None) is not None for each in results]
 
 
 def test_every_database_has_the_tenant_of_notices_which_keeps_them_for_90_days(play: "Play") -> None:
@@ -117,6 +117,22 @@ def test_what_two_nodes_tell_at_the_same_time_is_told_once(play: "Play") -> None
         shop.now += DAY
         assert await written(shop, *(telling(What.STILL, shop.now - 1, a) for _ in range(2))) == [True, False]
         assert [each["what"] for each in await told(shop)] == ["opened", "still"]
+
+    play(scenario)
+
+
+def test_what_came_back_since_the_look_that_found_it_over_is_not_resolved_with_the_others(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        a, b = fact("a"), fact("b")
+        await shop.publish(*opening(a, b))
+        await shop.publish(telling(What.OPENED, shop.now, a, b), following(a, None), following(b, None))
+        shop.now += HOUR
+        assert await written(shop, following(b, b), telling(What.CLOSED, shop.now, a, b)) == [False, True]
+        assert [each.subject for each in await kept(shop)] == ["b"]
+        assert [(each["what"], each["count"], each["action"]) for each in await told(shop)] == [
+            ("opened", 2, "trigger"),
+            ("closed", 1, "trigger"),
+        ]
 
     play(scenario)
 

@@ -5,7 +5,7 @@ Each decides on the rows as they are when it is committed. So if two nodes look 
 once, and each of its notices is written once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -136,7 +136,7 @@ class WriteNotice(_OfConditions, frozen=True, kw_only=True):
             told = changed
         if not told:
             return Decision(result=NoticeWritten(None), rows=written)
-        notice = notice_of(what, told, self._known_beside(view), self.tenants, self.public_url)
+        notice = notice_of(what, told, self._known_beside(view, changed), self.tenants, self.public_url)
         return Decision(
             result=NoticeWritten(notice),
             rows=written,
@@ -145,9 +145,9 @@ class WriteNotice(_OfConditions, frozen=True, kw_only=True):
             about=document_of(self.telling.kind),
         )
 
-    def _known_beside(self, view: BatchView) -> int:
-        """How many more of the kind people know of, and stay open."""
-        ids = {*self.telling.ids}
+    def _known_beside(self, view: BatchView, changed: Sequence[ConditionRow]) -> int:
+        """How many more of the kind people know of, and stay open: also those that came back since the look."""
+        ids = {row.id for row in changed}
         return sum(
             row.kind == self.telling.kind and row.told_at is not None and row.closed_at is None and row.id not in ids
             for row in view.rows_of(ConditionRow)
