@@ -1,12 +1,13 @@
 """A fake of another system's API: it answers what was saved, to those who have the key."""
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+
+from gateway.tests.http_server import serving
 
 KEY = "canary that opens the other system"
 
@@ -60,12 +61,5 @@ def served(answers: Mapping[str, Any]) -> Iterator[OtherSystem]:
         def log_message(self, *_: object) -> None:
             """No one reads it."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    system.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
+    with serving(Handler) as system.url:
         yield system
-    finally:
-        server.shutdown()
-        server.server_close()

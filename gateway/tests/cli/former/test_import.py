@@ -3,7 +3,9 @@
 import json
 import stat
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,13 @@ import pytest
 from gateway.tests.cli import command
 from gateway.tests.cli.command import NOWHERE, Run, json_of
 from gateway.tests.cli.former.system import KEY, OtherSystem, saved, served
+from hypothesis import given
+from hypothesis import strategies as st
 
 from signalpost.cli.client import CommandError
 from signalpost.cli.commands.imported import convoy, outpost, svix
 from signalpost.cli.commands.imported.answers import Answers
+from signalpost.cli.commands.imported.command import file_lines
 from signalpost.cli.commands.imported.former import FormerEndpoint
 from signalpost.cli.commands.imported.moved import Move, moved, types_of
 
@@ -275,6 +280,34 @@ def test_a_list_that_never_ends_is_not_read_for_ever() -> None:
     endless = {"/api/v1/app?limit=250": page, "/api/v1/app?limit=250&iterator=a": page}
     with pytest.raises(CommandError, match="same pages"):
         list(svix.endpoints(Answers(endless.get)))
+
+
+READERS: Mapping[str, Callable[[Answers], Iterator[FormerEndpoint]]] = {
+    "svix": svix.endpoints,
+    "convoy": lambda answers: convoy.endpoints(answers, PROJECT),
+    "outpost": lambda answers: outpost.endpoints(answers, (), outpost.signing({})),
+}
+ODD = st.sampled_from([None, "", "x", "*", "\x00\x1b\x7f", "https://", 0, -1, 1.5, True, [], {}, [None], {"x": None}])
+
+
+@given(name=st.sampled_from([*READERS]), data=st.data())
+def test_no_answer_ends_in_a_traceback_or_in_a_file_that_is_no_toml(name: str, data: st.DataObject) -> None:
+    """Whatever stands in place of one member of the answers."""
+    found = saved(name)
+    places = [*_places(found)]
+    *way, last = data.draw(st.sampled_from(places))
+    reduce(lambda place, step: place[step], way, found)[last] = data.draw(ODD)
+    with suppress(CommandError):
+        moves = move(READERS[name](Answers(found.get)))
+        written = "\n".join(line for each in moves.endpoints for line in file_lines(each))
+        assert len(tomllib.loads(written)["subscription"]) == sum(each.table is not None for each in moves.endpoints)
+
+
+def _places(part: Any) -> Iterator[tuple[Any, ...]]:
+    """Where each member of an answer is."""
+    for step, below in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
+        yield (step,)
+        yield from ((step, *rest) for rest in _places(below))
 
 
 # --- The command ------------------------------------------------------------------------------------------------------

@@ -5,9 +5,8 @@ They are in an environment of their own, `.venv-receivers`, which `make former-r
 
 import json
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from gateway.tests.cli import command
 from gateway.tests.cli.command import json_of
 from gateway.tests.cli.former.system import saved
+from gateway.tests.http_server import serving
 from gateway.tests.patience import LONG_PATIENCE
 
 PYTHON = Path(__file__).parents[4] / ".venv-receivers" / "bin" / "python"
@@ -39,31 +39,26 @@ class Hook:
     """Keeps what was sent to it."""
 
     def __init__(self) -> None:
-        hook = self
+        self.url = ""
         self.requests: list[tuple[str, dict[str, str]]] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"])).decode()
-                hook.requests.append((body, {name.lower(): value for name, value in self.headers.items()}))
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """No one reads it."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
 
 
 @pytest.fixture(scope="module")
 def hook() -> Iterator[Hook]:
     hook = Hook()
-    threading.Thread(target=hook.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    yield hook
-    hook.server.shutdown()
-    hook.server.server_close()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"])).decode()
+            hook.requests.append((body, {name.lower(): value for name, value in self.headers.items()}))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """No one reads it."""
+
+    with serving(Handler) as hook.url:
+        yield hook
 
 
 @pytest.fixture(scope="module")

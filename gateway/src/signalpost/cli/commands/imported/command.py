@@ -17,7 +17,7 @@ from signalpost.cli.commands.imported import outpost as of_outpost
 from signalpost.cli.commands.imported import svix as of_svix
 from signalpost.cli.commands.imported.answers import Answers
 from signalpost.cli.commands.imported.former import FormerEndpoint
-from signalpost.cli.commands.imported.moved import SECRETS, Move, MovedEndpoint, moved
+from signalpost.cli.commands.imported.moved import SECRETS, Move, MovedEndpoint, moved, printable
 from signalpost.cli.terminal.assignments import assignments
 from signalpost.cli.terminal.options import EVERY_TYPE, repeatable
 from signalpost.cli.terminal.output import TEXT, Output, Parts
@@ -204,7 +204,7 @@ def _write_folder(folder: Path, move: Move) -> None:
         each.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, secret in move.secrets.items():
         _write(folder / SECRETS / name, secret)
-    _write(folder / FILE, "\n".join(line for each in move.endpoints for line in _lines(each)))
+    _write(folder / FILE, "\n".join(line for each in move.endpoints for line in file_lines(each)))
 
 
 def _write(file: Path, text: str) -> None:
@@ -215,15 +215,17 @@ def _write(file: Path, text: str) -> None:
             writing.write(text)
     except OSError as error:
         raise CommandError(f"{file} cannot be written: {error.strerror}.") from None
+    except UnicodeEncodeError:
+        raise CommandError(f"{file} cannot be written: its text has half a character.") from None
 
 
-def _lines(endpoint: MovedEndpoint) -> Iterator[str]:
+def file_lines(endpoint: MovedEndpoint) -> Iterator[str]:
     """An endpoint in the file: with its id there, and with what of it was lost."""
     said = [f"{endpoint.id}: {endpoint.name}", *endpoint.lost]
     if endpoint.table is None:
         said[0] += " is left out."
     for each in said:
-        yield f"# {' '.join(each.split())}"
+        yield f"# {printable(each)}"
     yield from ("",) if endpoint.table is None else write_tables("subscription", [endpoint.table])
 
 
@@ -231,10 +233,9 @@ def _told(move: Move, file: Path) -> Parts:
     for each in move.endpoints:
         yield f"{'-' if each.table is None else '+'} {each.name} ({each.id})"
         for sentence in each.lost:
-            yield f"    {' '.join(sentence.split())}"
+            yield f"    {printable(sentence)}"
     written = sum(each.table is not None for each in move.endpoints)
-    yield (
-        f"{written} of {len(move.endpoints)} endpoints are in {file}, each paused. {len(move.secrets)} secrets are in "
-        f"{file.parent / SECRETS}: keep them from others."
-    )
+    yield f"{written} of {len(move.endpoints)} endpoints are in {file}, each paused."
+    if move.secrets:
+        yield f"What is secret of them is in {file.parent / SECRETS}: keep it from others."
     yield f"See what it would make: signalpost subscriptions apply {file} --dry-run"

@@ -70,7 +70,12 @@ def moved(endpoints: Iterable[FormerEndpoint], counterparts: Mapping[str, str]) 
 
 
 def _wanted_name(former: FormerEndpoint) -> str:
-    return " ".join(former.name.split())[: MAX_TEXT_CHARACTERS - _ROOM_FOR_NUMBERS] or former.id
+    return printable(former.name)[: MAX_TEXT_CHARACTERS - _ROOM_FOR_NUMBERS] or printable(former.id)
+
+
+def printable(text: str) -> str:
+    """A text on one line, without what no file of TOML may have."""
+    return "".join(each for each in " ".join(text.split()) if each.isprintable())
 
 
 def _apart(wanted: str, taken: Container[str]) -> str:
