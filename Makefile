@@ -14,6 +14,10 @@ FAST := receiver/tests destinations/tests gateway/tests/domain gateway/tests/com
 # the files keep their order, in which those that wait and those that compute are mixed.
 JOBS := -n 6 --dist loadfile --no-loadscope-reorder
 
+# Databases of tests are of no use later. If there is memory to spare, they are kept there, and no commit waits for a disk.
+MEMORY := $(shell test "$$(df -Pk /dev/shm 2> /dev/null | awk 'NR == 2 { print $$4 }')" -gt 8000000 2> /dev/null && echo /dev/shm)
+TEMPORARY = temporary=$$(mktemp -d $(or $(MEMORY),$${TMPDIR:-/tmp})/signalpost.XXXXXX) && trap 'rm -rf "$$temporary"' EXIT
+
 # The fast tests wait for nothing, so more of them at a time than there are cores would only be slower to load.
 FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -35,7 +39,7 @@ serve-fleet: .venv/dev ## Leave two gateways running on a PostgreSQL from a pack
 	@$(BIN)/python examples/fleet.py
 
 test: .venv/compiled .venv/browser .venv/prometheus .venv/docs .venv/mcp ## Run every test
-	@$(BIN)/pytest $(JOBS)
+	@$(TEMPORARY) && $(BIN)/pytest $(JOBS) --basetemp=$$temporary/files
 
 simulate: .venv/dev ## Live through worlds that go wrong, from a seed on (SEED=1 COUNT=200 MINUTES=…)
 	@$(BIN)/python -m gateway.tests.simulation.runner --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf}
@@ -202,7 +206,7 @@ check-vulnerabilities:
 
 # Laws are tried on fewer examples than `make test` tries them on.
 check-tests:
-	@$(BIN)/pytest $(FAST_JOBS) --hypothesis-profile quick -m "not slow" $(FAST) --ignore gateway/tests/store/postgres
+	@$(TEMPORARY) && $(BIN)/pytest $(FAST_JOBS) --basetemp=$$temporary/files --hypothesis-profile quick -m "not slow" $(FAST) --ignore gateway/tests/store/postgres
 
 audit: .venv-audit/ready ## Ask public lists of vulnerabilities about the locked versions; from then on `make check` does
 	@$(BIN)/python checks/vulnerabilities.py
