@@ -37,7 +37,7 @@ _CONNECTION: Final[Mapping[str, Any]] = {
 _LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended('signalpost_outbox ' || %s, 0))"
 _OLDEST: Final = """
 SELECT id, document_id::text, coalesce(source_version, id), snapshot, traceparent, seconds FROM (
-  SELECT *, sum(octet_length(snapshot)) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW) AS before
+  SELECT *, sum(octet_length(snapshot)) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
   FROM (
     SELECT id, document_id, source_version, snapshot::text, traceparent,
       extract(epoch FROM clock_timestamp() - at)::float8 AS seconds
