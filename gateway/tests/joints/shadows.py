@@ -80,7 +80,7 @@ class Shadows:
         self._at = self._random.uniform(0.05, 0.6) * self._world.plan.acts
         self._later = Random(f"a shadow's life {clients.world.seed}")
         self.by_host: dict[str, Shadow] = {}
-        """By the host that each was sent to first."""
+        """The shadows, by the host that each was sent to first."""
         self._under_way: dict[SentRequest, Attempt] = {}
         self._acts: Mapping[Act, float] = {
             self._promote: 3, self._pause_or_resume: 4, self._move: 2, self._remove: 0.4,
@@ -196,7 +196,7 @@ class Shadows:
         await self._patch(node, shadow, "pause", {"status": "paused"}, [change])
 
     async def _resume(self, node: JointNode, shadow: Shadow) -> None:
-        """It goes on at the end of the log."""
+        """Resume a shadow, which goes on at the end of the log."""
         self._world.read_log()
         least, begun = len(self._world.log.events), self._world.time.now
         change = shadow.wish.status.begin("active", begun)

@@ -43,8 +43,8 @@ Save = Annotated[
 ]
 
 
-class _Asked(NamedTuple):
-    """What all three commands are asked for."""
+class _ImportOptions(NamedTuple):
+    """The options that all three commands have."""
 
     source: str
     folder: Path
@@ -69,8 +69,8 @@ def svix(
 
     Example: signalpost subscriptions import svix https://api.eu.svix.com moved
     """
-    asked = _Asked(source, folder, event_type or (), save)
-    _import(asked, "SVIX_AUTH_TOKEN", lambda answers: of_svix.endpoints(answers, application or ()), out)
+    options = _ImportOptions(source, folder, event_type or (), save)
+    _import(options, "SVIX_AUTH_TOKEN", lambda answers: of_svix.endpoints(answers, application or ()), out)
 
 
 @app.command
@@ -88,8 +88,8 @@ def convoy(
 
     Example: signalpost subscriptions import convoy https://eu.getconvoy.cloud/api moved --project 01HQ3GZ8
     """
-    asked = _Asked(source, folder, event_type or (), save)
-    _import(asked, "CONVOY_API_KEY", lambda answers: of_convoy.endpoints(answers, project), out)
+    options = _ImportOptions(source, folder, event_type or (), save)
+    _import(options, "CONVOY_API_KEY", lambda answers: of_convoy.endpoints(answers, project), out)
 
 
 @app.command
@@ -121,21 +121,23 @@ def outpost(
             )
         return of_outpost.endpoints(answers, tenant or (), of_outpost.signing(found or {}))
 
-    _import(_Asked(source, folder, event_type or (), save), "OUTPOST_API_KEY", read, out)
+    _import(_ImportOptions(source, folder, event_type or (), save), "OUTPOST_API_KEY", read, out)
 
 
-def _import(asked: _Asked, key_in: str, read: Callable[[Answers], Iterable[FormerEndpoint]], out: Output) -> None:
+def _import(
+    options: _ImportOptions, key_in: str, read: Callable[[Answers], Iterable[FormerEndpoint]], out: Output
+) -> None:
     """Read the endpoints, write the folder, and say what is in it."""
-    counterparts = _counterparts(asked.event_types)
-    _check_new(asked.folder)
-    answers, found = _read(asked.source, key_in, read)
+    counterparts = _counterparts(options.event_types)
+    _check_new(options.folder)
+    answers, found = _read(options.source, key_in, read)
     if not found:
-        raise CommandError(f"There is no endpoint at {asked.source}.")
+        raise CommandError(f"There is no endpoint at {options.source}.")
     move = moved(found, counterparts)
-    if asked.save is not None:
-        _write(asked.save, sources.as_text(answers))
-    _write_folder(asked.folder, move)
-    file = asked.folder / FILE
+    if options.save is not None:
+        _write(options.save, sources.as_text(answers))
+    _write_folder(options.folder, move)
+    file = options.folder / FILE
     shown = [
         {"id": each.id, "name": each.name, "leftOut": each.table is None, "lost": [*each.lost]}
         for each in move.endpoints
@@ -208,7 +210,7 @@ def _write_folder(folder: Path, move: Move) -> None:
 
 
 def _write(file: Path, text: str) -> None:
-    """Make a file that nobody else can read. Raises CommandError."""
+    """Make a file that no other user can read. Raises CommandError."""
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as writing:

@@ -174,7 +174,7 @@ def _next(page: _EndpointsAnswer | _SubscriptionsAnswer) -> str | None:
 
 
 def _filters(answers: Answers, path: str, subscription: _Subscription) -> list[_Filter]:
-    """Those of a subscription: in its own answer, or by a call that earlier versions do not have."""
+    """The filters of a subscription: in its own answer, or by a call that earlier versions do not have."""
     own = subscription.filter_config and subscription.filter_config.filter
     answer = answers.find(_FiltersAnswer, f"{path}/subscriptions{path_of(subscription.uid)}/filters")
     found = [*([own] if own else []), *((answer and answer.data) or ())]
