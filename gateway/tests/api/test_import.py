@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import pytest
 from gateway.tests.api.stream import PATH, SNAPSHOT, Stream, external_id, line, read, statuses
+from gateway.tests.api.two_tenants import make_key, make_tenant
 from gateway.tests.captured_log import captured_log
 from gateway.tests.patience import PATIENCE
 from gateway.tests.sqlite_file import database_file
@@ -27,11 +28,14 @@ from signalpost.api.resources.imports import (
     MAX_PROBLEM_CHARACTERS,
     MAX_REFUSED,
     PLACES,
+    REFUSED_SECONDS,
     NumberedLine,
     lines,
 )
+from signalpost.domain.timestamps import SECOND
 from signalpost.listener.application import next_round
 from signalpost.sharing.command_queues import MAX_BACKGROUND_OF_TENANT
+from signalpost.sharing.loop_shares import AT_ONCE, RESTS
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Answer, World
@@ -230,6 +234,30 @@ def test_a_bad_line_says_what_is_wrong_where_and_harms_no_other(
     named = [error["pointer"] for error in refused["problem"].get("errors", ())]
     assert sorted(named) == sorted(pointers or [])
     assert world.last() == last + 2
+
+
+def test_refused_lines_wait_while_another_tenant_calls(world: "World") -> None:
+    """Whoever sends nothing else takes a tenth of the loop, and no more."""
+    importing, calling = (make_key(world, "app", make_tenant(world, name)["name"]) for name in ("importing", "calling"))
+    beside, at_once = world.another(), AT_ONCE / SECOND
+    is_over = threading.Event()
+
+    def call() -> None:
+        while not is_over.is_set():
+            beside.get("/v1/documents", **calling).ok()
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    try:
+        began = time.monotonic()
+        assert {each["status"] for each in read(send(world, b"{}\n" * 200, **importing).body)} == {422}
+        took = time.monotonic() - began
+    finally:
+        is_over.set()
+        thread.join()
+        beside.close()
+    assert took >= 200 * (1 + RESTS) * REFUSED_SECONDS - at_once
 
 
 def test_a_refused_line_names_its_document_where_it_says_it(world: "World") -> None:

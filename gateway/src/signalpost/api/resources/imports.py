@@ -51,6 +51,8 @@ MAX_PROBLEM_CHARACTERS = 4 * 1024
 LINES_IN_A_ROW = 64
 BYTES_IN_A_ROW = 64 * 1024
 """Number of lines, or of bytes of a body, after which others have their turn."""
+REFUSED_SECONDS = 0.0001
+"""How much of the event loop's time a refused line counts for, which changes nothing."""
 REFUSED_COST = 16
 """Refusing a line and saying why takes as long as answering this many correct ones."""
 BLANK_BYTES = 1024
@@ -225,6 +227,7 @@ class _Import:
                     self._came.set()
                     if waiting.result.done():
                         await self._call.turn()  # it was refused, which costs as much as many that are right
+                        await self._call.pay(REFUSED_SECONDS)
         finally:
             self._waiting.append(None)
             self._came.set()
