@@ -89,6 +89,9 @@ class Desk:
         self.hostile = self.subscribe("/hostile", HOSTILE[1])
         self.paused = self.subscribe("/paused", "Initech")
         world.send("PATCH", f"/v1/subscriptions/{self.paused}", {"status": "paused"}).ok()
+        for name, said in (("outbox", (2, 0)), ("orders.eu-central-1.a-queue-with-a-long-name", (4_000, 3))):
+            given = dict(zip(("oldestSeconds", "dead"), said, strict=True))
+            assert world.send("PUT", f"/v1/sources/{name}", given).status == 204
         self.slack = self.connect()
         self.agreement = self.agree()
         self.waiting = world.events()[0]["event"]["id"]

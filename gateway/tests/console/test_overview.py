@@ -211,6 +211,8 @@ def test_sources_are_shown_with_those_first_that_need_a_person(make_world: Calla
     clock.move(60 * SECOND)
     text = opened(world, page, "viewer")
     assert "<h1>One source needs you</h1>" in text
+    assert text.index('id="sources"') < text.index('id="numbers"')
+    assert text.count('id="sources"') == 1
     shown = text.partition('id="sources"')[2].partition("</section>")[0]
     assert re.sub(r"\s*<[^>]*>\s*", " ", shown).split("Last heard")[1].split() == (
         "b Behind 6 min 40 s 1,200 1 min ago a Healthy – 0 1 min ago".split()

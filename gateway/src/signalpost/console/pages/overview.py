@@ -74,6 +74,11 @@ class OverviewView(Struct, frozen=True):
         return max(busiest(each.last_hour, now) for each in self.overview.attention)
 
     @property
+    def needy_sources(self) -> int:
+        """How many sources need a person."""
+        return _needy_sources(self.overview)
+
+    @property
     def subscriptions(self) -> int:
         return sum(self.counts.values())
 
@@ -113,12 +118,16 @@ def _headline(overview: Overview) -> str:
     if not sum(asdict(overview.subscriptions).values()):
         return "No subscription yet"
     endpoints = len(overview.attention) + overview.more
-    sources = sum(each.state is not SourceState.HEALTHY or each.dead > 0 for each in overview.sources)
+    sources = _needy_sources(overview)
     needing = (endpoints, "endpoint"), (sources, "source")
     counted = " and ".join(_counted(count, word) for count, word in needing if count)
     if not counted:
         return "Nothing needs you"
     return f"{counted[0].upper()}{counted[1:]} {'needs' if endpoints + sources == 1 else 'need'} you"
+
+
+def _needy_sources(overview: Overview) -> int:
+    return sum(each.state is not SourceState.HEALTHY or each.dead > 0 for each in overview.sources)
 
 
 def _counted(count: int, word: str) -> str:
