@@ -9,7 +9,10 @@ from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import run_command
 from connect.tests.platform import Platform
 
+from signalpost_connect.config import read_config
+from signalpost_connect.kinds import make_source
 from signalpost_connect.mapping import LineMaker
+from signalpost_connect.sqs.queue import SqsQueue
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "guides" / "outbox.md").read_text(encoding="utf-8")
@@ -23,6 +26,15 @@ def blocks(text: str, language: str) -> list[str]:
 def test_the_mapping_of_the_readme_is_one() -> None:
     [mapping] = [block for block in blocks(README, "toml") if "[mapping]" in block]
     LineMaker(tomllib.loads(mapping)["mapping"])
+
+
+def test_the_configuration_of_the_guide_for_sqs_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [config] = blocks((ROOT / "docs" / "guides" / "sqs.md").read_text(encoding="utf-8"), "toml")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "given")
+    file = tmp_path / "sqs.toml"
+    file.write_text(config)
+    assert isinstance(make_source(read_config(file).source), SqsQueue)
 
 
 @pytest.mark.slow

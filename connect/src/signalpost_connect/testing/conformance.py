@@ -80,6 +80,8 @@ class Conformance:
     gateway: RunningGateway
     many: ClassVar[int] = 2_000
     """How many messages the test of many has."""
+    poisoned: ClassVar[int] = MOST_MESSAGES + 50
+    """How many bad messages come in a row: more than a batch has, unless the source is slow."""
     patience: ClassVar[float] = 180.0
     """Seconds after which something that has to happen is taken to never happen."""
 
@@ -146,9 +148,9 @@ class Conformance:
         assert "title" in problem, problem
 
     def test_a_batch_of_poison_stops_nothing(self) -> None:
-        """More of it than a batch has."""
+        """There is no good message among the first ones."""
         [document] = _documents(1)
-        poison = [Change(each, 1, is_poison=True) for each in _documents(MOST_MESSAGES + 50)]
+        poison = [Change(each, 1, is_poison=True) for each in _documents(self.poisoned)]
         before = len(self.dead())
         told = self._told()
         self.put([*poison, Change(document, 1, "v1")])

@@ -1,0 +1,1 @@
+"""The source `sqs`: a queue of Amazon SQS."""

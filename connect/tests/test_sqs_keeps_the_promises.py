@@ -1,0 +1,166 @@
+"""A queue of SQS, as moto serves it, before a real gateway, keeps what every source promises."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from connect.tests.conftest import FedGateway
+from gateway.tests.acceptance.client import until
+
+from signalpost_bench.free_port import free_port
+from signalpost_connect import Batch, Source, SourceAway
+from signalpost_connect.config import Secret
+from signalpost_connect.sqs.queue import SqsConfig, SqsQueue
+from signalpost_connect.sqs.signature import Credentials, signed
+from signalpost_connect.testing import Change, Conformance
+
+MOTO = Path(__file__).parents[2] / ".venv-sqs" / "bin" / "moto_server"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not MOTO.exists(), reason="what serves SQS is not installed: make connect-sqs"),
+]
+REGION = "eu-west-1"
+
+
+class Queues:
+    """Two FIFO queues of a test: one with messages, one with the dead."""
+
+    def __init__(self, endpoint: str, folder: Path) -> None:
+        self._endpoint = endpoint
+        self._secret = Secret(file=str(folder / "secret"))
+        (folder / "secret").write_text("secret")
+        self.queue, self.dead_queue = (self._made(name) for name in ("changes", "dead"))
+
+    def source(self) -> SqsQueue:
+        return SqsQueue(SqsConfig(self.queue, self.dead_queue, REGION, self._secret, self._secret))
+
+    def call(self, action: str, **members: Any) -> dict[str, Any]:
+        body = json.dumps(members).encode()
+        about = {"content-type": "application/x-amz-json-1.0", "x-amz-target": f"AmazonSQS.{action}"}
+        headers = signed(self._endpoint, about, body, REGION, Credentials("test", "test"), datetime.now(UTC))
+        with urlopen(Request(self._endpoint, body, headers)) as answer:
+            said: dict[str, Any] = json.loads(answer.read() or b"{}")
+        assert not said.get("Failed"), said
+        return said
+
+    def send(self, messages: Sequence[tuple[str, object]]) -> None:
+        """Send bodies, each with its group."""
+        for start in range(0, len(messages), 10):
+            entries = [
+                {
+                    "Id": str(place),
+                    "MessageBody": json.dumps(body),
+                    "MessageGroupId": group,
+                    "MessageDeduplicationId": str(uuid.uuid4()),
+                }
+                for place, (group, body) in enumerate(messages[start : start + 10])
+            ]
+            self.call("SendMessageBatch", QueueUrl=self.queue, Entries=entries)
+
+    def _made(self, name: str) -> str:
+        url: str = self.call("CreateQueue", QueueName=f"{name}-{uuid.uuid4()}.fifo", Attributes={"FifoQueue": "true"})[
+            "QueueUrl"
+        ]
+        return url
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port, log = free_port(), tmp_path_factory.mktemp("moto") / "log"
+    with log.open("wb") as said:
+        server = subprocess.Popen([MOTO, "-H", "127.0.0.1", "-p", str(port)], stdout=said, stderr=said)
+    try:
+        until(lambda: _listens(port), log.read_text)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
+@pytest.fixture
+def queues(endpoint: str, tmp_path: Path) -> Queues:
+    return Queues(endpoint, tmp_path)
+
+
+class TestSqs(Conformance):
+    many = 80
+    poisoned = 20
+
+    @pytest.fixture(autouse=True)
+    def _given(self, queues: Queues, gateway: FedGateway) -> None:
+        self.queues = queues
+        self.gateway = gateway
+
+    def source(self) -> Source:
+        return self.queues.source()
+
+    def put(self, changes: Sequence[Change]) -> None:
+        self.queues.send([(each.document, _body(each)) for each in changes])
+
+    def left(self) -> int:
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        answer = self.queues.call("GetQueueAttributes", QueueUrl=self.queues.queue, AttributeNames=[*names])
+        return sum(int(answer["Attributes"][name]) for name in names)
+
+    def dead(self) -> Sequence[str]:
+        problems: list[str] = []
+        while received := self.queues.call(
+            "ReceiveMessage",
+            QueueUrl=self.queues.dead_queue,
+            MaxNumberOfMessages=10,
+            MessageAttributeNames=["All"],
+        ).get("Messages"):
+            problems += [each["MessageAttributes"]["problem"]["StringValue"] for each in received]
+        return problems
+
+
+def _body(change: Change) -> dict[str, Any]:
+    state = {"deleted": True} if change.snapshot is None else change.snapshot
+    return {**state, "externalId": change.document, "sourceVersion": change.version}
+
+
+def test_a_number_of_the_queue_is_the_version(queues: Queues) -> None:
+    """States of a document come one after the other, and their numbers rise."""
+    queues.send([("d", {"externalId": "d", "title": title}) for title in ("one", "two", "three")])
+
+    async def take() -> Batch:
+        source = queues.source()
+        try:
+            return await source.take(10, 1)
+        finally:
+            await source.close()
+
+    messages = asyncio.run(take()).messages
+    versions = [each.version or 0 for each in messages]
+    assert [json.loads(each.body)["title"] for each in messages] == ["one", "two", "three"]
+    assert versions == sorted(versions)
+    assert 0 < versions[-1] < 2**63
+
+
+def test_a_queue_that_is_not_there_is_said(queues: Queues) -> None:
+    queues.queue += "-gone"
+
+    async def take() -> None:
+        source = queues.source()
+        try:
+            await source.take(10, 0)
+        finally:
+            await source.close()
+
+    with pytest.raises(SourceAway, match=r"SQS answered ReceiveMessage with 400 .*NonExistentQueue|QueueDoesNotExist"):
+        asyncio.run(take())
