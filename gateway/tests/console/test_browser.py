@@ -296,7 +296,7 @@ def visit(desk: Desk) -> Iterator[Visit]:
 
 
 def test_anything_wrong_is_seen_without_a_click(visit: Visit) -> None:
-    visit.sees("Two endpoints need you")
+    visit.sees("Two endpoints and one source need you")
     visit.sees("Acme Legal")
     visit.sees("The endpoint does not accept our signature")
     assert visit.clicks == 0

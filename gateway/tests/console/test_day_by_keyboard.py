@@ -21,7 +21,7 @@ def at_keys(desk: Desk, request: pytest.FixtureRequest) -> Iterator[Visit]:
 
 
 def test_anything_wrong_is_seen_and_looked_into(at_keys: Visit) -> None:
-    at_keys.sees("endpoints need you")
+    at_keys.sees("need you")
     at_keys.chooses("See why")
     at_keys.sees("What happened")
 
