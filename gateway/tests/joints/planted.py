@@ -269,14 +269,6 @@ def _(right: Any) -> Any:
     return with_secrets
 
 
-@fault("has a shadow sign as another system did where its original does", shadow, "following")
-def _(right: Any) -> Any:
-    def following(made: Subscription, original: Subscription, *given: Any) -> Any:
-        return replace(right(made, original, *given), sign_also=original.sign_also)
-
-    return following
-
-
 @fault("leaves out the additional headers of replays", Webhook, "_request")
 def _(right: Any) -> Any:
     def request(self: Webhook, event: Any, attempt: int, kind: RequestKind, *given: Any) -> Any:
@@ -300,6 +292,32 @@ def _(right: Any) -> Any:
 def _(right: Any) -> Any:
     kept: dict[int, Any] = {}
     return lambda self, opened, subject: kept.setdefault(id(self), right(self, opened, subject))
+
+
+# --- Shadows ----------------------------------------------------------------------------------------------------------
+
+
+@fault("has a shadow sign as another system did where its original does", shadow, "following")
+def _(right: Any) -> Any:
+    def following(made: Subscription, original: Subscription, *given: Any) -> Any:
+        return replace(right(made, original, *given), sign_also=original.sign_also)
+
+    return following
+
+
+def leaves(*names: str) -> Any:
+    """A promotion that leaves these attributes where they were."""
+    return lambda right: tuple(name for name in right if name not in names)
+
+
+fault("promotes an endpoint without its secret", shadow, "_OF_ENDPOINT")(leaves("secret"))
+fault("promotes an endpoint without its headers", shadow, "_OF_ENDPOINT")(leaves("headers"))
+FAULTS.answers("leaves a shadow alone, whatever becomes of its original", subscriptions, "shadow_in", None)
+
+
+@fault("sends a shadow its backlog once it is resumed", subscriptions, "_is_resume")
+def _(right: Any) -> Any:
+    return lambda found, changes: found.shadow_of is None and right(found, changes)
 
 
 if __name__ == "__main__":
