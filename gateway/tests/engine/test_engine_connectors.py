@@ -236,6 +236,58 @@ def test_what_was_made_is_there_for_the_next_event_of_the_document_even_after_a_
     assert [message["made"] for message in vendor.messages] == [{}, {"id": "m1"}, {"id": "m2"}]
 
 
+# --- Signed calls -----------------------------------------------------------------------------------------------------
+
+
+def test_every_attempt_is_signed_with_its_own_time(world: ScriptedWorld, vendor: FakeVendor) -> None:
+    times: list[float] = []
+
+    def busy(call: VendorCall) -> VendorReply | None:
+        times.append(call.at)
+        return VendorReply(503) if len(times) == 1 else None
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn="signed")
+        await gateway.deliver("s", "c")
+        vendor.take = busy
+        await gateway.create("a")
+        await gateway.until(lambda: len(vendor.messages) == 1)
+
+    world.run(scenario)
+    signed = [call.headers["authorization"].split(" ") for call in vendor.calls]
+    assert [said[1:] for said in signed] == [
+        [str(len(SECRET)), "POST", "/messages", HOST, str(len(call.body))] for call in vendor.calls
+    ]
+    assert int(signed[1][0]) - int(signed[0][0]) == int(times[1]) - int(times[0]) > 0
+
+
+def test_a_call_that_cannot_be_signed_is_not_made_and_shows_no_secret(world: ScriptedWorld, vendor: FakeVendor) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn="signed", key="broken")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: bool(world.attempts("s", 1)))
+
+    world.run(scenario)
+    assert not vendor.calls
+    assert world.attempts("s", 1)[0].failure == Failure.CONNECTOR.value
+    assert world.attempts("s", 1)[0].detail == "The call could not be signed: RuntimeError."
+
+
+def test_an_event_that_its_kind_refuses_is_not_sent_and_fails_at_once(world: ScriptedWorld, vendor: FakeVendor) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c", config={"does": "refuse"})
+        await gateway.create("a")
+        await gateway.until(lambda: bool(world.attempts("s", 1)))
+        await asyncio.sleep(3_700)
+
+    world.run(scenario)
+    assert not vendor.calls
+    assert failures(world, "s", 1) == [Failure.REJECTED.value]
+    assert world.attempts("s", 1)[0].detail == "too_long: The vendor takes nothing as long as that."
+
+
 # --- Conditions and delays --------------------------------------------------------------------------------------------
 
 
@@ -368,7 +420,7 @@ def test_the_latest_wins_however_many_events_lie_between(world: ScriptedWorld, v
     ("does", "detail"),
     [
         ("raise", "The destination fake failed: RuntimeError: no use with [secret]"),
-        ("nonsense", "The destination fake made neither a call, a mail nor a skip of the event."),
+        ("nonsense", "The destination fake made neither a call, a mail, a skip nor a refusal of the event."),
         ("elsewhere", "The call goes to https://elsewhere.example, which is none of the connection's origins."),
         ("never_end", "The destination fake wants more than 2 further calls."),
     ],

@@ -10,7 +10,7 @@ import pytest
 from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
 from gateway.tests.world.vendors import HOST, ORIGIN, SECRET, Fake, FakeConfig, FakeConnection, FakeVendor
 
-from signalpost.destinations.access import Fixed, Grant
+from signalpost.destinations.access import Fixed, Grant, Outgoing, Signer
 from signalpost.destinations.calls import Call, Reply, Skip
 from signalpost.destinations.destination import Context
 from signalpost.destinations.guarded import GuardedKind
@@ -47,6 +47,7 @@ PREPARED: dict[str, Callable[[], Any]] = {
     "a call with a header of two lines": lambda: call(headers={"x": "a\r\nb: c"}),
     "a call whose body is no JSON": lambda: call(json=object()),
     "a call with a form that is none": lambda: call(form=5),
+    "a refusal without a name": lambda: Reject(None, "No."),  # type: ignore[arg-type]
     "a call elsewhere": lambda: call(url="https://elsewhere.example/"),
 }
 RULINGS: dict[str, Callable[[], Any]] = {
@@ -72,6 +73,12 @@ RULINGS: dict[str, Callable[[], Any]] = {
 LETS_IN: dict[str, Callable[[], Any]] = {
     **ERRORS,
     "a word": lambda: f"Bearer {SECRET}",
+    "what signs nothing": lambda: Unable(lambda: None),
+    "what signs with a number": lambda: Unable(lambda: {"x": 5}),
+    "what signs in two lines": lambda: Unable(lambda: {"x": "a\r\nb: c"}),
+    "what signs with the length": lambda: Unable(lambda: {"content-length": "0"}),
+    "what ends the process": lambda: Unable(ERRORS["the end of the process"]),
+    "what cannot say why it signs nothing": lambda: Unable(ERRORS["an error that cannot be written"]),
     "a fixed nothing": lambda: Fixed(None),  # type: ignore[arg-type]
     "a grant from nowhere": lambda: Grant(url=None, form={}),  # type: ignore[arg-type]
     "a grant from elsewhere": lambda: Grant(url="https://elsewhere.example/", form={}),
@@ -91,6 +98,15 @@ class Unspeakable(Exception):
         raise RuntimeError("It has no words.")
 
     __repr__ = __str__
+
+
+class Unable(Signer, frozen=True):
+    """Signs with whatever it is given."""
+
+    gives: Callable[[], Any]
+
+    def sign(self, request: Outgoing, now: int) -> Any:
+        return self.gives()
 
 
 class Liar(Fake):

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from signalpost.destinations import (
     Fixed,
     Grant,
     Input,
+    Outgoing,
     Preset,
     Private,
     Reject,
@@ -27,6 +29,7 @@ from signalpost.destinations import (
     Retry,
     Ruling,
     SecretText,
+    Signer,
     Skip,
     Template,
     Then,
@@ -373,6 +376,29 @@ class BadDiscovery(Kept):
         return {"account": reply.json[0]["id"]}
 
 
+# --- Signatures -------------------------------------------------------------------------------------------------------
+
+
+class SigningByLuck(Kept):
+    class Luck(Signer, frozen=True):
+        def sign(self, request: Outgoing, now: int) -> Mapping[str, str]:
+            return {"x-signed": str(next(_SIGNED))}
+
+    def access(self, connection: Hook) -> Access:
+        return self.Luck()
+
+
+class SigningBadly(Kept):
+    class Badly(Signer, frozen=True):
+        def sign(self, request: Outgoing, now: int) -> Mapping[str, str]:
+            return {"x-signed": "\r\n"}
+
+    def access(self, connection: Hook) -> Access:
+        return self.Badly()
+
+
+_SIGNED = count()
+
 # --- Secrets and speed ------------------------------------------------------------------------------------------------
 
 
@@ -408,6 +434,12 @@ class TalkativeSkip(Kept):
     def prepare(self, connection: Hook, config: Message, context: Context) -> Call | Skip:
         made = super().prepare(connection, config, context)
         return Skip(f"Nothing for {connection.token}.") if isinstance(made, Skip) else made
+
+
+class TalkativeReject(Kept):
+    def prepare(self, connection: Hook, config: Message, context: Context) -> Call | Skip | Reject:  # type: ignore[override]
+        made = super().prepare(connection, config, context)
+        return Reject("no", f"Nothing for {connection.token}.") if isinstance(made, Skip) else made
 
 
 class Sleepy(Kept):

@@ -5,7 +5,7 @@ replaced with each use, and the old one may be good for a while longer. What it 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 
@@ -13,7 +13,7 @@ from gateway.tests.world.network import VendorCall, VendorReply
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, Revocation
+from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, Outgoing, Revocation, Signer
 from signalpost.destinations.calls import Call, Mail, Reply, Skip
 from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import Private, SecretText, Template, secret
@@ -32,8 +32,21 @@ SECRET = "s3cr3t-of-the-connection"
 class FakeConnection(Private, frozen=True, kw_only=True):
     """How the gateway is let in."""
 
-    sign_in: Literal["nothing", "fixed", "grant", "consent"] = "nothing"
+    sign_in: Literal["nothing", "fixed", "grant", "consent", "signed"] = "nothing"
     key: Annotated[SecretText, secret("Key", "What lets the gateway in.", "k3y")] = SECRET
+
+
+class Stamp(Signer, frozen=True):
+    """Signs with the time, the key's length and what is asked; fails if the key says so."""
+
+    key: str
+
+    def sign(self, request: Outgoing, now: int) -> Mapping[str, str]:
+        """One header."""
+        if self.key == "broken":
+            raise RuntimeError(f"no use with {self.key}")
+        said = f"{now} {len(self.key)} {request.method} {request.target} {request.headers['host']} {len(request.body)}"
+        return {"authorization": said}
 
 
 class FakeConfig(Body, frozen=True, kw_only=True):
@@ -42,7 +55,7 @@ class FakeConfig(Body, frozen=True, kw_only=True):
     text: Template = "{{ document.title }}"
     channel: Annotated[str, Meta(max_length=80)] = ""
     """What the vendor counts messages by."""
-    does: Literal["send", "raise", "nonsense", "skip", "elsewhere", "never_end", "remember", "twice"] = "send"
+    does: Literal["send", "raise", "nonsense", "skip", "refuse", "elsewhere", "never_end", "remember", "twice"] = "send"
     """What the kind does with an event."""
 
 
@@ -76,13 +89,15 @@ class Fake(Destination[FakeConnection, FakeConfig]):
                     client_secret=connection.key,
                     scopes=(),
                 )
+            case "signed":
+                return Stamp(connection.key)
         return None
 
     def paced_by(self, connection: FakeConnection, config: FakeConfig) -> str:
         """The channel."""
         return config.channel
 
-    def prepare(self, connection: FakeConnection, config: FakeConfig, context: Context) -> Call | Mail | Skip:
+    def prepare(self, connection: FakeConnection, config: FakeConfig, context: Context) -> Call | Mail | Skip | Reject:
         """One message."""
         message = {"text": config.text, "key": context.key, "event": context.event["id"], "made": dict(context.made)}
         match config.does:
@@ -92,6 +107,8 @@ class Fake(Destination[FakeConnection, FakeConfig]):
                 return "a call"  # type: ignore[return-value]
             case "skip":
                 return Skip("There is nothing to say.")
+            case "refuse":
+                return Reject("too_long", "The vendor takes nothing as long as that.")
             case "elsewhere":
                 return Call(url="https://elsewhere.example/messages", json=message)
         return Call(url=ORIGIN + "/messages", json=message)

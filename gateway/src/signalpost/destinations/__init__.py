@@ -4,7 +4,7 @@ The names below are the interface to which `API` gives a version. All else that 
 any release of the gateway.
 """
 
-from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, Revocation
+from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, Outgoing, Revocation, Signer
 from signalpost.destinations.calls import Call, Mail, Reply, Skip
 from signalpost.destinations.destination import API, MAX_FOLLOW_UPS, MAX_REVOCATIONS, Context, Destination
 from signalpost.destinations.fields import (
@@ -61,6 +61,7 @@ __all__ = [
     "MomentTemplate",
     "NumberTemplate",
     "Origin",
+    "Outgoing",
     "PathTemplate",
     "Preset",
     "Private",
@@ -72,6 +73,7 @@ __all__ = [
     "Ruling",
     "SecretText",
     "Several",
+    "Signer",
     "Skip",
     "StandIn",
     "Template",

@@ -35,6 +35,32 @@ class Grant(Struct, frozen=True, kw_only=True):
         return f"Grant({self.url}, …)"
 
 
+class Outgoing(Struct, frozen=True):
+    """A request as it is about to go out, for what signs it."""
+
+    method: str
+    target: str
+    """The path with its query, as the request line says it."""
+    headers: Mapping[str, str]
+    """The host, and what the call itself has, by names in lower case."""
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Outgoing({self.method}, …)"
+
+
+class Signer(Struct, frozen=True):
+    """Signs each request as it goes out, retries too, with the time at which it does. A kind derives its own from
+    this; what it knows must be among the connection's secrets."""
+
+    def sign(self, request: Outgoing, now: int) -> Mapping[str, str]:
+        """The headers that prove who asks; `now` is in seconds since the epoch."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
+
+
 class Consent(Struct, frozen=True, kw_only=True):
     """A person gives consent at `authorize_url` (RFC 6749, 4.1, with PKCE). What the vendor grants is kept with the
     connection and renewed at `token_url` with its refresh token, which the vendor may replace each time."""
@@ -54,7 +80,7 @@ class Consent(Struct, frozen=True, kw_only=True):
         return f"Consent({self.authorize_url}, …)"
 
 
-Access: TypeAlias = Fixed | Grant | Consent | None
+Access: TypeAlias = Fixed | Grant | Consent | Signer | None
 """How calls are authorised; None if they need nothing, or the URL is the secret."""
 
 

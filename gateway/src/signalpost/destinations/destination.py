@@ -7,7 +7,7 @@ gets tokens, fills in the placeholders, makes every call through the guarded sen
 and repeats, waits or gives up as the ruling says.
 
     event ──prepare──▶ Call ──the engine sends it──▶ Reply ──classify──▶ Ruling
-                  ├──▶ Skip                                    ▲           │
+                  ├──▶ Skip, Reject                            ▲           │
                   │                                            └── Then ◀──┘   at most MAX_FOLLOW_UPS times
                   └──▶ Mail ──the engine sends it──▶ Ruling
 """
@@ -20,7 +20,7 @@ from typing import ClassVar, Final, Generic, TypeVar
 from signalpost.destinations.access import Access, Held, Revocation
 from signalpost.destinations.calls import Call, Mail, Reply, Skip
 from signalpost.destinations.presets import Preset
-from signalpost.destinations.rulings import Ruling, by_status
+from signalpost.destinations.rulings import Reject, Ruling, by_status
 from signalpost.domain.body import Body
 from signalpost.domain.language.names import Subject
 
@@ -103,8 +103,8 @@ class Destination(ABC, Generic[C, F]):
         return None
 
     @abstractmethod
-    def prepare(self, connection: C, config: F, context: Context) -> Call | Mail | Skip:
-        """The call or the mail that an event becomes."""
+    def prepare(self, connection: C, config: F, context: Context) -> Call | Mail | Skip | Reject:
+        """The call or the mail that an event becomes; or a Reject, if the vendor is known to refuse it."""
 
     def classify(self, connection: C, config: F, context: Context, call: Call, reply: Reply) -> Ruling:
         """What the reply to a call means. Of a mail, `by_mail_status` says so for every kind."""

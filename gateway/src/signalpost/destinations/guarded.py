@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar, get_args
 
 from msgspec import UNSET
 
-from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, Revocation
+from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, Outgoing, Revocation, Signer
 from signalpost.destinations.calls import Call, Mail, Method, Reply, Skip
 from signalpost.destinations.destination import MAX_FOLLOW_UPS, MAX_REVOCATIONS, Context, Destination
 from signalpost.destinations.rulings import DAY, Done, Reauthorise, Reject, Retry, Ruling, Then, Throttle
@@ -63,10 +63,11 @@ class GuardedKind(Destination[Any, Any]):
     def access(self, connection: Any) -> Access:
         """Access is of one of three types, or None."""
         access = _asked("access", lambda: self._kind.access(connection))
-        return _held("access", access, fault_of_access(access))
+        access = _held("access", access, fault_of_access(access))
+        return GuardedSigner(access) if isinstance(access, Signer) else access
 
-    def prepare(self, connection: Any, config: Any, context: Context) -> Call | Mail | Skip:
-        """An event becomes a call, a mail or a skip."""
+    def prepare(self, connection: Any, config: Any, context: Context) -> Call | Mail | Skip | Reject:
+        """An event becomes a call, a mail, a skip or a refusal."""
         made = _asked("prepare", lambda: self._kind.prepare(connection, config, context))
         return _held("prepare", made, fault_of_prepared(made))
 
@@ -116,6 +117,17 @@ class GuardedKind(Destination[Any, Any]):
         return _held("escape", escaped, None if _is_text(escaped) else "that is no text.")
 
 
+class GuardedSigner(Signer, frozen=True):
+    """What another distribution signs with."""
+
+    signer: Signer
+
+    def sign(self, request: Outgoing, now: int) -> Mapping[str, str]:
+        """A signature is headers."""
+        headers = _asked("sign", lambda: self.signer.sign(request, now))
+        return _held("sign", headers, None if _is_texts(headers) else "headers are names and texts.")
+
+
 def _asked(method: str, ask: Callable[[], T]) -> T:
     """What a kind's method returns. Raises the Exception that it raises, and BrokenPromise for anything worse."""
     try:
@@ -157,6 +169,8 @@ def fault_of_access(access: object) -> str | None:
     match access:
         case None:
             return None
+        case Signer():
+            return None
         case Fixed(authorization=authorization):
             return None if _is_sentence(authorization) else "the authorisation must be a text."
         case Grant(url=url, form=form):
@@ -164,7 +178,7 @@ def fault_of_access(access: object) -> str | None:
         case Consent(authorize_url=url, token_url=token_url, issuer=issuer):
             texts = _is_text(url) and _is_text(token_url) and _is_text(issuer)
             return None if texts else "a consent needs two addresses, and its issuer is a text."
-    return "it must be Fixed, Grant, Consent or None."
+    return "it must be Fixed, Grant, Consent, a Signer or None."
 
 
 def fault_of_prepared(made: object) -> str | None:
@@ -172,11 +186,13 @@ def fault_of_prepared(made: object) -> str | None:
     match made:
         case Skip(why=why):
             return None if _is_sentence(why) else "a skip must say why, in a sentence."
+        case Reject():
+            return fault_of_ruling(made)
         case Call():
             return fault_of_call(made)
         case Mail(to=to):
             return fault_of_mail(made) or (None if to else "a mail needs somebody who gets it.")
-    return "it must return a Call, a Mail or a Skip."
+    return "it must return a Call, a Mail, a Skip or a Reject."
 
 
 def fault_of_call(call: object) -> str | None:

@@ -22,16 +22,17 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from signalpost.destinations.access import Consent, Grant, Held
+from signalpost.destinations.access import Consent, Grant, Held, Outgoing, Signer
 from signalpost.destinations.calls import Call, Mail, Reply, Skip
 from signalpost.destinations.destination import MAX_FOLLOW_UPS, Context, Destination
 from signalpost.destinations.fields import secrets_in
 from signalpost.destinations.members import origin_of
 from signalpost.destinations.presets import Preset, body_of
 from signalpost.destinations.registry import UnusableKind, usable
-from signalpost.destinations.rulings import Done, Ruling, Then
+from signalpost.destinations.rulings import Done, Reject, Ruling, Then
 from signalpost.domain.body import check_of
 from signalpost.domain.checks import Bad, Several, pointer
+from signalpost.domain.endpoint import parse_url
 from signalpost.domain.errors import Invalid
 from signalpost.domain.event import BY_WIRE
 from signalpost.domain.language.condition_reader import read_condition
@@ -175,6 +176,16 @@ class Conformance:
         first, *later = (trial.prepare(samples.context(attempt=attempt)) for attempt in (1, 2, 9))
         expect(all(each == first for each in later), "Another attempt at the same event makes another call.")
 
+    def test_a_signature_is_headers(self) -> None:
+        """If its calls are signed, they are whatever stands in them, and alike at the same time."""
+        trial = self._trial()
+        signer = trial.kind.access(trial.connection)
+        for call in chain.from_iterable(self._played(trial, context) for context in self._contexts(trial)):
+            if isinstance(signer, Signer) and isinstance(call, Call):
+                first, again = (_signed(signer, call) for _ in range(2))
+                expect(first == again, "The same request at the same time is signed in another way.")
+                expect_sendable(replace(call, headers=first))
+
     # --- The vendor's answers -----------------------------------------------------------------------------------------
 
     def test_an_accepted_event_is_done(self) -> None:
@@ -311,10 +322,19 @@ class Conformance:
             made = trial.prepare(context)
             if isinstance(made, Skip):
                 yield "The reason of a Skip", made.why
+            if isinstance(made, Reject):
+                yield "The reason of a Reject", made.detail
         accepted = ((self._replies[-1], trial.play(context, *self._replies).end) for context in self._contexts(trial))
         for _, ruling in chain(self._rulings(trial), accepted):
             if not isinstance(ruling, Then | Mail):
                 yield f"A {type(ruling).__name__}", repr(ruling)
+
+
+def _signed(signer: Signer, call: Call) -> Mapping[str, str]:
+    """What signs a call."""
+    url = parse_url(call.url)
+    body = b"" if call.json is UNSET else msgspec.json.encode(call.json)
+    return signer.sign(Outgoing(call.method, url.path, {"host": url.authority, **call.headers}, body), 1_800_000_000)
 
 
 def _expect_taken(what: str, take: Callable[[Any], object], value: Any) -> None:

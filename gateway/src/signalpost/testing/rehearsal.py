@@ -9,7 +9,7 @@ from signalpost.destinations.calls import Call, Mail, Reply, Skip
 from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import Filling
 from signalpost.destinations.registry import Destinations, usable
-from signalpost.destinations.rulings import Ruling, Then, by_mail_status
+from signalpost.destinations.rulings import Reject, Ruling, Then, by_mail_status
 from signalpost.domain.errors import Invalid
 
 
@@ -44,7 +44,7 @@ class Rehearsal:
         """The config with its placeholders filled in for an event. Raises TemplateError."""
         return self._filling.filled(context, self.kind.escape)
 
-    def prepare(self, context: Context) -> Call | Mail | Skip:
+    def prepare(self, context: Context) -> Call | Mail | Skip | Reject:
         """What the kind makes of an event."""
         return self.kind.prepare(self.connection, self.filled(context), context)
 

@@ -19,7 +19,7 @@ from signalpost.destinations.guarded import (
     fault_of_ruling,
 )
 from signalpost.destinations.members import origin_of
-from signalpost.destinations.rulings import Ruling, Then
+from signalpost.destinations.rulings import Reject, Ruling, Then
 from signalpost.domain.checks import Bad
 from signalpost.domain.endpoint import parse_url
 from signalpost.domain.language.template_filters import TemplateError
@@ -48,8 +48,8 @@ def shown(value: object) -> str:
 class Trial(Rehearsal):
     """A kind that is asked, and whose every answer is looked at."""
 
-    def prepare(self, context: Context) -> Call | Mail | Skip:
-        """The call, the mail or the skip of an event. A config that cannot be filled in for it is a skip."""
+    def prepare(self, context: Context) -> Call | Mail | Skip | Reject:
+        """The call, the mail, the skip or the refusal of an event. A config that cannot be filled in is a skip."""
         try:
             config = self.filled(context)
         except TemplateError as error:

@@ -59,7 +59,7 @@ MAX_REJECTED_IN_A_ROW: Final = 10
 MAX_DETAIL_CHARACTERS: Final = 1_000
 _CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """What may be a code of the vendor's, and not a text that repeats the document's."""
-_PREPARED = (Call, Mail, Skip)
+_PREPARED = (Call, Mail, Skip, rulings.Reject)
 _STOPPED: Final = Outcome(
     failure=Failure.INTERRUPTED, detail="Signalpost may not send for the subscription any more; a further call was due."
 )
@@ -177,6 +177,8 @@ class Courier:
         call = self._prepared(opened, config, context)
         if isinstance(call, Skip):
             return Outcome(failure=Failure.SKIPPED, detail=call.why)
+        if isinstance(call, rulings.Reject):
+            return self._rejection(call, subject)
         if isinstance(call, Mail):
             return await self._mailed(opened, context, call, delivery)
         return await self._called(opened, config, context, call, delivery)
@@ -194,7 +196,8 @@ class Courier:
             authorization = self.gate.tokens.authorization if call.authorised else None
             if call.authorised and authorization is None and self.gate.tokens.are_needed:
                 return Outcome(failure=Failure.UNAUTHORISED, detail="The token ended before the call was made.")
-            request = request_of(call, authorization, opened.origins, opened.kind.seconds, self._subscription.tenant_id)
+            sign, tenant_id = self.gate.signing(opened), self._subscription.tenant_id
+            request = request_of(call, authorization, opened.origins, opened.kind.seconds, tenant_id, sign)
             self._paces[delivery] = pace
             pace.note_call(delivery)
             outcome = await answered(self._parts.transport, request)
@@ -252,12 +255,16 @@ class Courier:
 
     # --- What the kind says -------------------------------------------------------------------------------------------
 
-    def _prepared(self, opened: OpenedConnection, config: Body, context: Context) -> Call | Mail | Skip:
+    def _prepared(
+        self, opened: OpenedConnection, config: Body, context: Context
+    ) -> Call | Mail | Skip | rulings.Reject:
         began = self._clock.steady()
         call: Any = self._of_kind(opened.kind.prepare, opened.holds, config, context)
         self._note_slowness("prepare", began)
         if not isinstance(call, _PREPARED):
-            raise Impossible(f"The destination {opened.kind.kind} made neither a call, a mail nor a skip of the event.")
+            raise Impossible(
+                f"The destination {opened.kind.kind} made neither a call, a mail, a skip nor a refusal of the event."
+            )
         return call
 
     def _classified(self, opened: OpenedConnection, config: Body, context: Context, call: Call, reply: Reply) -> Ruling:

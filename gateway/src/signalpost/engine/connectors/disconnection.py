@@ -91,7 +91,12 @@ class Disconnection:
             authorization = basic_authorization(*basic)
         try:
             request = request_of(
-                call, authorization, opened.origins, opened.kind.seconds, self._connection.connection.tenant_id
+                call,
+                authorization,
+                opened.origins,
+                opened.kind.seconds,
+                self._connection.connection.tenant_id,
+                self._connection.signing(opened),
             )
         except Impossible as error:
             return RevocationOutcome(succeeded=False, detail=self._secrets.strike(str(error)))

@@ -8,12 +8,13 @@ asked for is then forgotten, and the first call hears of it again.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from random import Random
 from typing import Any, Final
 
 from msgspec import Struct
 
-from signalpost.destinations.access import Access, Consent, Fixed, Grant
+from signalpost.destinations.access import Access, Consent, Fixed, Grant, Signer
 from signalpost.destinations.calls import Call, Reply
 from signalpost.destinations.destination import Destination
 from signalpost.destinations.fields import secrets_in
@@ -29,7 +30,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.connectors.pace import UNKNOWN_RATE, Pace
 from signalpost.engine.connectors.token_endpoints import IssuedToken, TokenEndpoints, Unanswered
 from signalpost.engine.connectors.tokens import Tokens, TurnTaking
-from signalpost.engine.connectors.wire import VendorTransport, reply_of, request_of
+from signalpost.engine.connectors.wire import Sign, VendorTransport, reply_of, request_of
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.carriers import NEVER
 from signalpost.runtime.clock import Clock
@@ -192,12 +193,20 @@ class OpenConnection:
             self._kept_until = until
             self._surroundings.note_held(self.connection, until)
 
+    def signing(self, opened: OpenedConnection) -> Sign | None:
+        """What signs a request that goes out now; None if those of the connection are not signed."""
+        signer = opened.access
+        if not isinstance(signer, Signer):
+            return None
+        return partial(signer.sign, now=self._clock.wall() // SECOND)
+
     async def ask(self, call: Call, authorization: str | None) -> Reply:
         """What the vendor answers to a call that is about no event. Raises Impossible, Unanswered."""
         assert self.opened is not None
         kind, origins = self.opened.kind, self.opened.origins
         authorization = authorization if call.authorised else None
-        request = request_of(call, authorization, origins, kind.seconds, self.connection.tenant_id)
+        sign = self.signing(self.opened)
+        request = request_of(call, authorization, origins, kind.seconds, self.connection.tenant_id, sign)
         self.pace_of().note_call()
         outcome = await answered(self._surroundings.transport, request)
         reply = reply_of(outcome)

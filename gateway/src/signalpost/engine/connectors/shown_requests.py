@@ -12,6 +12,7 @@ from signalpost.destinations.destination import Context
 from signalpost.destinations.fields import Filling, secrets_in
 from signalpost.destinations.members import origin_of
 from signalpost.destinations.registry import Destinations
+from signalpost.destinations.rulings import Reject
 from signalpost.destinations.webhook import DELIVERY, Webhook
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad
@@ -55,9 +56,13 @@ class VendorRequests:
         self._filling = Filling(config)
 
     def call(self, subject: Subject, document_id: str) -> Call | Mail | Skip:
-        """What the kind makes of an event. Raises TemplateError, and whatever the kind raises."""
+        """What the kind makes of an event. Raises TemplateError, Impossible if the kind refuses it, and whatever the
+        kind raises."""
         said = self._filling.filled(subject, self._kind.escape)
-        return self._kind.prepare(self._holds, said, self._context(subject, document_id))
+        made = self._kind.prepare(self._holds, said, self._context(subject, document_id))
+        if isinstance(made, Reject):
+            raise Impossible(made.detail)
+        return made
 
     def calls(self, subject: Subject, document_id: str) -> Sequence[Call | Mail] | Skip:
         """What the kind makes of an event, with the calls that would follow. Raises as `call` does."""

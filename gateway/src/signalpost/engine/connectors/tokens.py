@@ -27,7 +27,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Final, Protocol
 
-from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held
+from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, Signer
 from signalpost.domain.connection import Granted
 from signalpost.domain.errors import NotFound, Unavailable
 from signalpost.domain.timestamps import SECOND
@@ -110,7 +110,7 @@ class Tokens:
         Requests a token if there is none."""
         if self._hold is not FREE:
             return NEVER
-        if self._access is None or isinstance(self._access, Fixed) or self._token.current is not None:
+        if self._access is None or isinstance(self._access, Fixed | Signer) or self._token.current is not None:
             return 0
         if self._asking is not IDLE:
             return NEVER

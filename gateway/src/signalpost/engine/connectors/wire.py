@@ -3,13 +3,14 @@
 import asyncio
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import urlencode
 
 import msgspec
 from msgspec import UNSET
 
 from signalpost import VERSION
+from signalpost.destinations.access import Outgoing
 from signalpost.destinations.calls import Call, Reply
 from signalpost.domain import endpoint
 from signalpost.domain.checks import Bad
@@ -31,8 +32,17 @@ class Impossible(Exception):
     """A call cannot be made as it is. The message is a sentence for people."""
 
 
+Sign: TypeAlias = Callable[[Outgoing], Mapping[str, str]]
+"""Gives the headers that sign a request, as it goes out now."""
+
+
 def request_of(
-    call: Call, authorization: str | None, origins: Collection[str], seconds: float, tenant_id: int
+    call: Call,
+    authorization: str | None,
+    origins: Collection[str],
+    seconds: float,
+    tenant_id: int,
+    sign: Sign | None = None,
 ) -> OutgoingRequest:
     """The request of a call. `authorization` is the value of that header, if it has one; whatever has to be waited for,
     such as a look-up of the host's name, is the tenant's. Raises Impossible if the call goes to none of the origins, or
@@ -51,12 +61,26 @@ def request_of(
         headers[_header_name(name)] = _header_value(name, value)
     if authorization is not None:
         headers["authorization"] = _header_value("authorization", authorization)
+    if sign is not None and call.authorised:
+        headers |= _signature(sign, Outgoing(call.method, url.path, {"host": authority, **headers}, body))
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     head = (
         f"{call.method} {url.path} HTTP/1.1\r\nhost: {authority}\r\nuser-agent: Signalpost/{VERSION}\r\n"
         f"accept-encoding: identity\r\n{lines}content-length: {len(body)}\r\n\r\n"
     )
     return OutgoingRequest(url.target, head.encode("ascii"), body, keeps=True, seconds=seconds, holder=tenant_id)
+
+
+def _signature(sign: Sign, request: Outgoing) -> Mapping[str, str]:
+    try:
+        signature = sign(request)
+    except Exception as error:  # it may come from any package, and what it says may hold a secret
+        raise Impossible(f"The call could not be signed: {type(error).__name__}.") from error
+    return {_signed_name(name): _header_value(name, value) for name, value in signature.items()}
+
+
+def _signed_name(name: str) -> str:
+    return "authorization" if name.lower() == "authorization" else _header_name(name)
 
 
 def _body(call: Call) -> tuple[Mapping[str, str], bytes]:
