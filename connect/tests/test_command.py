@@ -56,7 +56,7 @@ def test_check_says_that_the_key_is_wrong(tmp_path: Path, platform: Platform, ga
     assert "sp_wrong" not in done.stdout + done.stderr
 
 
-def test_run_feeds_and_tells_how_it_does(connector: ConnectorProcess, platform: Platform) -> None:
+def test_run_feeds_and_tells_how_it_does(connector: ConnectorProcess, platform: Platform, gateway: FedGateway) -> None:
     document = str(uuid.uuid4())
     platform.put([Change(document, 7, "v7"), Change(document, 8, is_poison=True)])
     connector.start()
@@ -65,6 +65,7 @@ def test_run_feeds_and_tells_how_it_does(connector: ConnectorProcess, platform: 
     assert connector.health() == {"status": "ok"}
     assert 'signalpost_connect_messages_total{outcome="applied"} 1' in connector.metrics()
     assert "signalpost_connect_last_version 7" in connector.metrics()
+    until(lambda: [each["name"] for each in gateway.process.api.ask("GET", "/v1/sources")["data"]] == ["outbox"])
     assert connector.stop() == 0
     assert "is dead: 422" in connector.log()
 
@@ -92,6 +93,7 @@ def test_run_says_that_the_database_cannot_be_used_and_goes_on_when_it_can(
         ("http://127", "127", "gateway: The URL of a gateway is"),
         ("[source]", '[mapping]\ntitle = "{{ title }}"\n[source]', "mapping.title: at character 4, a path begins with"),
         ("database-url", "no-url", "source.database: the file"),
+        ("[source]", '[source]\nname = "two words"', "source.name: it has 1 to 63 letters"),
     ],
 )
 def test_a_configuration_that_is_wrong_is_refused_by_its_member(

@@ -13,6 +13,7 @@ from signalpost_connect import AGAIN, APPLIED, UNCHANGED, Batch, Message, Source
 from signalpost_connect.mapping import LineMaker
 from signalpost_connect.progress import Progress
 from signalpost_connect.pump import LONGEST_PAUSE, Pump
+from signalpost_connect.reporting import Reporter
 
 
 class Queue:
@@ -26,6 +27,7 @@ class Queue:
         self.settled: list[Sequence[Verdict]] = []
         self.takes = 0
         self.is_away = False
+        self.kept_dead: int | None = 3
 
     async def take(self, most: int, seconds: float) -> Batch:
         self.takes += 1
@@ -37,6 +39,9 @@ class Queue:
         self.settled.append(verdicts)
         self.messages = [each for each, verdict in zip(self.messages, verdicts, strict=False) if verdict is AGAIN]
 
+    async def dead(self) -> int | None:
+        return self.kept_dead
+
     async def close(self) -> None:
         pass
 
@@ -46,8 +51,10 @@ class Gateway(httpx.AsyncBaseTransport):
 
     def __init__(self, *answers: httpx.Response) -> None:
         self.answers = list(answers)
+        self.requests: list[httpx.Request] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
         return self.answers.pop(0)
 
 
@@ -144,3 +151,37 @@ def test_after_a_success_all_is_well_again() -> None:
     pauses, progress = pumped(source, *answers, rounds=2)
     assert pauses[1] == 0.0
     assert progress.health() == {"status": "ok"}
+
+
+def reported(source: Queue, gateway: Gateway, *moments: float) -> list[Any]:
+    """What the gateway was told in rounds that ended at these moments."""
+    progress = Progress(lambda: 0.0)
+    progress.settled(Batch([], 7.9), [])
+
+    async def run() -> None:
+        client = AsyncClient("http://gateway", "sp_key", deadline=1.0, transport=gateway)
+        typed: Source = source
+        moment = 0.0
+        reporter = Reporter(client, typed, "contracts", progress, lambda: moment)
+        for moment in moments:  # noqa: B007 - the clock reads it
+            await reporter.report_if_due()
+
+    asyncio.run(run())
+    return [(request.url.path, json.loads(request.content)) for request in gateway.requests]
+
+
+def test_the_gateway_is_told_every_half_minute_how_the_source_does() -> None:
+    gateway = Gateway(*(httpx.Response(204) for _ in range(2)))
+    told = reported(Queue(), gateway, 0.0, 10.0, 29.0, 31.0, 40.0)
+    assert told == [("/v1/sources/contracts", {"oldestSeconds": 7, "dead": 3})] * 2
+
+
+def test_a_reader_that_waits_for_another_tells_nothing() -> None:
+    source = Queue()
+    source.kept_dead = None
+    assert reported(source, Gateway(), 0.0, 31.0) == []
+
+
+def test_a_report_that_is_refused_ends_nothing() -> None:
+    gateway = Gateway(refused(404, "no_such_path"), httpx.Response(204))
+    assert len(reported(Queue(), gateway, 0.0, 31.0)) == 2

@@ -17,7 +17,7 @@ from connect.tests.conftest import FedGateway
 from gateway.tests.acceptance.client import until
 
 from signalpost_bench.free_port import free_port
-from signalpost_connect import Batch, Source, SourceAway
+from signalpost_connect import APPLIED, Source, SourceAway, dead
 from signalpost_connect.config import Secret
 from signalpost_connect.sqs.queue import SqsConfig, SqsQueue
 from signalpost_connect.sqs.signature import Credentials, signed
@@ -134,24 +134,6 @@ def _body(change: Change) -> dict[str, Any]:
     return {**state, "externalId": change.document, "sourceVersion": change.version}
 
 
-def test_a_number_of_the_queue_is_the_version(queues: Queues) -> None:
-    """States of a document come one after the other, and their numbers rise."""
-    queues.send([("d", {"externalId": "d", "title": title}) for title in ("one", "two", "three")])
-
-    async def take() -> Batch:
-        source = queues.source()
-        try:
-            return await source.take(10, 1)
-        finally:
-            await source.close()
-
-    messages = asyncio.run(take()).messages
-    versions = [each.version or 0 for each in messages]
-    assert [json.loads(each.body)["title"] for each in messages] == ["one", "two", "three"]
-    assert versions == sorted(versions)
-    assert 0 < versions[-1] < 2**63
-
-
 def test_a_queue_that_is_not_there_is_said(queues: Queues) -> None:
     queues.queue += "-gone"
 
@@ -164,3 +146,18 @@ def test_a_queue_that_is_not_there_is_said(queues: Queues) -> None:
 
     with pytest.raises(SourceAway, match=r"SQS answered ReceiveMessage with 400 .*NonExistentQueue|QueueDoesNotExist"):
         asyncio.run(take())
+
+
+def test_the_dead_are_counted(queues: Queues) -> None:
+    queues.send([("a", {}), ("b", {})])
+
+    async def bury() -> int | None:
+        source = queues.source()
+        try:
+            batch = await source.take(10, 1)
+            await source.settle(batch, [dead("No."), APPLIED])
+            return await source.dead()
+        finally:
+            await source.close()
+
+    assert asyncio.run(bury()) == 1

@@ -16,6 +16,7 @@ from signalpost_connect.mapping import LineMaker, Unusable
 from signalpost_connect.outbox import statements
 from signalpost_connect.progress import Progress
 from signalpost_connect.pump import TAKE_SECONDS, Pump, log
+from signalpost_connect.reporting import Reporter
 from signalpost_connect.source import Message, Source, SourceAway
 from signalpost_connect.watch import watched
 
@@ -111,16 +112,18 @@ def _run(given: argparse.Namespace) -> int:
     config = read_config(given.config)
     source, client, make = make_source(config.source), _client(config), config.line_maker()
     progress = Progress(time.monotonic)
+    reporter = Reporter(client, source, config.source_name, progress, time.monotonic)
     with ExitStack() as stack:
         if config.watch is not None:
             stack.enter_context(watched(progress, config.watch.port))
-        asyncio.run(_pumped(source, client, make, progress))
+        asyncio.run(_pumped(source, client, make, progress, reporter))
     return 0
 
 
-async def _pumped(source: Source, client: AsyncClient, make: LineMaker, progress: Progress) -> None:
+async def _pumped(source: Source, client: AsyncClient, make: LineMaker, progress: Progress, reporter: Reporter) -> None:
     """Feed until SIGTERM or SIGINT. What is under way then comes again with the next start."""
-    work = asyncio.gather(Pump(source, client, make, progress).run(), _told(progress))
+    pump = Pump(source, client, make, progress)
+    work = asyncio.gather(pump.run(reporter.report_if_due), _told(progress))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)
     log.info("feeding %r", client)

@@ -18,6 +18,7 @@ What is wrong is a `BadConfig` that names the member, and never quotes a value: 
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,11 +82,19 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     gateway: GatewayConfig
     source: dict[str, Any]
-    """`kind`, and what the source wants besides."""
+    """`kind`, perhaps `name`, and what the source wants besides."""
     mapping: dict[str, Any] | None = None
     version_offset: int = 0
     """Added to the source's own versions, if those begin anew."""
     watch: WatchConfig | None = None
+
+    @property
+    def source_name(self) -> str:
+        """Under which name the gateway lists the source: if none is given, that of its kind. Raises BadConfig."""
+        name = self.source.get("name", self.source.get("kind"))
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9._-]{1,63}", name):
+            raise BadConfig("source.name: it has 1 to 63 letters, digits, dots, hyphens and underscores.")
+        return name
 
     def line_maker(self) -> LineMaker:
         """What makes lines of messages. Raises BadConfig."""

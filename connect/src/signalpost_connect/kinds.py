@@ -18,7 +18,9 @@ def make_source(table: Mapping[str, Any]) -> Source:
     if not isinstance(kind, str) or kind not in kinds:
         raise BadConfig(f"source.kind: say which source; installed are {', '.join(sorted(kinds)) or 'none'}.")
     made = _loaded(kinds[kind])
-    config = convert({name: value for name, value in table.items() if name != "kind"}, made.config, "source")
+    config = convert(
+        {name: value for name, value in table.items() if name not in ("kind", "name")}, made.config, "source"
+    )
     try:
         return made(config)
     except ValueError as error:

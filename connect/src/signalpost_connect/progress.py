@@ -59,6 +59,12 @@ class Progress:
 
     # --- What is shown ------------------------------------------------------------------------------------------------
 
+    @property
+    def oldest_seconds(self) -> float:
+        """For how long the oldest message of the last batch had waited."""
+        with self._lock:
+            return self._oldest
+
     def sentence(self) -> str:
         """All counts, for the log."""
         with self._lock:

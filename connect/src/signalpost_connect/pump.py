@@ -43,10 +43,12 @@ class Pump:
         self._sleep = sleep
         self._pause = FIRST_PAUSE
 
-    async def run(self) -> None:
+    async def run(self, after_round: Callable[[], Awaitable[None]]) -> None:
         """Go on until cancelled."""
         while True:
-            if pause := await self.round():
+            pause = await self.round()
+            await after_round()
+            if pause:
                 await self._sleep(pause)
 
     async def round(self) -> float:

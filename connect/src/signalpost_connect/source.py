@@ -93,5 +93,10 @@ class Source(Protocol):
         keep what is dead apart with its problem, and let come again what is `AGAIN`. Raises SourceAway; the batch then
         comes again, if only in part."""
 
+    async def dead(self) -> int | None:
+        """How many dead messages it keeps. None if it has no messages because another reader has them: then the other
+        one tells the gateway how the source does. Raises SourceAway."""
+        ...
+
     async def close(self) -> None:
         """Let go of connections. What was not settled comes again. Never raises."""

@@ -45,6 +45,7 @@ SELECT id, document_id::text, coalesce(source_version, id), snapshot, traceparen
   ) AS oldest
 ) AS measured WHERE coalesce(before, 0) < %s ORDER BY id
 """
+_COUNT_DEAD: Final = "SELECT count(*) FROM signalpost_outbox_dead WHERE tenant = %s"
 _DONE: Final = "DELETE FROM signalpost_outbox WHERE tenant = %s AND id = ANY(%s)"
 _DEAD: Final = """
 WITH judged AS (SELECT * FROM unnest(%s::bigint[], %s::text[]) AS judged (id, problem)),
@@ -112,6 +113,15 @@ class Outbox:
                 await connection.execute(_DONE, [self._tenant, done])
                 if problems:
                     await connection.execute(_DEAD, [[*problems], [*problems.values()], self._tenant])
+
+    async def dead(self) -> int | None:
+        """How many rows are in the table of dead ones; None while another reader works."""
+        async with self._used() as connection:
+            if connection is None:
+                return None
+            cursor = await connection.execute(_COUNT_DEAD, [self._tenant])
+            [count] = await cursor.fetchone() or [0]
+            return int(count)
 
     async def close(self) -> None:
         """Close the connection, and with it the lock."""

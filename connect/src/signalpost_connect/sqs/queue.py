@@ -45,7 +45,7 @@ class SqsConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SqsQueue:
-    """One queue."""
+    """Messages of one queue of SQS, and the queue for its dead ones."""
 
     api: ClassVar[int] = 1
     config: ClassVar[type[Struct]] = SqsConfig
@@ -69,7 +69,7 @@ class SqsQueue:
         self._held = {}
         while len(messages) < most:
             received = await self._receive(most - len(messages), 0 if messages else round(seconds))
-            messages += [_message(each) for each in received]
+            messages += [message_of(each) for each in received]
             self._held |= {each["MessageId"]: each for each in received}
             if not received:
                 break
@@ -90,6 +90,13 @@ class SqsQueue:
         for each in done:
             self._held.pop(each, None)
         await self._show_again()
+
+    async def dead(self) -> int | None:
+        """About how many messages are in the queue of dead ones."""
+        name = "ApproximateNumberOfMessages"
+        members = {"QueueUrl": self._config.dead_queue, "AttributeNames": [name]}
+        answer = await self._calls.call("GetQueueAttributes", members)
+        return int(answer["Attributes"][name])
 
     async def close(self) -> None:
         """Show what was not settled, so that the next start need not wait for it."""
@@ -142,7 +149,8 @@ class SqsQueue:
         return entry
 
 
-def _message(given: dict[str, Any]) -> Message:
+def message_of(given: dict[str, Any]) -> Message:
+    """The message that SQS gave."""
     number = given["Attributes"].get("SequenceNumber")
     headers = {name: str(each.get("StringValue", "")) for name, each in (given.get("MessageAttributes") or {}).items()}
     version = None if number is None else int(number) // NUMBER_UNIT

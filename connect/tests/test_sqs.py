@@ -1,9 +1,10 @@
-"""Requests to SQS are signed as AWS says."""
+"""Requests to SQS are signed as AWS says, and what it gives becomes messages."""
 
 from datetime import UTC, datetime
 
 import pytest
 
+from signalpost_connect.sqs.queue import message_of
 from signalpost_connect.sqs.signature import Credentials, signed
 
 
@@ -31,3 +32,20 @@ def test_a_signature_is_the_one_that_botocore_makes(token: str | None, signature
 def test_a_secret_is_not_printed() -> None:
     assert "secret" not in repr(Credentials("AKID", "secret", "token"))
     assert "token" not in repr(Credentials("AKID", "secret", "token"))
+
+
+def given(number: str | None) -> dict[str, object]:
+    numbered = {} if number is None else {"SequenceNumber": number}
+    return {"MessageId": "m", "Body": "{}", "Attributes": {"SentTimestamp": "1", **numbered}}
+
+
+def test_the_number_of_a_fifo_queue_is_the_version_if_it_is_divided() -> None:
+    """A number has up to 128 bits, and a version 63."""
+    one, two = (message_of(given(number)).version for number in ("18849496460467696128", "18849496460467713792"))
+    assert one is not None
+    assert two is not None
+    assert one < two < 2**63
+
+
+def test_a_queue_without_numbers_gives_no_version() -> None:
+    assert message_of(given(None)).version is None
