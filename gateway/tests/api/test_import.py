@@ -237,7 +237,7 @@ def test_a_bad_line_says_what_is_wrong_where_and_harms_no_other(
 
 
 def test_refused_lines_wait_while_another_tenant_calls(world: "World") -> None:
-    """Whoever sends nothing else takes a tenth of the loop, and no more."""
+    """A tenant that sends nothing else takes a tenth of the loop, and no more."""
     importing, calling = (make_key(world, "app", make_tenant(world, name)["name"]) for name in ("importing", "calling"))
     beside, at_once = world.another(), AT_ONCE / SECOND
     is_over = threading.Event()

@@ -12,6 +12,7 @@ from signalpost.destinations.calls import Call, Mail, Skip
 from signalpost.destinations.destination import Context
 from signalpost.destinations.fields import filled
 from signalpost.destinations.presets import Preset, body_of
+from signalpost.destinations.rulings import Reject
 from signalpost.domain.language.names import Subject
 
 CONNECTIONS = {
@@ -52,7 +53,8 @@ def becomes(name: str, here: Context) -> Call | Mail | Skip:
     kind, preset = PRESETS[name]
     on = CONNECTIONS[kind.kind]
     said = KINDS.read_config(kind.kind, subscription(preset)["config"], on)
-    call: Call | Mail | Skip = kind.prepare(on, filled(said, subject(here), kind.escape), here)
+    call = kind.prepare(on, filled(said, subject(here), kind.escape), here)
+    assert not isinstance(call, Reject), call
     return call
 
 
