@@ -140,6 +140,16 @@ def test_a_throttled_delivery_waits_exactly_as_long_as_it_was_told_and_nothing_c
     assert verdict == Verdict(DeliveryInput.WAIT, counted=False, due=NOW + seconds * SECOND)
 
 
+@pytest.mark.parametrize(
+    ("delays", "seconds"), [((), [10, 60, 300]), ((5,), [5, 5, 5]), ((5, 7), [5, 7, 7]), ((1, 2, 3, 4), [1, 2, 3])]
+)
+def test_a_replay_is_retried_by_the_schedule_or_by_the_usual_one_if_there_are_no_delays(
+    delays: tuple[int, ...], seconds: list[int]
+) -> None:
+    found = [after(awaiting(failed, run=1), Failure.STATUS, delays).due for failed in range(3)]
+    assert found == [NOW + each * SECOND for each in seconds]
+
+
 def test_a_throttled_extra_attempt_by_hand_leaves_a_later_schedule_as_it_was() -> None:
     outcome = Outcome(failure=Failure.THROTTLED, wait=60)
     later = awaiting(2, resume_at=NOW + 300 * SECOND)

@@ -222,8 +222,10 @@ def decide(
     failures = delivery.failed_attempts + 1
     if failures >= (delivery.max_attempts or len(delays) + 1):
         return _GIVEN_UP
-    # A run that has more attempts than the schedule has delays (the schedule was changed since) repeats the last delay.
-    seconds = (delays or retry.DELAYS)[min(failures, len(delays)) - 1]
+    # A run that has more attempts than the schedule has delays (a replay, or one from before a change of the schedule)
+    # repeats the last delay.
+    schedule = delays or retry.DELAYS
+    seconds = schedule[min(failures, len(schedule)) - 1]
     return Verdict(DeliveryInput.FAIL, counted=True, due=now + retry.delay(seconds, jitter, retry_after))
 
 
