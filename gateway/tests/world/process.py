@@ -7,6 +7,7 @@ if it calls `kill`. Its database stays where it is, for the next one.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -143,6 +144,14 @@ class Process:
             with contextlib.suppress(apsw.Error):  # it was closed in order, or its disk is dead
                 connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
                 connection.close()
+        logging.disable()  # nor the log: what still runs finds its database closed, and would say so
+        try:
+            self._cancel_all()
+        finally:
+            logging.disable(logging.NOTSET)
+        self.loop.close()
+
+    def _cancel_all(self) -> None:
         for _ in range(MAX_CANCELLATIONS):
             tasks = asyncio.all_tasks(self.loop)
             if not tasks:
@@ -151,7 +160,6 @@ class Process:
                 task.cancel()
             self.loop.call_soon(lambda: None)  # so that no time passes
             self.loop.step()
-        self.loop.close()
 
     def _connections(self) -> list[apsw.Connection]:
         writer = self.store.writer
