@@ -40,6 +40,10 @@ _OPEN = (
     ("GET /files/…", "A download link, valid for 15 minutes, with ranges"),
     ("GET, POST /unsubscribe/…", "The link in a mail to a [contact](guides/contacts.md): a page, and its button"),
     ("GET /.well-known/signalpost-evidence.json", "The keys by which [evidence](guides/evidence.md) is checked"),
+    (
+        "GET /.well-known/signalpost-keys/{id}",
+        "The public keys of a subscription with a [key pair](guides/key-pairs.md)",
+    ),
     ("GET /console", "[Pages for people](guides/console.md), who sign in"),
     ("GET /portal/enter/…", "[A customer's own page](guides/portal.md), by a link that opens once"),
 )

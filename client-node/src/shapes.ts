@@ -1010,6 +1010,13 @@ export interface NewSubscription {
   readonly unsubscribed?: readonly string[];
   /** The signatures of other systems that are sent, too; missing if there are none. */
   readonly signAlso?: readonly OldSignatureShown[];
+  /** True if it signs with a key pair, too; else missing. */
+  readonly signWithKeyPair?: boolean;
+  /**
+   * The public keys of that, `whpk_…`, also at `/.well-known/signalpost-keys/{id}`; during a rotation both, the old one
+   * first.
+   */
+  readonly publicKeys?: readonly string[];
   /** The subscription whose shadow it is; missing if it is none. */
   readonly shadowOf?: string;
   /**
@@ -1629,6 +1636,13 @@ export interface Subscription {
   readonly unsubscribed?: readonly string[];
   /** The signatures of other systems that are sent, too; missing if there are none. */
   readonly signAlso?: readonly OldSignatureShown[];
+  /** True if it signs with a key pair, too; else missing. */
+  readonly signWithKeyPair?: boolean;
+  /**
+   * The public keys of that, `whpk_…`, also at `/.well-known/signalpost-keys/{id}`; during a rotation both, the old one
+   * first.
+   */
+  readonly publicKeys?: readonly string[];
   /** The subscription whose shadow it is; missing if it is none. */
   readonly shadowOf?: string;
   readonly health: Health;

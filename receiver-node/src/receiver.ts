@@ -27,7 +27,8 @@ const DAY = 24 * 3600;
 export interface ReceiverOptions {
   /**
    * The subscription's secret, or during a rotation both (C21): a request is genuine if any of its signatures fits any
-   * of them. `undefined` is refused, so that a variable that is not set is noticed.
+   * of them. If the subscription signs with a key pair, its public keys (`whpk_…`) may stand there instead.
+   * `undefined` is refused, so that a variable that is not set is noticed.
    */
   secrets: string | readonly string[] | undefined;
   /**

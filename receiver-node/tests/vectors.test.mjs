@@ -16,7 +16,7 @@ function cases(name) {
 }
 
 describe("every request gets its verdict (C19 to C21)", () => {
-  for (const each of cases("requests")) {
+  for (const each of [...cases("requests"), ...cases("key-pairs")]) {
     test(each.name, () => {
       const { maxAge, skew, maxBodyBytes } = each.options ?? {};
       const receiver = new Receiver({

@@ -49,7 +49,7 @@ def body_of(case: dict[str, Any]) -> bytes:
     return base64.b64decode(case["bodyBase64"]) if "bodyBase64" in case else case["body"].encode()
 
 
-@pytest.mark.parametrize("case", cases("requests"))
+@pytest.mark.parametrize("case", [*cases("requests"), *cases("key-pairs")])
 def test_c19_c20_c21_every_request_gets_its_verdict(case: dict[str, Any]) -> None:
     receiver, headers = receiver_of(case), [tuple(pair) for pair in case["headers"]]
     if case["verdict"] == "ok":

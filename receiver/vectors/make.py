@@ -88,6 +88,64 @@ def standard_signature(secret: str, message_id: str, timestamp: int, body: bytes
     return "v1," + base64.b64encode(mac.digest()).decode()
 
 
+class Curve:
+    """Ed25519 (RFC 8032), slowly: what is signed here is known to everybody, so that nothing has to be kept from those
+    who measure times."""
+
+    P = 2**255 - 19
+    ORDER = 2**252 + 27742317777372353535851937790883648493
+    D = -121665 * pow(121666, -1, P) % P
+    BASE = (
+        15112221349535400772501151409588531511454012693041857206046113283949847762202,
+        46316835694926478169428394003475163141307993866256225615783033603165251855960,
+    )
+
+    @classmethod
+    def add(cls, one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+        (x, y), (u, v) = one, other
+        both = cls.D * x * y * u * v
+        return (
+            (x * v + u * y) * pow(1 + both, -1, cls.P) % cls.P,
+            (y * v + x * u) * pow(1 - both, -1, cls.P) % cls.P,
+        )
+
+    @classmethod
+    def times(cls, count: int) -> bytes:
+        """The base point, so many times, encoded."""
+        total, point = (0, 1), cls.BASE
+        while count:
+            if count & 1:
+                total = cls.add(total, point)
+            point, count = cls.add(point, point), count >> 1
+        return (total[1] | (total[0] & 1) << 255).to_bytes(32, "little")
+
+
+def _number(*parts: bytes) -> int:
+    return int.from_bytes(hashlib.sha512(b"".join(parts)).digest(), "little")
+
+
+class Pair:
+    """A key pair, made of 32 bytes."""
+
+    def __init__(self, seed: bytes) -> None:
+        hashed = hashlib.sha512(seed).digest()
+        self._factor = int.from_bytes(hashed[:32], "little") & (2**254 - 8) | 2**254
+        self._prefix = hashed[32:]
+        self._public = Curve.times(self._factor)
+        self.public_key = "whpk_" + base64.b64encode(self._public).decode()
+
+    def signature(self, message: bytes) -> bytes:
+        nonce = _number(self._prefix, message) % Curve.ORDER
+        point = Curve.times(nonce)
+        rest = (nonce + _number(point, self._public, message) * self._factor) % Curve.ORDER
+        return point + rest.to_bytes(32, "little")
+
+    def entry(self, message_id: str, timestamp: int, body: bytes) -> str:
+        """The entry of `webhook-signature`."""
+        signed = f"{message_id}.{timestamp}.".encode() + body
+        return "v1a," + base64.b64encode(self.signature(signed)).decode()
+
+
 def sent(*secrets: str, body: bytes = BODY, at: int = NOW) -> dict[str, str]:
     """The headers that the gateway sends; with two secrets, during a rotation: the old one first (C21)."""
     pages = dict(zip((PAGE, ALTERNATE), (page_signature(secret, body) for secret in secrets), strict=False))
@@ -413,6 +471,69 @@ def requests() -> list[dict[str, Any]]:
     return every.cases
 
 
+def key_pairs() -> list[dict[str, Any]]:
+    """Requests of a subscription that signs with a key pair, too."""
+    every = Requests()
+    add = every.add
+    # The first seed of RFC 8032, so that its public key is one that this program did not compute alone.
+    pair = Pair(bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"))
+    new, other = Pair(bytes(range(32))), Pair(b"another 32 bytes, which sign not")
+    entry, key = pair.entry(EVENT_ID, NOW, BODY), (pair.public_key,)
+
+    def signed(*entries: str) -> dict[str, str]:
+        headers = sent(OLD)
+        return headers | {STANDARD: " ".join((headers[STANDARD], *entries))}
+
+    add("the receiver has the public key", "ok", signed(entry), secrets=key)
+    add("the receiver has the secret", "ok", signed(entry))
+    add("the receiver has both", "ok", signed(entry), secrets=(OLD, *key))
+    add("the receiver has both, and only the secret fits", "ok", sent(OLD), secrets=(*key, OLD))
+    add("the receiver has both, and only the key fits", "ok", signed(entry), secrets=(*key, OTHER))
+    both = signed(entry, new.entry(EVENT_ID, NOW, BODY))
+    for name, keys in (("old", key), ("new", (new.public_key,)), ("both", (new.public_key, *key))):
+        add(f"rotation: the receiver has the {name} public key", "ok", both, secrets=keys)
+    add("rotation: the receiver has another public key", "Mismatch", both, secrets=(other.public_key,))
+    add("another key pair", "Mismatch", signed(other.entry(EVENT_ID, NOW, BODY)), secrets=key)
+    add("a space more in the body", "Mismatch", signed(entry), body=BODY + b" ", secrets=key)
+    add(
+        "the body alone is signed",
+        "Mismatch",
+        signed("v1a," + base64.b64encode(pair.signature(BODY)).decode()),
+        secrets=key,
+    )
+    for name, value in ((ID, "019e6f5e-41cc-712c-858d-000000000000"), (TIMESTAMP, str(NOW + 1))):
+        add(f"another {name}", "Mismatch", signed(entry) | {name: value}, secrets=key)
+    flipped = base64.b64decode(entry[4:])
+    flipped = bytes((*flipped[:-1], flipped[-1] ^ 1))
+    add(
+        "a signature with another last bit",
+        "Mismatch",
+        signed("v1a," + base64.b64encode(flipped).decode()),
+        secrets=key,
+    )
+    add("a signature of zeros", "Mismatch", signed("v1a," + "A" * 86 + "=="), secrets=key)
+    forged = sent(pair.public_key) | {STANDARD: standard_signature(pair.public_key, EVENT_ID, NOW, BODY)}
+    add("the public key as a secret", "MalformedSignature", forged, secrets=key)
+    add("the public key as a secret, the page's signature alone", "MissingHeader", page_only(forged), secrets=key)
+    add("only the secret has signed", "MalformedSignature", sent(OLD), secrets=key)
+    add("the page's signature alone", "MissingHeader", page_only(signed(entry)), secrets=key)
+    for name, value in (
+        ("short", entry[:-4]),
+        ("not ASCII", "v1a," + "ä" * 88),
+        ("of the other version", entry.replace("v1a", "v1")),
+    ):
+        add(f"a signature {name}", "MalformedSignature", signed(value), secrets=key)
+    many = [other.entry(EVENT_ID, NOW, BODY)] * 4
+    add("more signatures than any gateway sends", "Mismatch", signed(*many, entry), secrets=key)
+    add(
+        "signed an hour and a second ago",
+        "TooOld",
+        sent(OLD, at=NOW - 3601) | {STANDARD: pair.entry(EVENT_ID, NOW - 3601, BODY)},
+        secrets=key,
+    )
+    return every.cases
+
+
 def signatures() -> list[dict[str, Any]]:
     """What is signed with what, and comes to which signature."""
     secrets = [
@@ -648,7 +769,7 @@ def write(name: str, cases: list[dict[str, Any]]) -> str:
     return f'{{"format": 1, "kind": "{name}", "cases": [\n{lines}\n]}}\n'
 
 
-FILES = {"hmac": known_answers, "signatures": signatures, "requests": requests, "order": order}
+FILES = {"hmac": known_answers, "signatures": signatures, "requests": requests, "key-pairs": key_pairs, "order": order}
 
 if __name__ == "__main__":
     for each, made in FILES.items():

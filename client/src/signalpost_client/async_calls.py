@@ -376,6 +376,7 @@ class AsyncSubscriptions(AsyncNoun):
         event_types: Sequence[EventType] | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
+        sign_with_key_pair: bool | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -401,6 +402,8 @@ class AsyncSubscriptions(AsyncNoun):
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
+        `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
+        in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -426,6 +429,7 @@ class AsyncSubscriptions(AsyncNoun):
                     "eventTypes": event_types,
                     "headers": headers,
                     "signAlso": sign_also,
+                    "signWithKeyPair": sign_with_key_pair,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -456,6 +460,7 @@ class AsyncSubscriptions(AsyncNoun):
         event_types: Sequence[EventType] | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
+        sign_with_key_pair: bool | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -480,6 +485,8 @@ class AsyncSubscriptions(AsyncNoun):
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
+        `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
+        in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -505,6 +512,7 @@ class AsyncSubscriptions(AsyncNoun):
                     "eventTypes": event_types,
                     "headers": headers,
                     "signAlso": sign_also,
+                    "signWithKeyPair": sign_with_key_pair,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -580,6 +588,7 @@ class AsyncSubscriptions(AsyncNoun):
         event_types: Sequence[EventType] | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
+        sign_with_key_pair: bool | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -603,6 +612,8 @@ class AsyncSubscriptions(AsyncNoun):
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
+        `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
+        in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `config`: What the kind asks for; `GET /v1/destinations` has its JSON Schema.
@@ -626,6 +637,7 @@ class AsyncSubscriptions(AsyncNoun):
                     "eventTypes": event_types,
                     "headers": headers,
                     "signAlso": sign_also,
+                    "signWithKeyPair": sign_with_key_pair,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -669,6 +681,7 @@ class AsyncSubscriptions(AsyncNoun):
         name: str | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
+        sign_with_key_pair: bool | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -691,6 +704,8 @@ class AsyncSubscriptions(AsyncNoun):
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
+        `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
+        in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -715,6 +730,7 @@ class AsyncSubscriptions(AsyncNoun):
                     "eventTypes": event_types,
                     "headers": headers,
                     "signAlso": sign_also,
+                    "signWithKeyPair": sign_with_key_pair,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,

@@ -374,6 +374,7 @@ class Subscriptions(Noun):
         event_types: Sequence[EventType] | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
+        sign_with_key_pair: bool | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -399,6 +400,8 @@ class Subscriptions(Noun):
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
+        `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
+        in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -424,6 +427,7 @@ class Subscriptions(Noun):
                     "eventTypes": event_types,
                     "headers": headers,
                     "signAlso": sign_also,
+                    "signWithKeyPair": sign_with_key_pair,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -454,6 +458,7 @@ class Subscriptions(Noun):
         event_types: Sequence[EventType] | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
+        sign_with_key_pair: bool | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -478,6 +483,8 @@ class Subscriptions(Noun):
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
+        `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
+        in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -503,6 +510,7 @@ class Subscriptions(Noun):
                     "eventTypes": event_types,
                     "headers": headers,
                     "signAlso": sign_also,
+                    "signWithKeyPair": sign_with_key_pair,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -578,6 +586,7 @@ class Subscriptions(Noun):
         event_types: Sequence[EventType] | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
+        sign_with_key_pair: bool | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -601,6 +610,8 @@ class Subscriptions(Noun):
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
+        `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
+        in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `config`: What the kind asks for; `GET /v1/destinations` has its JSON Schema.
@@ -624,6 +635,7 @@ class Subscriptions(Noun):
                     "eventTypes": event_types,
                     "headers": headers,
                     "signAlso": sign_also,
+                    "signWithKeyPair": sign_with_key_pair,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -665,6 +677,7 @@ class Subscriptions(Noun):
         name: str | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
+        sign_with_key_pair: bool | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -687,6 +700,8 @@ class Subscriptions(Noun):
         `headers`: Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or
         port of the URL changes, give them again.
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
+        `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
+        in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -711,6 +726,7 @@ class Subscriptions(Noun):
                     "eventTypes": event_types,
                     "headers": headers,
                     "signAlso": sign_also,
+                    "signWithKeyPair": sign_with_key_pair,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,

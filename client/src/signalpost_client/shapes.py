@@ -1095,6 +1095,12 @@ class NewSubscription(Shape, frozen=True, kw_only=True):
     """Those of the contacts who want to be told no more; missing if all do."""
     sign_also: list[OldSignatureShown] | None = None
     """The signatures of other systems that are sent, too; missing if there are none."""
+    sign_with_key_pair: bool | None = None
+    """True if it signs with a key pair, too; else missing."""
+    public_keys: list[str] | None = None
+    """The public keys of that, `whpk_…`, also at `/.well-known/signalpost-keys/{id}`; during a rotation both, the
+    old one first.
+    """
     shadow_of: str | None = None
     """The subscription whose shadow it is; missing if it is none."""
     secret: str | None = None
@@ -1732,6 +1738,12 @@ class Subscription(Shape, frozen=True, kw_only=True):
     """Those of the contacts who want to be told no more; missing if all do."""
     sign_also: list[OldSignatureShown] | None = None
     """The signatures of other systems that are sent, too; missing if there are none."""
+    sign_with_key_pair: bool | None = None
+    """True if it signs with a key pair, too; else missing."""
+    public_keys: list[str] | None = None
+    """The public keys of that, `whpk_…`, also at `/.well-known/signalpost-keys/{id}`; during a rotation both, the
+    old one first.
+    """
     shadow_of: str | None = None
     """The subscription whose shadow it is; missing if it is none."""
     health: Health

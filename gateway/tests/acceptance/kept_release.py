@@ -87,7 +87,7 @@ def fill(api: Client, vendors: Vendors, mail: str, well: Endpoint, failing: Endp
     delivered(api, subscribed(api, vendors), signed(api))
     working = api.subscribe(well.url, name="well", contacts=["ada@example.com"])
     shadow = api.ask("POST", "/v1/subscriptions", {"shadowOf": working["id"], "url": f"{well.url}?shadow"}, expect=201)
-    paused = api.subscribe(well.url, name="paused", secret=SECRET, signAlso=[FORMER_SIGNATURE])
+    paused = api.subscribe(well.url, name="paused", secret=SECRET, signAlso=[FORMER_SIGNATURE], signWithKeyPair=True)
     failed = api.subscribe(failing.url, name="failing", secret=SECRET, contacts=["ada@example.com"])
     first = api.ask("POST", "/v1/documents", {**DOCUMENT, "title": "First"}, expect=201, idempotency_key="first")
     event = api.events_of(first)[-1]["id"]

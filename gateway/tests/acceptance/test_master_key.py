@@ -50,7 +50,9 @@ def test_the_master_key_changes_under_load_without_a_failed_request(gateways: Ga
     gateway = gateways()
     hook = endpoint()
     of_before = {"header": "x-old", "secret": "known to the receiver of another system"}
-    subscription = gateway.api.subscribe(hook.url, secret="an owner's secret", signAlso=[of_before])
+    subscription = gateway.api.subscribe(
+        hook.url, secret="an owner's secret", signAlso=[of_before], signWithKeyPair=True
+    )
     document = gateway.api.create(title="with a file")
     gateway.api.upload(document["externalId"], b"%PDF-1.7\n%%EOF\n", publish=True)
     link = urlsplit(gateway.api.ask("GET", f"/v1/documents/{document['externalId']}")["latestVersion"]["downloadUrl"])

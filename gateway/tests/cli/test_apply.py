@@ -147,6 +147,25 @@ def test_a_delay_loses_its_condition_where_the_file_does(run: Run, tmp_path: Pat
 
 
 @pytest.mark.slow
+def test_a_key_pair_is_applied_exported_and_kept(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "pair.toml"
+    table = f'[[subscription]]\nname = "Pair"\nurl = "{NOWHERE}/pair"\neventTypes = ["documentUpdated"]\n'
+    for signs, action in (
+        ("", "create"), ("signWithKeyPair = false", "keep"), ("signWithKeyPair = true", "update"),
+        ("signWithKeyPair = true", "keep"), ("", "keep"),
+    ):  # fmt: skip
+        file.write_text(table + signs)
+        assert [each["action"] for each in json_of(run("subscriptions", "apply", str(file), "--json"))] == [action]
+    exported = run("subscriptions", "export").stdout
+    assert "signWithKeyPair = true" in exported
+    assert "whpk_" not in exported
+    file.write_text(table + "signWithKeyPair = false")
+    assert [each["action"] for each in json_of(run("subscriptions", "apply", str(file), "--json"))] == ["update"]
+    assert "signWithKeyPair" not in run("subscriptions", "export").stdout
+    file.write_text("")
+    run("subscriptions", "apply", str(file), "--prune")
+
+
 def test_signatures_of_another_system_are_applied_exported_and_kept(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "moved.toml"
     table = f'[[subscription]]\nname = "Moved"\nurl = "{NOWHERE}/moved"\neventTypes = ["documentUpdated"]\n'

@@ -35,6 +35,7 @@ from signalpost.domain.connection import Connection, Granted
 from signalpost.domain.delivery.replay import Replay, ReplayChoice
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError
+from signalpost.domain.key_pair import made_of
 from signalpost.domain.old_signature import Algorithm, OldSignature
 from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
@@ -298,6 +299,8 @@ def other_value(row: Any, name: str) -> Any:
         return {"x": "y"}
     if name == "sign_also":
         return (OldSignature("X-Old", Algorithm.SHA1, "hex", "{body}", "", "s"),)
+    if name in ("key_pair", "next_key_pair"):
+        return made_of(bytes(32))
     if name == "granted":
         return Granted(refresh_token="r")
     if isinstance(value, str):

@@ -48,7 +48,8 @@ class Receiver:
     """Verifies, reads and handles the requests of one subscription. Safe to share between threads.
 
     `secrets` is the subscription's secret, or during a rotation both (C21): a request is genuine if any of its
-    signatures fits any of them.
+    signatures fits any of them. If the subscription signs with a key pair, its public keys (`whpk_…`) may stand there
+    instead; that needs the extra `signalpost-receiver[ed25519]`.
 
     `max_age` refuses requests that were signed longer ago than that, and those signed more than `skew` ahead of this
     machine's clock. The signed time is that of the attempt (`webhook-timestamp`), which retries and replays renew, so

@@ -1,7 +1,8 @@
 """Decides whether a request comes from the gateway (C19 to C21). Pure.
 
-The request carries two signatures. `webhook-signature` covers the attempt's time and the body,
-`plexus-webhook-signature` only the body. If the first is present, it decides, and the signed time is known. An attacker
+The request carries two signatures, and a third one if its subscription signs with a key pair, too. `webhook-signature`
+covers the attempt's time and the body, `plexus-webhook-signature` only the body. Of the first, `v1` is keyed with a
+secret and `v1a` made with a private key. If the first is present, it decides, and the signed time is known. An attacker
 who records a request can leave it out; then the only signed time is the event's own (`createdAt`), which is earlier, so
 that nothing is won by that.
 """
@@ -13,6 +14,7 @@ import re
 from collections.abc import Sequence
 
 from .errors import ConfigError, MalformedSignature, Mismatch, MissingHeader
+from .public_key import PublicKey, is_public_key
 from .sign import (
     PAGE_SIGNATURE,
     PAGE_SIGNATURE_ALTERNATE,
@@ -25,9 +27,12 @@ from .sign import (
 MIN_SECRET_LENGTH = 8
 """The fewest characters that a secret has; the gateway takes no shorter one."""
 
-_MISMATCH = "no signature fits the body: another secret, or not the bytes that were sent"
+_MISMATCH = "no signature fits the body: another secret or key, or not the bytes that were sent"
 _PAGE = re.compile(r"[0-9a-f]{128}")
 _STANDARD = re.compile(r"v1,[A-Za-z0-9+/]{43}=")
+_KEY_PAIR = re.compile(r"v1a,[A-Za-z0-9+/]{86}==")
+_MOST_OF_KEY_PAIRS = 4
+"""How many signatures of key pairs are tried: the gateway sends two at most, and each that is tried takes a while."""
 # What is signed is `id.timestamp.body`. An id without a full stop and a number with one spelling leave one
 # way to cut it, so that no part of a body passes as an id or a time.
 _ID = re.compile(r"[!-\-/-~]{1,256}")
@@ -35,9 +40,11 @@ _SECONDS = re.compile(r"0|[1-9][0-9]{0,11}")
 
 
 class Verifier:
-    """Checks signatures against one secret, or during a rotation against several (C21).
+    """Checks signatures against one secret, or during a rotation against several (C21). A public key may stand in the
+    place of a secret.
 
-    Raises ConfigError for a secret that is not a string, is shorter than 8 characters or ends a line, and for none.
+    Raises ConfigError for a secret that is not a string, is shorter than 8 characters or ends a line, and for none; and
+    for a public key that is none, or that nothing here can verify with.
     """
 
     def __init__(self, secrets: str | Sequence[str]) -> None:
@@ -47,7 +54,8 @@ class Verifier:
             raise ConfigError("secrets must be strings") from None
         if not given:
             raise ConfigError("at least one secret is needed")
-        self._signers = [_signer(secret) for secret in given]
+        self._keys = [PublicKey(each) for each in given if is_public_key(each)]
+        self._signers = [_signer(each) for each in given if not is_public_key(each)]
 
     def check(self, body: bytes, headers: dict[str, str]) -> int | None:
         """The attempt's time in seconds since the epoch if it is signed, None if only the body is.
@@ -56,6 +64,8 @@ class Verifier:
         """
         if STANDARD_SIGNATURE in headers:
             return self._check_standard(body, headers)
+        if not self._signers:
+            raise MissingHeader(f"{STANDARD_SIGNATURE} is not there, and a public key verifies nothing else")
         self._check_page(body, headers)
         return None
 
@@ -82,13 +92,18 @@ class Verifier:
             raise MalformedSignature(f"{STANDARD_ID} is not an id")
         if not _SECONDS.fullmatch(seconds):
             raise MalformedSignature(f"{STANDARD_TIMESTAMP} is not a whole number of seconds")
-        given = [entry for entry in headers[STANDARD_SIGNATURE].split(" ") if _STANDARD.fullmatch(entry)]
-        if not given:
-            raise MalformedSignature(f"{STANDARD_SIGNATURE} has no signature of version v1")
-        timestamp = int(seconds)
+        entries, timestamp = headers[STANDARD_SIGNATURE].split(" "), int(seconds)
+        keyed = [entry for entry in entries if self._signers and _STANDARD.fullmatch(entry)]
+        of_pairs = [entry for entry in entries if self._keys and _KEY_PAIR.fullmatch(entry)]
+        if not (keyed or of_pairs):
+            versions = " or ".join(["v1"] * bool(self._signers) + ["v1a"] * bool(self._keys))
+            raise MalformedSignature(f"{STANDARD_SIGNATURE} has no signature of version {versions}")
         for signer in self._signers:
-            if _fits(signer.standard_signature(message_id, timestamp, body), given):
+            if _fits(signer.standard_signature(message_id, timestamp, body), keyed):
                 return timestamp
+        signed = f"{message_id}.{timestamp}.".encode() + body if of_pairs else b""
+        if any(key.fits(entry, signed) for key in self._keys for entry in of_pairs[:_MOST_OF_KEY_PAIRS]):
+            return timestamp
         raise Mismatch(_MISMATCH)
 
 

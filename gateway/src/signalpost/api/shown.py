@@ -53,6 +53,8 @@ def subscription_shown(found: Subscription) -> SubscriptionShown:
         contacts=list(found.contacts) or UNSET,
         unsubscribed=list(found.unsubscribed) or UNSET,
         sign_also=[each.shown for each in found.sign_also] or UNSET,
+        sign_with_key_pair=found.key_pair is not None or UNSET,
+        public_keys=[each.public_key for each in found.key_pairs] or UNSET,
         shadow_of=found.shadow_of or UNSET,
     )
 

@@ -9,6 +9,7 @@ from signalpost.commands.command import BatchView, Decision, Stamp, moved_on
 from signalpost.commands.subscriptions import SubscriptionChanged, SubscriptionCommand
 from signalpost.domain import subscription as rules
 from signalpost.domain.errors import Conflict
+from signalpost.domain.key_pair import KeyPair
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 
@@ -21,24 +22,28 @@ class SecretRotated(Struct, frozen=True):
 
 
 class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
-    """Add a new secret to the old one for `overlap_hours`; 0 replaces the old one at once (C21)."""
+    """Add a new secret to the old one for `overlap_hours`; 0 replaces the old one at once (C21). `key_pair` does the
+    same beside the old pair, if there is one: so all that signs has one rotation, with one end."""
 
     audited_as: ClassVar[str] = "subscription.rotate-secret"
     secret: str
     overlap_hours: int
+    key_pair: KeyPair | None = None
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SecretRotated]:
         found = self._found(view, stamp.now)
         _check_signs(found)
+        pair = None if found.key_pair is None else self.key_pair
         if self.overlap_hours == 0:
             # A leaked secret must go even while a rotation is under way.
-            changed = replace(found, secret=self.secret, next_secret=None, promote_at=None, secret_since=stamp.now)
+            rotating = replace(found, next_secret=self.secret, next_key_pair=pair)
+            changed = rotating.promoted(stamp.now)
         elif found.next_secret is not None:
             detail = "A rotation is under way: promote its secret first, or rotate with overlapHours 0 to replace both."
             raise Conflict("rotation_under_way", detail)
         else:
             overlap = self.overlap_hours * 3600 * SECOND
-            changed = replace(found, next_secret=self.secret, promote_at=stamp.now + overlap)
+            changed = replace(found, next_secret=self.secret, next_key_pair=pair, promote_at=stamp.now + overlap)
         rotated = moved_on(changed, stamp.at)
         return Decision(result=SecretRotated(rotated, self.secret), rows=(rotated,))
 

@@ -17,6 +17,7 @@ from signalpost.commands.subscriptions import (
 from signalpost.domain import old_signature as old_signatures
 from signalpost.domain import shadow as rules
 from signalpost.domain.errors import Conflict
+from signalpost.domain.key_pair import KeyPair
 from signalpost.domain.shadow import ShadowRequest
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_patch import check_keeps_headers, check_no_headers
@@ -29,6 +30,7 @@ class CreateShadow(SubscriptionCommand, frozen=True, kw_only=True):
     adds: ClassVar[type[Subscription]] = Subscription
     new: ShadowRequest
     secret: str
+    key_pair: KeyPair | None = None
 
     @property
     def reads(self) -> Reads:
@@ -46,6 +48,7 @@ class CreateShadow(SubscriptionCommand, frozen=True, kw_only=True):
             secret=self.secret,
             headers={} if new.headers is UNSET else new.headers,
             sign_also=old_signatures.with_secrets(new.sign_also, ()),
+            key_pair=self.key_pair,
             status=new.status,
             ordering="loose",
             rate_limit=None,

@@ -26,6 +26,7 @@ from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay, ReplayState
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.event import Event
+from signalpost.domain.key_pair import KeyPair
 from signalpost.domain.language.values import is_same
 from signalpost.domain.objective import Objective
 from signalpost.domain.subscription import Delay, Ordering, Subscription
@@ -75,13 +76,14 @@ class SubscriptionCommand(WithActor, frozen=True, kw_only=True):
 class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     """`subscription_id` is the id of the new subscription. Unless it `begins` in the past, it starts at the end of the
     log, as the tenant's lock knows it: it gets exactly the events that are committed after it. `retry_delays` are for
-    one that names none."""
+    one that names none. `key_pair` is None if it does not sign with one."""
 
     audited_as: ClassVar[str] = "subscription.create"
     adds: ClassVar[type[Subscription]] = Subscription
     new: SubscriptionRequest
     secret: str
     retry_delays: tuple[int, ...]
+    key_pair: KeyPair | None = None
     begins: Beginning | None = None
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
@@ -97,6 +99,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             secret=self.secret,
             headers=new.headers,
             sign_also=sign_also,
+            key_pair=self.key_pair,
             status=new.status,
             ordering=new.ordering,
             rate_limit=new.rate_limit,
@@ -174,12 +177,14 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     and, for a new connection, gives the `url` that it leads to. A URL as it is shown changes nothing. The values of
     headers are not sent to another origin than the one that they were given for. If the backlog is skipped, what was
     asked for before is skipped too: retries by hand that have not begun, and replays that run. The shadow of a
-    subscription follows it. `shadow_of` is the original of a shadow."""
+    subscription follows it. `shadow_of` is the original of a shadow. `key_pair` is for one that is to
+    sign with one and has none."""
 
     audited_as: ClassVar[str] = "subscription.change"
     patch: SubscriptionPatch
     url: str | UnsetType = UNSET
     shadow_of: str | None = None
+    key_pair: KeyPair | None = None
 
     @property
     def reads(self) -> Reads:
@@ -192,7 +197,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         found = self._found(view, stamp.now)
         last = stamp.sequence - 1
         original = None if found.shadow_of is None else view.row(Subscription, found.shadow_of, self.tenant_id)
-        changes = meant_changes(found, self.patch, original)
+        changes = meant_changes(found, self.patch, original, self.key_pair)
         if "connection" in changes:
             changes["connection_id"] = changes.pop("connection")
             changes["url"] = self.url
@@ -335,6 +340,8 @@ def _gone(found: Subscription, stamp: Stamp) -> Subscription:
         secret="",
         headers={},
         sign_also=(),
+        key_pair=None,
+        next_key_pair=None,
         contacts=(),
         unsubscribed=(),
     )

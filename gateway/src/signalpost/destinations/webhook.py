@@ -1,8 +1,9 @@
 """The signed webhook: turns an event into the request that its endpoint gets (C13, C18–C20)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
+from signalpost.destinations.key_pair_signer import KeyPairSigner, entries
 from signalpost.destinations.old_signer import OldSigner, OldSigning
 from signalpost.domain import endpoint
 from signalpost.domain.event import Event
@@ -36,6 +37,7 @@ class Webhook:
         self._signer = sign.Signer(subscription.secret)
         self._next = None if subscription.next_secret is None else sign.Signer(subscription.next_secret)
         self._promote_at = subscription.promote_at or 0
+        self._pairs = [KeyPairSigner(each) for each in subscription.key_pairs]
         self._old = [OldSigner(each) for each in subscription.sign_also]
         self._start = endpoint.head_of_posts(url, subscription.headers)
         if subscription.shadow_of is not None:
@@ -56,6 +58,7 @@ class Webhook:
             timestamp,
             [each.signing(event.id, timestamp) for each in self._signers(now)],
             [each.signing(event.id, timestamp) for each in self._old],
+            lambda: entries(self._pairs_at(now), event.id, timestamp, event.body),
         )
 
     def signed(
@@ -95,14 +98,20 @@ class Webhook:
             return (self._signer,)
         return (self._next,) if now >= self._promote_at else (self._signer, self._next)
 
+    def _pairs_at(self, now: int) -> Sequence[KeyPairSigner]:
+        """During the overlap of a rotation, both key pairs sign."""
+        return self._pairs[1:] if len(self._pairs) > 1 and now >= self._promote_at else self._pairs
+
     def _signatures(self, event: Event, timestamp: int, now: int) -> str:
         body = event.body
+        with_pairs = entries(self._pairs_at(now), event.id, timestamp, body) if self._pairs else ""
         if self._next is None:  # which is asked of every delivery
-            own = _lines(self._signer.page_signature(body), self._signer.standard_signature(event.id, timestamp, body))
+            standard = self._signer.standard_signature(event.id, timestamp, body) + with_pairs
+            own = _lines(self._signer.page_signature(body), standard)
         else:
             signers = self._signers(now)
             own = _lines_of_each(
-                [(s.page_signature(body), s.standard_signature(event.id, timestamp, body)) for s in signers]
+                [(s.page_signature(body), s.standard_signature(event.id, timestamp, body)) for s in signers], with_pairs
             )
         if not self._old:
             return own
@@ -112,10 +121,18 @@ class Webhook:
 class Signing:
     """The signatures of one request, whose body is given piece by piece."""
 
-    def __init__(self, timestamp: int, begun: Sequence[sign.Signing], old: Sequence[OldSigning]) -> None:
+    def __init__(
+        self,
+        timestamp: int,
+        begun: Sequence[sign.Signing],
+        old: Sequence[OldSigning],
+        with_pairs: Callable[[], str],
+    ) -> None:
+        """`with_pairs` signs with key pairs. Ed25519 reads a body twice, so it can take no pieces."""
         self.timestamp = timestamp
         self._begun = begun
         self._old = old
+        self._with_pairs = with_pairs
 
     def update(self, piece: bytes) -> None:
         """Add the next piece of the body."""
@@ -126,14 +143,16 @@ class Signing:
 
     def lines(self) -> str:
         """The header lines, once the whole body was given."""
-        own = _lines_of_each([(each.page_signature(), each.standard_signature()) for each in self._begun])
+        signatures = [(each.page_signature(), each.standard_signature()) for each in self._begun]
+        own = _lines_of_each(signatures, self._with_pairs())
         return own + "".join(each.line() for each in self._old)
 
 
-def _lines_of_each(signatures: Sequence[tuple[str, str]]) -> str:
-    """The header lines of each signer's two signatures; the first one's are the page's own."""
+def _lines_of_each(signatures: Sequence[tuple[str, str]], with_pairs: str) -> str:
+    """The header lines of each signer's two signatures; the first one's are the page's own. `with_pairs` follows those
+    of secrets."""
     pages, standards = zip(*signatures, strict=True)
-    lines = _lines(pages[0], " ".join(standards))
+    lines = _lines(pages[0], " ".join(standards) + with_pairs)
     return lines + "".join(f"{sign.PAGE_SIGNATURE_ALTERNATE}: {alternate}\r\n" for alternate in pages[1:])
 
 

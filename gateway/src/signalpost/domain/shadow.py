@@ -21,6 +21,7 @@ from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.endpoint import EndpointUrl, Headers, origin_of
 from signalpost.domain.errors import Conflict, FieldError, Invalid
 from signalpost.domain.fields import Text, Uuid
+from signalpost.domain.key_pair import SignWithKeyPair
 from signalpost.domain.language.values import is_same
 from signalpost.domain.old_signature import SignAlso
 from signalpost.domain.subscription import WEBHOOK, Subscription, refiltered
@@ -37,6 +38,7 @@ NOT_OF_SHADOWS: Final = {
 """What other subscriptions have and a shadow does not, with what to tell a caller who sends it."""
 _OF_ENDPOINT: Final = (
     "url", "secret", "next_secret", "promote_at", "secret_since", "headers", "sign_also", "trace",
+    "key_pair", "next_key_pair",
 )  # fmt: skip
 """What a promotion swaps: all that is said about an endpoint, so that each receiver goes on verifying what it gets."""
 
@@ -50,6 +52,7 @@ class ShadowRequest(Body, frozen=True, kw_only=True):
     url: EndpointUrl
     headers: Headers | UnsetType = UNSET
     sign_also: SignAlso = ()
+    sign_with_key_pair: SignWithKeyPair = False
     secret: Secret | UnsetType = UNSET
     status: Literal["active", "paused"] = "active"
     trace: Trace = False

@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
+from signalpost.domain import key_pair as key_pairs
 from signalpost.domain.body import Body
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS
 from signalpost.domain.event import BY_WIRE, EVERY_TYPE, EventType
+from signalpost.domain.key_pair import KeyPair
 from signalpost.domain.language.condition_reader import StillSo
 from signalpost.domain.objective import Objective
 from signalpost.domain.old_signature import OldSignature
@@ -65,6 +67,10 @@ class Subscription(Struct, frozen=True, kw_only=True):
     headers: dict[str, str]
     sign_also: tuple[OldSignature, ...] = ()
     """The signatures of other systems that are sent beside the gateway's own."""
+    key_pair: KeyPair | None = None
+    """What its webhook is signed with beside `secret`; None if nothing."""
+    next_key_pair: KeyPair | None = None
+    """During a rotation: the pair that replaces `key_pair` at `promote_at`; None if that stays."""
     status: Status
     ordering: Ordering
     rate_limit: int | None
@@ -136,6 +142,11 @@ class Subscription(Struct, frozen=True, kw_only=True):
         """The contacts who want to be told."""
         return tuple(each for each in self.contacts if each not in self.unsubscribed) if self.contacts else ()
 
+    @property
+    def key_pairs(self) -> tuple[KeyPair, ...]:
+        """The pairs that sign, of a rotation the old one first."""
+        return tuple(each for each in (self.key_pair, self.next_key_pair) if each is not None)
+
     def with_secrets_of(self, now: int) -> "Subscription":
         """The subscription at `now`: a rotation whose overlap is over by then has ended."""
         if self.promote_at is None or now < self.promote_at:
@@ -146,12 +157,27 @@ class Subscription(Struct, frozen=True, kw_only=True):
         """The subscription with only the new secret, if a rotation is in progress. `at` is since when."""
         if self.next_secret is None:
             return replace(self, promote_at=None)
-        return replace(self, secret=self.next_secret, next_secret=None, promote_at=None, secret_since=at)
+        return replace(
+            self,
+            secret=self.next_secret,
+            next_secret=None,
+            promote_at=None,
+            secret_since=at,
+            key_pair=self.next_key_pair or self.key_pair,
+            next_key_pair=None,
+        )
 
     def signing_with(self, secret: str) -> "Subscription":
-        """The subscription with this secret in place of all that it has."""
-        old = tuple(replace(each, secret=secret) for each in self.sign_also)
-        return replace(self, secret=secret, next_secret=None, promote_at=None, sign_also=old)
+        """The subscription with this secret, or what is made of it, in place of all that signs."""
+        return replace(
+            self,
+            secret=secret,
+            next_secret=None,
+            promote_at=None,
+            sign_also=tuple(replace(each, secret=secret) for each in self.sign_also),
+            key_pair=None if self.key_pair is None else key_pairs.stand_in(secret),
+            next_key_pair=None,
+        )
 
     def disabled(self, now: int, because: str | None) -> "Subscription":
         """The subscription, disabled by the gateway."""

@@ -11,6 +11,7 @@ from signalpost.domain.body import given
 from signalpost.domain.checks import Bad, pointer
 from signalpost.domain.endpoint import origin_of, parse_url
 from signalpost.domain.errors import FieldError, Invalid
+from signalpost.domain.key_pair import KeyPair
 from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import WEBHOOK, Subscription, bits_of
 from signalpost.domain.subscription_requests import SubscriptionPatch
@@ -28,10 +29,13 @@ def as_patched(found: Subscription, patch: SubscriptionPatch) -> Subscription:
 
 
 def meant_changes(
-    found: Subscription, patch: SubscriptionPatch, original: Subscription | None = None
+    found: Subscription,
+    patch: SubscriptionPatch,
+    original: Subscription | None = None,
+    key_pair: KeyPair | None = None,
 ) -> dict[str, Any]:
-    """What a patch names, by attributes, with the URL that it means. `original` is that of a shadow. Raises Invalid if
-    it does not fit."""
+    """What a patch names, by attributes, with the URL that it means. `original` is that of a shadow, and `key_pair` is
+    for one that has none and shall sign with one. Raises Invalid if it does not fit."""
     changes = given(patch)
     _check_fits(found.kind, changes)
     if found.shadow_of is not None:
@@ -40,6 +44,9 @@ def meant_changes(
         changes["url"] = _meant_url(changes["url"], found.url)
     if "sign_also" in changes:
         changes["sign_also"] = old_signatures.with_secrets(changes["sign_also"], found.sign_also)
+    if changes.pop("sign_with_key_pair", None) is not None:
+        pairs = (found.key_pair or key_pair, found.next_key_pair) if patch.sign_with_key_pair else (None, None)
+        changes["key_pair"], changes["next_key_pair"] = pairs
     if original is not None and shadows.has_headers_of(original, changes.get("url", found.url)):
         check_no_headers(changes)
     elif "url" in changes and "headers" not in changes:
@@ -69,6 +76,7 @@ def _check_fits(kind: str, changes: Mapping[str, Any]) -> None:
         foreign, detail = {"connection": "connection", "config": "config"}, "A webhook has none."
     else:
         foreign = {"url": "url", "headers": "headers", "sign_also": "signAlso", "trace": "trace"}
+        foreign["sign_with_key_pair"] = "signWithKeyPair"
         detail = "The connection and the config say where and how it is sent."
     errors = [FieldError(f"/{wire}", "not_allowed", detail) for name, wire in foreign.items() if name in changes]
     if errors:

@@ -11,6 +11,7 @@ from signalpost.domain.contacts import Contacts
 from signalpost.domain.endpoint import EndpointUrl, Headers
 from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import GivenTimestamp, Text, Uuid
+from signalpost.domain.key_pair import SignWithKeyPair
 from signalpost.domain.kind_config import Config, KindName
 from signalpost.domain.language.condition_reader import When
 from signalpost.domain.objective import Objective
@@ -53,6 +54,7 @@ class SubscriptionRequest(Body, frozen=True, kw_only=True):
     event_types: EventTypes
     headers: Headers = {}
     sign_also: SignAlso = ()
+    sign_with_key_pair: SignWithKeyPair = False
     ordering: Ordering = "loose"
     rate_limit: RateLimit | None = None
     retry_delays: RetryDelays | UnsetType = UNSET
@@ -93,6 +95,7 @@ class SubscriptionPatch(Body, frozen=True, kw_only=True):
     event_types: EventTypes | UnsetType = UNSET
     headers: Headers | UnsetType = UNSET
     sign_also: ChangedSignAlso | UnsetType = UNSET
+    sign_with_key_pair: SignWithKeyPair | UnsetType = UNSET
     ordering: Ordering | UnsetType = UNSET
     rate_limit: RateLimit | None | UnsetType = UNSET
     retry_delays: RetryDelays | UnsetType = UNSET

@@ -37,6 +37,8 @@ class Directory:
         self._subscriptions_by_number: dict[int, Subscription] = {}
         self._shadows: dict[str, str] = {}
         """The ids of shadows by those of their originals."""
+        self._with_key_pair: dict[str, Subscription] = {}
+        """The subscriptions that sign with a key pair, by id."""
         self._connections: dict[tuple[int, str], Connection] = {}
         """Connections by tenant and id."""
 
@@ -55,6 +57,7 @@ class Directory:
         self._subscriptions.clear()
         self._subscriptions_by_number.clear()
         self._shadows.clear()
+        self._with_key_pair.clear()
         self._connections.clear()
         self._follow_tenants(tenants)
         self._follow_keys(keys)
@@ -136,6 +139,11 @@ class Directory:
         """The id of the shadow of a subscription; None if it has none."""
         return self._shadows.get(subscription_id)
 
+    def with_key_pair(self, subscription_id: str) -> Subscription | None:
+        """The subscription with this id, of any tenant, if it signs with a key pair."""
+        found = self._with_key_pair.get(subscription_id)
+        return found if found is not None and found.tenant_id in self._tenants_by_id else None
+
     def subscription_with(self, number: int) -> Subscription | None:
         """The subscription with this number; None if there is none or it was deleted."""
         return self._subscriptions_by_number.get(number)
@@ -192,6 +200,10 @@ class Directory:
     def _follow_subscriptions(self, subscriptions: Iterable[Subscription]) -> None:
         for subscription in subscriptions:
             of_tenant = self._subscriptions.setdefault(subscription.tenant_id, {})
+            if subscription.key_pair is None:
+                self._with_key_pair.pop(subscription.id, None)
+            else:
+                self._with_key_pair[subscription.id] = subscription
             if subscription.deleted_at is None:
                 of_tenant[subscription.id] = self._subscriptions_by_number[subscription.number] = subscription
                 if subscription.shadow_of is not None:

@@ -7,7 +7,7 @@ from signalpost.api.portal_views import case_for, test_for
 from signalpost.api.resources.diagnoses import diagnosis_of_test
 from signalpost.api.resources.exchanges import shown_exchange
 from signalpost.api.resources.subscription_checks import vetted
-from signalpost.api.resources.subscriptions import PATH, find, secret_of
+from signalpost.api.resources.subscriptions import PATH, find, new_key_pair, secret_of
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.subscriptions import CaseResult, TestResult, TestRun
@@ -66,6 +66,7 @@ async def test_draft(context: RequestContext) -> TestResult:
         secret=secret_of(context, new.secret),
         headers=new.headers,
         sign_also=with_secrets(new.sign_also, ()),
+        key_pair=new_key_pair(context, wanted=new.sign_with_key_pair),
         filters=((0, bits_of(new.event_types)),),
         created_at=now,
         updated_at=now,

@@ -70,13 +70,17 @@ async def check_signature(context: RequestContext) -> SignatureVerdict:
 
 async def rotate(context: RequestContext) -> Response:
     change = await context.read_change()
+    of = subscriptions.subscription_id(context)
+    found = context.services.directory.subscription(context.tenant_id, of)
+    has_pair = found is not None and found.key_pair is not None
     answer = await submit(
         context,
         RotateSecret(
             tenant_id=context.tenant_id,
-            subscription_id=subscriptions.subscription_id(context),
+            subscription_id=of,
             secret=subscriptions.secret_of(context, change.body.secret),
             overlap_hours=change.body.overlap_hours,
+            key_pair=subscriptions.new_key_pair(context, wanted=has_pair),
             if_match=context.if_match,
             idempotency=change.idempotency,
         ),

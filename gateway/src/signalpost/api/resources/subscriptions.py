@@ -28,9 +28,11 @@ from signalpost.commands.subscriptions import (
     PatchSubscription,
     subscription_not_found,
 )
+from signalpost.domain import key_pair as key_pairs
 from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS
 from signalpost.domain.errors import NotFound
+from signalpost.domain.key_pair import KeyPair
 from signalpost.domain.shadow import ShadowRequest
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_requests import ConnectorRequest, SubscriptionPatch, SubscriptionRequest
@@ -56,6 +58,7 @@ async def create(context: RequestContext) -> Response:
             subscription_id=subscription_id,
             new=change.body,
             secret=secret_of(context, change.body.secret),
+            key_pair=new_key_pair(context, wanted=change.body.sign_with_key_pair),
             retry_delays=context.services.installation.retry_delays,
             begins=begins,
             idempotency=change.idempotency,
@@ -71,6 +74,7 @@ async def _create_shadow(context: RequestContext, sent: Mapping[str, Any]) -> Re
         subscription_id=context.new_id(),
         new=change.body,
         secret=secret_of(context, change.body.secret),
+        key_pair=new_key_pair(context, wanted=change.body.sign_with_key_pair),
         idempotency=change.idempotency,
     )
     return await with_health(context, await submit(context, command))
@@ -152,6 +156,7 @@ async def patch(context: RequestContext) -> Response:
             patch=change.body,
             url=UNSET if connection is None else url_of(context.services, connection),
             shadow_of=found.shadow_of,
+            key_pair=new_key_pair(context, wanted=change.body.sign_with_key_pair is True),
             if_match=context.if_match,
             idempotency=change.idempotency,
         ),
@@ -184,6 +189,10 @@ def subscription_id(context: RequestContext) -> str:
 def secret_of(context: RequestContext, given: str | UnsetType) -> str:
     """The secret that the owner gave, or a new one (C20)."""
     return make_token(context.services.secret_bytes) if given is UNSET else given
+
+
+def new_key_pair(context: RequestContext, *, wanted: bool) -> KeyPair | None:
+    return key_pairs.new(context.services.secret_bytes) if wanted else None
 
 
 PATH = "/v1/subscriptions/{id}"

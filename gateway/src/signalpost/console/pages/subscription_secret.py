@@ -1,5 +1,5 @@
-"""What every request to an endpoint carries beside the event: the signature of the secret, additional headers, and
-signatures of other systems."""
+"""What every request to an endpoint carries beside the event: the signatures of the secret and of a key pair,
+additional headers, and signatures of other systems."""
 
 from collections.abc import Mapping, Sequence
 
@@ -105,11 +105,23 @@ async def end_old(visit: Visit) -> SeeOther:
     return back(visit, "old-ended", TAB)
 
 
+async def sign_with_key_pair(visit: Visit) -> SeeOther:
+    await patch(visit, {"signWithKeyPair": True})
+    return back(visit, "key-pair", TAB)
+
+
+async def end_key_pair(visit: Visit) -> SeeOther:
+    await patch(visit, {"signWithKeyPair": False})
+    return back(visit, "key-pair-ended", TAB)
+
+
 DONE = {
     "headers": "The headers were replaced.",
     "same": "No header was typed, so all are as they were.",
     "promoted": "The new secret is the only one now.",
     "signs-also": "Requests carry the signature of the other system from now on.",
+    "key-pair": "Requests are signed with the key pair, too, from now on. Give the receiver its public key.",
+    "key-pair-ended": "The key pair is gone. Requests are signed with the secret alone.",
     "old-ended": "The signature of the other system is sent no more.",
 }
 
@@ -127,6 +139,8 @@ PAGES = (
             "headers": change_headers,
             "sign-also": sign_also,
             "end-old": end_old,
+            "key-pair": sign_with_key_pair,
+            "end-key-pair": end_key_pair,
         },
         done=DONE,
     ),

@@ -1,4 +1,4 @@
-"""The table of subscriptions. URL, secret and header values are sealed."""
+"""The table of subscriptions. URL, secret, private keys and header values are sealed."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from signalpost.domain.key_pair import KeyPair
 from signalpost.domain.objective import Objective
 from signalpost.domain.old_signature import OldSignature
 from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
@@ -57,6 +58,8 @@ class _SealedMembers(Struct, frozen=True):
     contacts: tuple[str, ...] = ()
     unsubscribed: tuple[str, ...] = ()
     sign_also: tuple[OldSignature, ...] = ()
+    key_pair: KeyPair | None = None
+    next_key_pair: KeyPair | None = None
 
 
 _decode_config = msgspec.json.Decoder(SubscriptionConfig).decode

@@ -107,6 +107,16 @@ class SubscriptionShown(Shape, frozen=True):
         list[OldSignatureShown] | UnsetType,
         Meta(description="The signatures of other systems that are sent, too; missing if there are none."),
     ] = UNSET
+    sign_with_key_pair: Annotated[
+        bool | UnsetType, Meta(description="True if it signs with a key pair, too; else missing.")
+    ] = UNSET
+    public_keys: Annotated[
+        list[str] | UnsetType,
+        Meta(
+            description="The public keys of that, `whpk_…`, also at `/.well-known/signalpost-keys/{id}`; during a "
+            "rotation both, the old one first."
+        ),
+    ] = UNSET
     shadow_of: Annotated[
         Uuid | UnsetType, Meta(description="The subscription whose shadow it is; missing if it is none.")
     ] = UNSET

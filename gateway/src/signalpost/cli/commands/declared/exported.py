@@ -10,7 +10,7 @@ from signalpost.domain.shown_url import STRUCK, is_url
 
 _MEMBERS: Final = (
     "url", "kind", "eventTypes", "headers", "ordering", "rateLimit", "retryDelays", "config", "when", "after",
-    "objective", "trace", "contacts",
+    "objective", "trace", "contacts", "signWithKeyPair",
 )  # fmt: skip
 _ANY: Final = "*"
 """In a path: any name of a map."""
@@ -79,7 +79,7 @@ def _shadow(
     """A shadow, without what it has of its original."""
     original = originals[shown["shadowOf"]]
     table = _subscription(shown, {}, variables)
-    of_its_own = {"name", "url", "signAlso", "trace", "status"}
+    of_its_own = {"name", "url", "signAlso", "signWithKeyPair", "trace", "status"}
     if origin_of(shown["url"]) != origin_of(original["url"]):
         of_its_own.add("headers")
     return {"name": shown["name"], "shadowOf": original["name"]} | {
