@@ -154,9 +154,9 @@ def test_a_program_that_is_no_module_can_use_the_installed_package(consumer: Pat
 def test_the_installed_package_and_the_library_of_standard_webhooks_accept_what_the_gateway_sends(
     consumer: Path, api: Client, endpoint: Callable[..., Endpoint]
 ) -> None:
-    """C19 to C21, before and during a rotation."""
+    """C19 to C21, before and during a rotation, with secrets and with public keys."""
     hook = endpoint()
-    old = api.subscribe(hook.url, secret="an owner's own, ü")
+    old = api.subscribe(hook.url, secret="an owner's own, ü", signWithKeyPair=True)
 
     def received(*shown: Any) -> Any:
         (event,) = api.events_of(api.create(title="Señor €"))
@@ -165,7 +165,7 @@ def test_the_installed_package_and_the_library_of_standard_webhooks_accept_what_
             "id": event["id"],
             "body": request.body.decode(),
             "headers": request.headers,
-            "secrets": [each["secret"] for each in shown],
+            "secrets": [*(each["secret"] for each in shown), *shown[-1]["publicKeys"]],
             "standardSecrets": [each["standardWebhooksSecret"] for each in shown],
         }
 

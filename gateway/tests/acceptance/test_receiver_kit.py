@@ -96,6 +96,7 @@ def test_what_never_arrived_is_found_in_the_log(shared: GatewayProcess, api: Cli
 
 def test_c20_c21_other_libraries_verify_what_is_sent_also_during_a_rotation(api: Client, hook: Endpoint) -> None:
     shop, old = open_shop(api, hook)
+    api.change_subscription(old, signWithKeyPair=True)
     api.create()
     hook.until(1)
     new = api.ask("POST", f"/v1/subscriptions/{old['id']}/secret/rotate")

@@ -26,6 +26,7 @@ from signalpost.domain.delivery.replay import ReplayChoice, What
 from signalpost.domain.documents import sample
 from signalpost.domain.errors import CallerError, OutcomeUnknown, TooMany, Unavailable
 from signalpost.domain.event import EventType
+from signalpost.domain.key_pair import stand_in
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
 if TYPE_CHECKING:
@@ -302,6 +303,7 @@ class Clients:
             subscription_id=subscriber.id,
             new=subscription_request(**body),
             secret=given["secret"],
+            key_pair=stand_in(given["secret"]) if subscriber.has_key_pair else None,
             retry_delays=given["retryDelays"],
             idempotency=self._key(tenant),
         )
@@ -431,7 +433,7 @@ class Clients:
         change = subscriber.secrets.begin(after, self.world.time.now)
         command = RotateSecret(
             tenant_id=subscriber.tenant, subscription_id=subscriber.id, secret=made, overlap_hours=hours,
-            idempotency=self._key(subscriber.tenant),
+            key_pair=stand_in(made), idempotency=self._key(subscriber.tenant),
         )  # fmt: skip
         call = self._owned(f"rotate, {hours} h,", command, subscriber, change)
 

@@ -304,6 +304,11 @@ def _(right: Any) -> Any:
     return init
 
 
+@fault("signs with the old key pair for ever", Webhook, "_pairs_at")
+def _(right: Any) -> Any:
+    return lambda self, _now: right(self, 0)[:1]
+
+
 # --- When -------------------------------------------------------------------------------------------------------------
 
 

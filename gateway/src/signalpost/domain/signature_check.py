@@ -101,6 +101,8 @@ def _why_not_standard(
     for signature, why in _standard_mistakes(body, headers[STANDARD_ID], int(seconds), secrets):
         if any(_equal(signature, each) for each in given):
             return why
+    if all(each.startswith("v1a,") for each in given):
+        return "It is of a key pair. Verify it with the public key; the secret fits what begins with v1, instead."
     if not any(_STANDARD.fullmatch(each) for each in given):
         return "It is not what this header holds: v1, and the base64 of 32 bytes, as 44 characters."
     return "No secret fits the body with this webhook-id and webhook-timestamp."

@@ -1,8 +1,11 @@
-"""Every request is signed with the secrets of its own time, in both schemes (C19 to C21)."""
+"""Every request is signed with the secrets of its own time, and with the key pairs that came with them, in all schemes
+(C19 to C21)."""
 
 import hmac
 from base64 import b64decode, b64encode
+from hashlib import sha256
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import Secrets
 from gateway.tests.world.network import SentRequest
@@ -14,8 +17,10 @@ class Signatures(Checker):
     def sent(self, sent: SentRequest) -> None:
         if int(sent.headers["webhook-timestamp"]) != sent.wall // SECOND:
             self.fail(f"{sent} says another time than its own")
-        known = self.world.subscriber(sent.host).secrets.at(sent.at)
-        if not any(_is_signed(sent, pair) for secrets in known for pair in self._in_force(secrets, sent.wall)):
+        subscriber = self.world.subscriber(sent.host)
+        known = subscriber.secrets.at(sent.at)
+        in_force = [each for secrets in known for each in self._in_force(secrets, sent.wall)]
+        if not any(_is_signed(sent, each, with_pairs=subscriber.has_key_pair) for each in in_force):
             self.fail(f"{sent}: no signature with {known}")
 
     def _in_force(self, secrets: Secrets, wall: int) -> list[Secrets]:
@@ -30,19 +35,15 @@ class Signatures(Checker):
         return [both, over] if self.world.wall_reached >= secrets.promote_at else [both]
 
 
-def _is_signed(sent: SentRequest, secrets: Secrets) -> bool:
+def _is_signed(sent: SentRequest, secrets: Secrets, *, with_pairs: bool) -> bool:
     headers = sent.headers
-    page, standard = _page(secrets.current, sent), _standard(secrets.current, sent)
-    if secrets.next is None:
-        return (
-            headers["plexus-webhook-signature"] == page
-            and headers["webhook-signature"] == standard
-            and "plexus-webhook-signature-alternate" not in headers
-        )
+    signing = [each for each in (secrets.current, secrets.next) if each is not None]
+    pages = [*(_page(each, sent) for each in signing), None]
+    entries = [*(_standard(each, sent) for each in signing), *(_of_pair(each, sent) for each in signing if with_pairs)]
     return (
-        headers["plexus-webhook-signature"] == page
-        and headers.get("plexus-webhook-signature-alternate") == _page(secrets.next, sent)
-        and headers["webhook-signature"] == f"{standard} {_standard(secrets.next, sent)}"
+        headers["plexus-webhook-signature"] == pages[0]
+        and headers.get("plexus-webhook-signature-alternate") == pages[1]
+        and headers["webhook-signature"] == " ".join(entries)
     )
 
 
@@ -52,5 +53,13 @@ def _page(secret: str, sent: SentRequest) -> str:
 
 def _standard(secret: str, sent: SentRequest) -> str:
     key = b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
-    signed = f"{sent.event_id}.{sent.headers['webhook-timestamp']}.".encode() + sent.body
-    return f"v1,{b64encode(hmac.digest(key, signed, 'sha256')).decode()}"
+    return f"v1,{b64encode(hmac.digest(key, _signed(sent), 'sha256')).decode()}"
+
+
+def _of_pair(secret: str, sent: SentRequest) -> str:
+    private = Ed25519PrivateKey.from_private_bytes(sha256(secret.encode()).digest())
+    return f"v1a,{b64encode(private.sign(_signed(sent))).decode()}"
+
+
+def _signed(sent: SentRequest) -> bytes:
+    return f"{sent.event_id}.{sent.headers['webhook-timestamp']}.".encode() + sent.body
