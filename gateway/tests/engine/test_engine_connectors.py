@@ -821,17 +821,18 @@ def test_a_late_refusal_of_a_token_that_was_replaced_says_nothing_about_the_new_
     assert failures(world, "s", 4) == [None]
 
 
-def test_a_late_refusal_of_credentials_that_were_replaced_breaks_nothing(world: ScriptedWorld) -> None:
-    vendor = serve_slowly(world, lambda _call: 3.0, "fixed")
+@pytest.mark.parametrize("sign_in", ["fixed", "signed"])
+def test_a_late_refusal_of_credentials_that_were_replaced_breaks_nothing(world: ScriptedWorld, sign_in: str) -> None:
+    vendor = serve_slowly(world, lambda _call: 3.0, sign_in)
     vendor.refuses = "revoked"
 
     async def scenario(gateway: RunningGateway) -> None:
-        await gateway.connect("c", signIn="fixed")
-        await gateway.reconnect("c", signIn="fixed", key="another-secret")
+        await gateway.connect("c", signIn=sign_in)
+        await gateway.reconnect("c", signIn=sign_in, key="another-secret")
         await gateway.deliver("s", "c")
         await gateway.create("a")
         await gateway.until(lambda: len(vendor.calls) == 1)
-        await gateway.reconnect("c", signIn="fixed")
+        await gateway.reconnect("c", signIn=sign_in)
         vendor.refuses = None
         await gateway.until(lambda: len(vendor.messages) == 1, within=20)
         assert gateway.connection("c").state == "ready"

@@ -10,7 +10,7 @@ import pytest
 from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
 from gateway.tests.world.vendors import HOST, ORIGIN, SECRET, Fake, FakeConfig, FakeConnection, FakeVendor
 
-from signalpost.destinations.access import Fixed, Grant, Outgoing, Signer
+from signalpost.destinations.access import Fixed, Grant, RequestToSign, Signer
 from signalpost.destinations.calls import Call, Reply, Skip
 from signalpost.destinations.destination import Context
 from signalpost.destinations.guarded import GuardedKind
@@ -105,7 +105,7 @@ class Unable(Signer, frozen=True):
 
     gives: Callable[[], Any]
 
-    def sign(self, request: Outgoing, now: int) -> Any:
+    def sign(self, request: RequestToSign, now: int) -> Any:
         return self.gives()
 
 

@@ -21,11 +21,11 @@ from signalpost.destinations import (
     Fixed,
     Grant,
     Input,
-    Outgoing,
     Preset,
     Private,
     Reject,
     Reply,
+    RequestToSign,
     Retry,
     Ruling,
     SecretText,
@@ -381,7 +381,7 @@ class BadDiscovery(Kept):
 
 class SigningByLuck(Kept):
     class Luck(Signer, frozen=True):
-        def sign(self, request: Outgoing, now: int) -> Mapping[str, str]:
+        def sign(self, request: RequestToSign, now: int) -> Mapping[str, str]:
             return {"x-signed": str(next(_SIGNED))}
 
     def access(self, connection: Hook) -> Access:
@@ -390,7 +390,7 @@ class SigningByLuck(Kept):
 
 class SigningBadly(Kept):
     class Badly(Signer, frozen=True):
-        def sign(self, request: Outgoing, now: int) -> Mapping[str, str]:
+        def sign(self, request: RequestToSign, now: int) -> Mapping[str, str]:
             return {"x-signed": "\r\n"}
 
     def access(self, connection: Hook) -> Access:

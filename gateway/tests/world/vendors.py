@@ -13,7 +13,7 @@ from gateway.tests.world.network import VendorCall, VendorReply
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, Outgoing, Revocation, Signer
+from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, RequestToSign, Revocation, Signer
 from signalpost.destinations.calls import Call, Mail, Reply, Skip
 from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import Private, SecretText, Template, secret
@@ -41,7 +41,7 @@ class Stamp(Signer, frozen=True):
 
     key: str
 
-    def sign(self, request: Outgoing, now: int) -> Mapping[str, str]:
+    def sign(self, request: RequestToSign, now: int) -> Mapping[str, str]:
         """One header."""
         if self.key == "broken":
             raise RuntimeError(f"no use with {self.key}")
@@ -251,6 +251,8 @@ class FakeVendor:
             return True
         if self._sign_in == "fixed":
             return authorization == f"Bearer {SECRET}" and self.refuses is None
+        if self._sign_in == "signed":
+            return authorization.split(" ")[1] == str(len(SECRET)) and self.refuses is None
         token = self.tokens.get(authorization.removeprefix("Bearer "))
         if token is None or token.ends_at <= call.at:
             return False

@@ -4,7 +4,7 @@ The names below are the interface to which `API` gives a version. All else that 
 any release of the gateway.
 """
 
-from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, Outgoing, Revocation, Signer
+from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, RequestToSign, Revocation, Signer
 from signalpost.destinations.calls import Call, Mail, Reply, Skip
 from signalpost.destinations.destination import API, MAX_FOLLOW_UPS, MAX_REVOCATIONS, Context, Destination
 from signalpost.destinations.fields import (
@@ -33,6 +33,7 @@ from signalpost.destinations.rulings import (
     by_status,
     retry_after,
 )
+from signalpost.destinations.service_account import ServiceAccountKey, grant_to, read_key_file
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.endpoint import EndpointUrl
@@ -61,17 +62,18 @@ __all__ = [
     "MomentTemplate",
     "NumberTemplate",
     "Origin",
-    "Outgoing",
     "PathTemplate",
     "Preset",
     "Private",
     "Reauthorise",
     "Reject",
     "Reply",
+    "RequestToSign",
     "Retry",
     "Revocation",
     "Ruling",
     "SecretText",
+    "ServiceAccountKey",
     "Several",
     "Signer",
     "Skip",
@@ -83,9 +85,11 @@ __all__ = [
     "at_stand_in",
     "by_mail_status",
     "by_status",
+    "grant_to",
     "hosted_at",
     "or_stand_in",
     "origin_of",
+    "read_key_file",
     "retry_after",
     "secret",
     "shortened",

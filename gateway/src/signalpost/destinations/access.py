@@ -35,7 +35,7 @@ class Grant(Struct, frozen=True, kw_only=True):
         return f"Grant({self.url}, …)"
 
 
-class Outgoing(Struct, frozen=True):
+class RequestToSign(Struct, frozen=True):
     """A request as it is about to go out, for what signs it."""
 
     method: str
@@ -46,14 +46,14 @@ class Outgoing(Struct, frozen=True):
     body: bytes
 
     def __repr__(self) -> str:
-        return f"Outgoing({self.method}, …)"
+        return f"RequestToSign({self.method}, …)"
 
 
 class Signer(Struct, frozen=True):
     """Signs each request as it goes out, retries too, with the time at which it does. A kind derives its own from
     this; what it knows must be among the connection's secrets."""
 
-    def sign(self, request: Outgoing, now: int) -> Mapping[str, str]:
+    def sign(self, request: RequestToSign, now: int) -> Mapping[str, str]:
         """The headers that prove who asks; `now` is in seconds since the epoch."""
         raise NotImplementedError
 

@@ -16,15 +16,13 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from signalpost.destinations.access import Access, Consent, Grant, Held, Revocation
+from signalpost.destinations.access import Access, Consent, Held, Revocation
 from signalpost.destinations.calls import Call, Reply, Skip
 from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import DayTemplate, MomentTemplate, Private, SecretText, Template, secret
 from signalpost.destinations.members import (
-    JWT_BEARER,
     ClientId,
     PrivateKey,
     StandIn,
@@ -34,13 +32,13 @@ from signalpost.destinations.members import (
 )
 from signalpost.destinations.presets.google_calendar import PRESETS
 from signalpost.destinations.rulings import Done, Reject, Retry, Ruling, Then, Throttle, by_status, retry_after
+from signalpost.destinations.service_account import TOKEN_ORIGIN, KeyFile, grant_to, read_key_file
 from signalpost.domain.body import Body, check_of, read_by
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.documents.workflow import STATUSES, Status
 from signalpost.domain.fields import Email
 
 API_ORIGIN: Final = "https://www.googleapis.com"
-TOKEN_ORIGIN: Final = "https://oauth2.googleapis.com"  # noqa: S105 - an address, not a token
 CONSENT_ORIGIN: Final = "https://accounts.google.com"
 SCOPE: Final = "https://www.googleapis.com/auth/calendar.events"
 _TOO_FAST: Final = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"})
@@ -92,14 +90,10 @@ def _from_key_file(given: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(text, str) or not text.lstrip().startswith("{"):
         return given
     try:
-        file = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        detail = "This begins like a key file, and is not the whole of one."
-        raise Several([Bad("not_a_key", detail, ("privateKey",))]) from None
-    if not isinstance(file.get("private_key"), str) or not isinstance(file.get("client_email"), str):
-        detail = "This is no key file of a service account: it must have client_email and private_key."
-        raise Several([Bad("not_a_key", detail, ("privateKey",))])
-    return {**given, "clientEmail": file["client_email"], "privateKey": file["private_key"]}
+        file = read_key_file(text)
+    except Bad as bad:
+        raise Several([Bad(bad.code, bad.detail, ("privateKey",))]) from None
+    return {**given, "clientEmail": file.client_email, "privateKey": file.private_key}
 
 
 class GoogleConnection(Body, frozen=True, kw_only=True):
@@ -200,12 +194,8 @@ class GoogleCalendar(Destination[GoogleConnection, GoogleCalendarConfig]):
                 issuer=CONSENT_ORIGIN,
                 more={"access_type": "offline", "prompt": "consent"},  # else there is no refresh token
             )
-        return Grant(
-            url=token_url,
-            form={"grant_type": JWT_BEARER},
-            claims={"iss": sign_in.client_email, "scope": SCOPE, "aud": f"{TOKEN_ORIGIN}/token"},
-            signing_key=sign_in.private_key,
-        )
+        file = KeyFile(str(sign_in.client_email), sign_in.private_key)
+        return grant_to(file, SCOPE, connection.stand_in)
 
     def prepare(self, connection: GoogleConnection, config: GoogleCalendarConfig, context: Context) -> Call | Skip:
         """The change of the entry, or its removal."""

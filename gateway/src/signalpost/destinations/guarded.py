@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar, get_args
 
 from msgspec import UNSET
 
-from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, Outgoing, Revocation, Signer
+from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, RequestToSign, Revocation, Signer
 from signalpost.destinations.calls import Call, Mail, Method, Reply, Skip
 from signalpost.destinations.destination import MAX_FOLLOW_UPS, MAX_REVOCATIONS, Context, Destination
 from signalpost.destinations.rulings import DAY, Done, Reauthorise, Reject, Retry, Ruling, Then, Throttle
@@ -122,7 +122,7 @@ class GuardedSigner(Signer, frozen=True):
 
     signer: Signer
 
-    def sign(self, request: Outgoing, now: int) -> Mapping[str, str]:
+    def sign(self, request: RequestToSign, now: int) -> Mapping[str, str]:
         """A signature is headers."""
         headers = _asked("sign", lambda: self.signer.sign(request, now))
         return _held("sign", headers, None if _is_texts(headers) else "headers are names and texts.")

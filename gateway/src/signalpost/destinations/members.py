@@ -31,7 +31,7 @@ ClientId = Annotated[
 ]
 
 
-def _read_private_key(value: Any) -> str:
+def read_private_key(value: Any) -> str:
     """The key as PEM has it. People copy keys out of JSON files, with `\\n` for the ends of lines and a quotation mark,
     and a field of one line drops its line breaks. The key is only looked at, not proved: that would hold up everybody
     for a fifth of a second."""
@@ -58,7 +58,7 @@ def _read_private_key(value: Any) -> str:
 
 _PEM: Final = re.compile("-----BEGIN ([A-Z ]*PRIVATE KEY)-----(.*?)-----END \\1-----", re.DOTALL)
 _A_KEY: Final = "This must be an RSA key in PEM without a password: -----BEGIN PRIVATE KEY-----…"
-PrivateKey = Annotated[SecretText, Meta(extra=read_by(_read_private_key))]
+PrivateKey = Annotated[SecretText, Meta(extra=read_by(read_private_key))]
 """An RSA key that signs assertions."""
 
 

@@ -22,7 +22,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from signalpost.destinations.access import Consent, Grant, Held, Outgoing, Signer
+from signalpost.destinations.access import Consent, Grant, Held, RequestToSign, Signer
 from signalpost.destinations.calls import Call, Mail, Reply, Skip
 from signalpost.destinations.destination import MAX_FOLLOW_UPS, Context, Destination
 from signalpost.destinations.fields import secrets_in
@@ -334,7 +334,9 @@ def _signed(signer: Signer, call: Call) -> Mapping[str, str]:
     """What signs a call."""
     url = parse_url(call.url)
     body = b"" if call.json is UNSET else msgspec.json.encode(call.json)
-    return signer.sign(Outgoing(call.method, url.path, {"host": url.authority, **call.headers}, body), 1_800_000_000)
+    return signer.sign(
+        RequestToSign(call.method, url.path, {"host": url.authority, **call.headers}, body), 1_800_000_000
+    )
 
 
 def _expect_taken(what: str, take: Callable[[Any], object], value: Any) -> None:

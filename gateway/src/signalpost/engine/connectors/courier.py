@@ -205,6 +205,10 @@ class Courier:
             if reply is None:
                 return outcome
             ruling = self._classified(opened, config, context, call, reply)
+            if isinstance(ruling, rulings.Reauthorise) and self.gate.opened is not opened:
+                # What was refused is not what the next call is let in with.
+                unauthorised = Failure.UNAUTHORISED
+                return replace(outcome, failure=unauthorised, detail=ruling.detail, retry_after=None, quotes=True)
             if not isinstance(ruling, rulings.Then):
                 return self._meaning(ruling, authorization, context, delivery, outcome)
             call = ruling.call

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from signalpost import VERSION
-from signalpost.destinations.access import Outgoing
+from signalpost.destinations.access import RequestToSign
 from signalpost.destinations.calls import Call, Reply
 from signalpost.domain import endpoint
 from signalpost.domain.checks import Bad
@@ -32,7 +32,7 @@ class Impossible(Exception):
     """A call cannot be made as it is. The message is a sentence for people."""
 
 
-Sign: TypeAlias = Callable[[Outgoing], Mapping[str, str]]
+Sign: TypeAlias = Callable[[RequestToSign], Mapping[str, str]]
 """Gives the headers that sign a request, as it goes out now."""
 
 
@@ -62,7 +62,7 @@ def request_of(
     if authorization is not None:
         headers["authorization"] = _header_value("authorization", authorization)
     if sign is not None and call.authorised:
-        headers |= _signature(sign, Outgoing(call.method, url.path, {"host": authority, **headers}, body))
+        headers |= _signature(sign, RequestToSign(call.method, url.path, {"host": authority, **headers}, body))
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     head = (
         f"{call.method} {url.path} HTTP/1.1\r\nhost: {authority}\r\nuser-agent: Signalpost/{VERSION}\r\n"
@@ -71,7 +71,7 @@ def request_of(
     return OutgoingRequest(url.target, head.encode("ascii"), body, keeps=True, seconds=seconds, holder=tenant_id)
 
 
-def _signature(sign: Sign, request: Outgoing) -> Mapping[str, str]:
+def _signature(sign: Sign, request: RequestToSign) -> Mapping[str, str]:
     try:
         signature = sign(request)
     except Exception as error:  # it may come from any package, and what it says may hold a secret
