@@ -115,7 +115,7 @@ def test_they_work_outside_the_tree_with_the_commands_of_the_readme(wheels: list
     assert "--scene" in run(signalpost, "bench", "--help", cwd=tmp_path)
     assert "CREATE TABLE" in run(signalpost.with_name("signalpost-connect"), "outbox", "sql", cwd=tmp_path)
     kinds = "from signalpost.destinations.registry import Destinations; print(*Destinations.installed().kinds)"
-    assert {"slack", "teams", "hubspot"} <= set(run(python, "-c", kinds, cwd=tmp_path).split())
+    assert {"slack", "teams", "hubspot", "sqs", "s3", "pubsub"} <= set(run(python, "-c", kinds, cwd=tmp_path).split())
     examples = tmp_path / "env" / "share" / "signalpost" / "examples"
     assert "documentCreated" in run(python, examples / "demo.py", cwd=tmp_path)
     assert run(python, "-c", "import signalpost; print(signalpost.__file__)", cwd=tmp_path).startswith(str(tmp_path))

@@ -1,7 +1,7 @@
 """Connections and presets on the command line, with vendors behind them: what an administrator without code does."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,11 +29,21 @@ TERMS = {
 }  # fmt: skip
 
 
+QUEUES: dict[str, Callable[[VendorRequest], bool]] = {
+    "sqs": lambda asked: asked.headers.get("x-amz-target") == "AmazonSQS.SendMessage",
+    "sns": lambda asked: asked.body.startswith(b"Action=Publish"),
+    "eventbridge": lambda asked: asked.headers.get("x-amz-target") == "AWSEvents.PutEvents",
+    "s3": lambda asked: asked.method == "PUT" and asked.path.startswith("/contract-events/events/"),
+    "pubsub": lambda asked: asked.path.endswith("/topics/events:publish"),
+}
+"""How an event reaches each kind of queue."""
+
+
 class Anything(Vendor):
-    """A service that takes whatever it gets."""
+    """A service that takes whatever it gets, and gives a token if it is asked for one."""
 
     def act(self, asked: VendorRequest) -> Answer:
-        return Answer(200, {"id": "1", "path": asked.path})
+        return Answer(200, {"id": "1", "path": asked.path, "access_token": "t"})
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +199,10 @@ def test_every_preset_does_what_it_says_with_two_or_three_blanks_filled_in(
     anything: Anything,
 ) -> None:  # fmt: skip
     (tmp_path / "key").write_text(PEM)
+    (tmp_path / "key.json").write_text(json.dumps({"client_email": "bot@example.com", "private_key": PEM}))
     client = ("--set", "signIn.clientId=id", "--secret", "signIn.clientSecret")
+    aws = ("--set", "region=eu-central-1", "--set", "accessKeyId=AKIDEXAMPLE", "--secret", "secretAccessKey",
+           "--set", f"endpoint={anything.origin}")  # fmt: skip
     on = {
         "slack": connection(run, *BOT, "--set", f"standIn={slack.origin}", stdin="xoxb-good\n"),
         "google_calendar": connection(
@@ -214,6 +227,11 @@ def test_every_preset_does_what_it_says_with_two_or_three_blanks_filled_in(
         "hubspot": connection(
             run, "--kind", "hubspot", "--set", f"standIn={anything.origin}", "--secret", "token", stdin="pat-eu1-0\n"
         ),
+        **{kind: connection(run, "--kind", kind, *aws, stdin="s3cr3t\n") for kind in QUEUES if kind != "pubsub"},
+        "pubsub": connection(
+            run, "--kind", "pubsub", "--set", f"standIn={anything.origin}",
+            "--secret-file", f"keyFile={tmp_path / 'key.json'}",
+        ),
     }  # fmt: skip
     blanks = {
         "slack-approval-waits": ["seconds=1", "text=Nudge about {{ document.title }}"],
@@ -222,6 +240,10 @@ def test_every_preset_does_what_it_says_with_two_or_three_blanks_filled_in(
         "google-calendar-expiry": ["calendarId=primary"],
         "xero-bill-executed": ["accountCode=400"],
         "http-everything": ["path=/events"],
+        "sqs-everything": [f"queueUrl={anything.origin}/123456789012/contracts.fifo"],
+        "sns-everything": ["topicArn=arn:aws:sns:eu-central-1:123456789012:contracts"],
+        "s3-everything": ["bucket=contract-events"],
+        "pubsub-everything": ["topic=projects/contracts/topics/events"],
     }
     kinds = json_of(run("destinations", "list", "--json"))
     made = {}
@@ -262,6 +284,8 @@ def test_every_preset_does_what_it_says_with_two_or_three_blanks_filled_in(
     until(lambda: texts(slack, "*Supply* was deleted; it was executed."))
     until(lambda: len(google.confirmed()) == 1)
     until(lambda: len([asked for asked in anything.asked if asked.path == "/events"]) == 7)
+    for is_its in QUEUES.values():
+        until(partial(has_seven, anything, is_its))
     thread = until(lambda: found if len(found := in_thread(slack)) == 5 else None)
     assert [("thread_ts" in message) for message in thread] == [False, True, True, True, True]
     for subscription in made.values():
@@ -289,6 +313,10 @@ def test_presets_for_notices_are_of_the_tenant_that_has_them(
     assert texts(slack, ":rotating_light: Sample: a test of your endpoint. Nothing is wrong.")
     [asked] = sent(anything, "R0UT1NGK3Y")
     assert json.loads(asked.body)["dedup_key"] == "signalpost/subscriptionFailing"
+
+
+def has_seven(vendor: Vendor, is_one: Callable[[VendorRequest], bool]) -> bool:
+    return len([asked for asked in vendor.asked if is_one(asked)]) == 7
 
 
 def texts(slack: Slack, part: str) -> list[str]:

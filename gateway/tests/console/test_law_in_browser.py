@@ -32,6 +32,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
     },
     "http": {"path": "/a", "headers": {"x-a": '"', "x-b": "1", "x-c": "a\r\nb"}, "json": None},
     "hubspot": {"matchValue": "m", "properties": {"a": False, "b": "false", "c": -0.5}},
+    "sqs": {"queueUrl": "https://sqs.eu-central-1.amazonaws.com/123456789012/a.fifo"},
+    "sns": {"topicArn": "arn:aws:sns:eu-central-1:123456789012:a"},
+    "eventbridge": {"source": "urn:a"},
+    "s3": {"bucket": "contracts", "key": "a b/\r\n"},
+    "pubsub": {"topic": "projects/contracts/topics/events"},
     "teams": {"title": "&amp;\u2028", "text": ""},
 }
 EVERY_FIELD = (

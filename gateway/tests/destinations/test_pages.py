@@ -57,7 +57,7 @@ def test_the_commands_of_a_page_name_what_there_is(kind: Any) -> None:
 def test_the_overview_lists_every_kind() -> None:
     built_in, _, further = (PAGES / "README.md").read_text(encoding="utf-8").partition("The distribution `")
     assert _rows(built_in) == list(KINDS.kinds)
-    assert _rows(further) == ["teams", "hubspot"]
+    assert _rows(further) == ["teams", "hubspot", "sqs", "sns", "eventbridge", "s3", "pubsub"]
 
 
 def _rows(text: str) -> list[str]:

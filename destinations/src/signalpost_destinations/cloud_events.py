@@ -1,0 +1,59 @@
+"""CloudEvents 1.0: what a message says beside its body, which stays as webhooks get it.
+
+What reads messages can select and order them by these attributes without reading the body.
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from signalpost.destinations import Context, Input
+
+Source = Annotated[
+    str,
+    Meta(
+        title="Source",
+        description="Where events come from, in the words of CloudEvents: a URI, or a name of yours.",
+        examples=["https://contracts.example.com"],
+        min_length=1,
+        max_length=256,
+        pattern="^[!-~]+$",
+    ),
+]
+DEFAULT_SOURCE: Final = "signalpost"
+SOURCE_INPUT: Final = Input(
+    name="source",
+    title="Source",
+    description="Where events come from, in the words of CloudEvents.",
+    pointer="/config/source",
+    example="https://contracts.example.com",
+    default=DEFAULT_SOURCE,
+)
+EVERYTHING: Final = ("documentCreated", "documentUpdated", "documentDeleted")
+"""The types of all events of documents."""
+CONTENT_TYPE: Final = "application/json"
+
+
+def body_of(context: Context) -> str:
+    """The event as webhooks get it."""
+    return msgspec.json.encode(context.event).decode()
+
+
+def document_of(context: Context) -> str | None:
+    """The id of the event's document; None of an event that is about none."""
+    found = context.document.get("externalId")
+    return found if isinstance(found, str) and found else None
+
+
+def attributes_of(context: Context, source: str) -> dict[str, str]:
+    """What CloudEvents say of an event, by names with the prefix that messages have."""
+    event, document = context.event, document_of(context)
+    return {
+        "ce-specversion": "1.0",
+        "ce-id": event["id"],
+        "ce-source": source,
+        "ce-type": event["type"],
+        "ce-time": event["createdAt"],
+        **({} if document is None else {"ce-subject": document}),
+    }
