@@ -34,6 +34,8 @@ WHEN: Final[Mapping[str, str]] = {
     "sourceBehind": "a [source](guides/sources.md) said nothing for 2 minutes, a change waited there for 5, or it gave "
     "something up; nothing is told while its tenant is paused",
     "certificateExpiring": "the certificate of its endpoint ends within 14 days, or 3",
+    "clientCertificateExpiring": "the [client certificate](guides/client-certificates.md) that it offers ends within "
+    "14 days, or 3",
     "gatewayCertificateExpiring": "the certificate with which a node itself speaks TLS ends within 14 days, or 3",
     "secretOverlapEnding": "the old secret of a rotation ends within 4 hours",
     "keyExpiring": "an API key ends within 14 days",
@@ -48,7 +50,9 @@ WHEN: Final[Mapping[str, str]] = {
     "after its next start that it was killed",
 }
 """What a kind's fact is: the code that finds it is in `engine/operations/`."""
-WORSE: Final = frozenset({"retentionNear", "certificateExpiring", "gatewayCertificateExpiring"})
+WORSE: Final = frozenset(
+    {"retentionNear", "certificateExpiring", "clientCertificateExpiring", "gatewayCertificateExpiring"}
+)
 """The kinds that become critical with time."""
 
 

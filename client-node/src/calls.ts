@@ -226,6 +226,12 @@ export class Subscriptions extends Noun {
      * Its public keys are at `/.well-known/signalpost-keys/{id}`.
      */
     signWithKeyPair?: boolean | undefined;
+    /** A certificate with its private key. */
+    clientCertificate?: Readonly<Record<string, unknown>> | null | undefined;
+    /**
+     * PEM: the authorities that the endpoint's certificate may be from, in place of those that the gateway trusts else.
+     */
+    authorities?: string | null | undefined;
     ordering?: shapes.Ordering | undefined;
     /** Maximum attempts that start in any one second; after a pause, up to this many at once. */
     rateLimit?: number | null | undefined;
@@ -259,7 +265,7 @@ export class Subscriptions extends Noun {
     /** With the same key a change is made once, also by another program: a random one. */
     idempotencyKey?: string | undefined;
   } = {}): Promise<shapes.NewSubscription> {
-    return this.sender.send({ method: "POST", path: path("subscriptions"), replies: { 201: "json" }, body: pick(given, ["kind", "name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "ordering", "rateLimit", "retryDelays", "secret", "status", "when", "after", "objective", "trace", "contacts", "startsAfter", "startsAt", "shadowOf", "connection", "config"]), isKeyed: true, idempotencyKey: given.idempotencyKey });
+    return this.sender.send({ method: "POST", path: path("subscriptions"), replies: { 201: "json" }, body: pick(given, ["kind", "name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "ordering", "rateLimit", "retryDelays", "secret", "status", "when", "after", "objective", "trace", "contacts", "startsAfter", "startsAt", "shadowOf", "connection", "config"]), isKeyed: true, idempotencyKey: given.idempotencyKey });
   }
 
   /** Check what a new subscription would be made of; nothing is stored or sent. `POST /v1/subscriptions/check`. */
@@ -285,6 +291,12 @@ export class Subscriptions extends Noun {
      * Its public keys are at `/.well-known/signalpost-keys/{id}`.
      */
     signWithKeyPair?: boolean | undefined;
+    /** A certificate with its private key. */
+    clientCertificate?: Readonly<Record<string, unknown>> | null | undefined;
+    /**
+     * PEM: the authorities that the endpoint's certificate may be from, in place of those that the gateway trusts else.
+     */
+    authorities?: string | null | undefined;
     ordering?: shapes.Ordering | undefined;
     /** Maximum attempts that start in any one second; after a pause, up to this many at once. */
     rateLimit?: number | null | undefined;
@@ -316,7 +328,7 @@ export class Subscriptions extends Noun {
     /** What the kind asks for; `GET /v1/destinations` has its JSON Schema. */
     config?: Readonly<Record<string, unknown>> | undefined;
   } = {}): Promise<undefined> {
-    return this.sender.send({ method: "POST", path: path("subscriptions", "check"), replies: { 204: "none" }, body: pick(given, ["kind", "name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "ordering", "rateLimit", "retryDelays", "secret", "status", "when", "after", "objective", "trace", "contacts", "startsAfter", "startsAt", "shadowOf", "connection", "config"]) });
+    return this.sender.send({ method: "POST", path: path("subscriptions", "check"), replies: { 204: "none" }, body: pick(given, ["kind", "name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "ordering", "rateLimit", "retryDelays", "secret", "status", "when", "after", "objective", "trace", "contacts", "startsAfter", "startsAt", "shadowOf", "connection", "config"]) });
   }
 
   /** List subscriptions. `GET /v1/subscriptions`. */
@@ -371,6 +383,12 @@ export class Subscriptions extends Noun {
      * Its public keys are at `/.well-known/signalpost-keys/{id}`.
      */
     signWithKeyPair?: boolean | undefined;
+    /** A certificate with its private key. */
+    clientCertificate?: Readonly<Record<string, unknown>> | null | undefined;
+    /**
+     * PEM: the authorities that the endpoint's certificate may be from, in place of those that the gateway trusts else.
+     */
+    authorities?: string | null | undefined;
     ordering?: shapes.Ordering | undefined;
     /** Maximum attempts that start in any one second; after a pause, up to this many at once. */
     rateLimit?: number | null | undefined;
@@ -402,7 +420,7 @@ export class Subscriptions extends Noun {
     /** With the same key a change is made once, also by another program: a random one. */
     idempotencyKey?: string | undefined;
   } = {}): Promise<shapes.Subscription> {
-    return this.sender.send({ method: "PATCH", path: path("subscriptions", subscriptionId), replies: { 200: "json" }, body: pick(given, ["name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "ordering", "rateLimit", "retryDelays", "status", "connection", "config", "when", "after", "objective", "trace", "contacts", "skipBacklog"]), ifMatch: given.ifMatch, isKeyed: true, idempotencyKey: given.idempotencyKey });
+    return this.sender.send({ method: "PATCH", path: path("subscriptions", subscriptionId), replies: { 200: "json" }, body: pick(given, ["name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "ordering", "rateLimit", "retryDelays", "status", "connection", "config", "when", "after", "objective", "trace", "contacts", "skipBacklog"]), ifMatch: given.ifMatch, isKeyed: true, idempotencyKey: given.idempotencyKey });
   }
 
   /** Delete a subscription. `DELETE /v1/subscriptions/{id}`. */
@@ -441,6 +459,12 @@ export class Subscriptions extends Noun {
      * Its public keys are at `/.well-known/signalpost-keys/{id}`.
      */
     signWithKeyPair?: boolean | undefined;
+    /** A certificate with its private key. */
+    clientCertificate?: Readonly<Record<string, unknown>> | null | undefined;
+    /**
+     * PEM: the authorities that the endpoint's certificate may be from, in place of those that the gateway trusts else.
+     */
+    authorities?: string | null | undefined;
     ordering?: shapes.Ordering | undefined;
     /** Maximum attempts that start in any one second; after a pause, up to this many at once. */
     rateLimit?: number | null | undefined;
@@ -468,7 +492,7 @@ export class Subscriptions extends Noun {
     /** A timestamp with its zone and at most six decimals. */
     startsAt?: string | Date | undefined;
   }): Promise<shapes.TestResult> {
-    return this.sender.send({ method: "POST", path: path("subscriptions", "test"), replies: { 200: "json" }, body: pick(given, ["kind", "name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "ordering", "rateLimit", "retryDelays", "secret", "status", "when", "after", "objective", "trace", "contacts", "startsAfter", "startsAt"]) });
+    return this.sender.send({ method: "POST", path: path("subscriptions", "test"), replies: { 200: "json" }, body: pick(given, ["kind", "name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "ordering", "rateLimit", "retryDelays", "secret", "status", "when", "after", "objective", "trace", "contacts", "startsAfter", "startsAt"]) });
   }
 
   /** Send a sample event now, outside the log. `POST /v1/subscriptions/{id}/test`. */

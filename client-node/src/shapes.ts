@@ -8,7 +8,7 @@ export type EventType = "documentCreated" | "documentUpdated" | "documentDeleted
 
 export type Severity = "info" | "warning" | "critical" | (string & {});
 
-export type NoticeKind = "subscriptionFailing" | "subscriptionDisablingSoon" | "subscriptionDisabled" | "subscriptionHeld" | "deliveriesGivenUp" | "eventsLost" | "retentionNear" | "backlogOld" | "objectiveBurning" | "sourceBehind" | "certificateExpiring" | "gatewayCertificateExpiring" | "secretOverlapEnding" | "keyExpiring" | "diskLow" | "refusesDocuments" | "backupOld" | "partitionsMissing" | "auditBroken" | "contactsNotTold" | "nodeLost" | (string & {});
+export type NoticeKind = "subscriptionFailing" | "subscriptionDisablingSoon" | "subscriptionDisabled" | "subscriptionHeld" | "deliveriesGivenUp" | "eventsLost" | "retentionNear" | "backlogOld" | "objectiveBurning" | "sourceBehind" | "certificateExpiring" | "clientCertificateExpiring" | "gatewayCertificateExpiring" | "secretOverlapEnding" | "keyExpiring" | "diskLow" | "refusesDocuments" | "backupOld" | "partitionsMissing" | "auditBroken" | "contactsNotTold" | "nodeLost" | (string & {});
 
 export type NoticeWhat = "opened" | "still" | "closed" | (string & {});
 
@@ -220,6 +220,13 @@ export interface CaseResult {
   readonly detail: string | null;
   /** The first 1 KiB of the endpoint's answer. */
   readonly answer: string | null;
+}
+
+export interface CertificateShown {
+  readonly subject: string;
+  readonly expiresAt: string;
+  /** SHA-256 of the certificate, in hex. */
+  readonly fingerprint: string;
 }
 
 /** The last attempt of an event to one of the two endpoints. */
@@ -1017,6 +1024,10 @@ export interface NewSubscription {
    * first.
    */
   readonly publicKeys?: readonly string[];
+  /** What is offered to the endpoint in TLS, without its private key; missing if nothing is. */
+  readonly clientCertificate?: CertificateShown;
+  /** Who may have issued the endpoint's certificate; missing if the usual authorities. */
+  readonly authorities?: readonly CertificateShown[];
   /** The subscription whose shadow it is; missing if it is none. */
   readonly shadowOf?: string;
   /**
@@ -1643,6 +1654,10 @@ export interface Subscription {
    * first.
    */
   readonly publicKeys?: readonly string[];
+  /** What is offered to the endpoint in TLS, without its private key; missing if nothing is. */
+  readonly clientCertificate?: CertificateShown;
+  /** Who may have issued the endpoint's certificate; missing if the usual authorities. */
+  readonly authorities?: readonly CertificateShown[];
   /** The subscription whose shadow it is; missing if it is none. */
   readonly shadowOf?: string;
   readonly health: Health;

@@ -377,6 +377,8 @@ class AsyncSubscriptions(AsyncNoun):
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         sign_with_key_pair: bool | UnsetType = UNSET,
+        client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
+        authorities: str | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -404,6 +406,9 @@ class AsyncSubscriptions(AsyncNoun):
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
         in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
+        `client_certificate`: A certificate with its private key.
+        `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
+        gateway trusts else.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -430,6 +435,8 @@ class AsyncSubscriptions(AsyncNoun):
                     "headers": headers,
                     "signAlso": sign_also,
                     "signWithKeyPair": sign_with_key_pair,
+                    "clientCertificate": client_certificate,
+                    "authorities": authorities,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -461,6 +468,8 @@ class AsyncSubscriptions(AsyncNoun):
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         sign_with_key_pair: bool | UnsetType = UNSET,
+        client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
+        authorities: str | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -487,6 +496,9 @@ class AsyncSubscriptions(AsyncNoun):
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
         in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
+        `client_certificate`: A certificate with its private key.
+        `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
+        gateway trusts else.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -513,6 +525,8 @@ class AsyncSubscriptions(AsyncNoun):
                     "headers": headers,
                     "signAlso": sign_also,
                     "signWithKeyPair": sign_with_key_pair,
+                    "clientCertificate": client_certificate,
+                    "authorities": authorities,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -589,6 +603,8 @@ class AsyncSubscriptions(AsyncNoun):
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         sign_with_key_pair: bool | UnsetType = UNSET,
+        client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
+        authorities: str | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -614,6 +630,9 @@ class AsyncSubscriptions(AsyncNoun):
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
         in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
+        `client_certificate`: A certificate with its private key.
+        `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
+        gateway trusts else.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `config`: What the kind asks for; `GET /v1/destinations` has its JSON Schema.
@@ -638,6 +657,8 @@ class AsyncSubscriptions(AsyncNoun):
                     "headers": headers,
                     "signAlso": sign_also,
                     "signWithKeyPair": sign_with_key_pair,
+                    "clientCertificate": client_certificate,
+                    "authorities": authorities,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -682,6 +703,8 @@ class AsyncSubscriptions(AsyncNoun):
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         sign_with_key_pair: bool | UnsetType = UNSET,
+        client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
+        authorities: str | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -706,6 +729,9 @@ class AsyncSubscriptions(AsyncNoun):
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
         in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
+        `client_certificate`: A certificate with its private key.
+        `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
+        gateway trusts else.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -731,6 +757,8 @@ class AsyncSubscriptions(AsyncNoun):
                     "headers": headers,
                     "signAlso": sign_also,
                     "signWithKeyPair": sign_with_key_pair,
+                    "clientCertificate": client_certificate,
+                    "authorities": authorities,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,

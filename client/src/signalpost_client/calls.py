@@ -375,6 +375,8 @@ class Subscriptions(Noun):
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         sign_with_key_pair: bool | UnsetType = UNSET,
+        client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
+        authorities: str | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -402,6 +404,9 @@ class Subscriptions(Noun):
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
         in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
+        `client_certificate`: A certificate with its private key.
+        `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
+        gateway trusts else.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -428,6 +433,8 @@ class Subscriptions(Noun):
                     "headers": headers,
                     "signAlso": sign_also,
                     "signWithKeyPair": sign_with_key_pair,
+                    "clientCertificate": client_certificate,
+                    "authorities": authorities,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -459,6 +466,8 @@ class Subscriptions(Noun):
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         sign_with_key_pair: bool | UnsetType = UNSET,
+        client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
+        authorities: str | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -485,6 +494,9 @@ class Subscriptions(Noun):
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
         in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
+        `client_certificate`: A certificate with its private key.
+        `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
+        gateway trusts else.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -511,6 +523,8 @@ class Subscriptions(Noun):
                     "headers": headers,
                     "signAlso": sign_also,
                     "signWithKeyPair": sign_with_key_pair,
+                    "clientCertificate": client_certificate,
+                    "authorities": authorities,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -587,6 +601,8 @@ class Subscriptions(Noun):
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         sign_with_key_pair: bool | UnsetType = UNSET,
+        client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
+        authorities: str | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -612,6 +628,9 @@ class Subscriptions(Noun):
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
         in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
+        `client_certificate`: A certificate with its private key.
+        `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
+        gateway trusts else.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `config`: What the kind asks for; `GET /v1/destinations` has its JSON Schema.
@@ -636,6 +655,8 @@ class Subscriptions(Noun):
                     "headers": headers,
                     "signAlso": sign_also,
                     "signWithKeyPair": sign_with_key_pair,
+                    "clientCertificate": client_certificate,
+                    "authorities": authorities,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -678,6 +699,8 @@ class Subscriptions(Noun):
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         sign_with_key_pair: bool | UnsetType = UNSET,
+        client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
+        authorities: str | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -702,6 +725,9 @@ class Subscriptions(Noun):
         `sign_also`: Signatures of other systems, sent beside the gateway's own.
         `sign_with_key_pair`: Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks,
         in `webhook-signature`. Its public keys are at `/.well-known/signalpost-keys/{id}`.
+        `client_certificate`: A certificate with its private key.
+        `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
+        gateway trusts else.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -727,6 +753,8 @@ class Subscriptions(Noun):
                     "headers": headers,
                     "signAlso": sign_also,
                     "signWithKeyPair": sign_with_key_pair,
+                    "clientCertificate": client_certificate,
+                    "authorities": authorities,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,

@@ -19,8 +19,8 @@ Severity = str
 NoticeKind = str
 """subscriptionFailing, subscriptionDisablingSoon, subscriptionDisabled, subscriptionHeld, deliveriesGivenUp,
 eventsLost, retentionNear, backlogOld, objectiveBurning, sourceBehind, certificateExpiring,
-gatewayCertificateExpiring, secretOverlapEnding, keyExpiring, diskLow, refusesDocuments, backupOld,
-partitionsMissing, auditBroken, contactsNotTold, nodeLost.
+clientCertificateExpiring, gatewayCertificateExpiring, secretOverlapEnding, keyExpiring, diskLow, refusesDocuments,
+backupOld, partitionsMissing, auditBroken, contactsNotTold, nodeLost.
 """
 
 NoticeWhat = str
@@ -272,6 +272,13 @@ class CaseResult(Shape, frozen=True, kw_only=True):
     detail: str | None
     answer: str | None
     """The first 1 KiB of the endpoint's answer."""
+
+
+class CertificateShown(Shape, frozen=True, kw_only=True):
+    subject: str
+    expires_at: datetime
+    fingerprint: str
+    """SHA-256 of the certificate, in hex."""
 
 
 class ComparedAttempt(Shape, frozen=True, kw_only=True):
@@ -1101,6 +1108,10 @@ class NewSubscription(Shape, frozen=True, kw_only=True):
     """The public keys of that, `whpk_…`, also at `/.well-known/signalpost-keys/{id}`; during a rotation both, the
     old one first.
     """
+    client_certificate: CertificateShown | None = None
+    """What is offered to the endpoint in TLS, without its private key; missing if nothing is."""
+    authorities: list[CertificateShown] | None = None
+    """Who may have issued the endpoint's certificate; missing if the usual authorities."""
     shadow_of: str | None = None
     """The subscription whose shadow it is; missing if it is none."""
     secret: str | None = None
@@ -1744,6 +1755,10 @@ class Subscription(Shape, frozen=True, kw_only=True):
     """The public keys of that, `whpk_…`, also at `/.well-known/signalpost-keys/{id}`; during a rotation both, the
     old one first.
     """
+    client_certificate: CertificateShown | None = None
+    """What is offered to the endpoint in TLS, without its private key; missing if nothing is."""
+    authorities: list[CertificateShown] | None = None
+    """Who may have issued the endpoint's certificate; missing if the usual authorities."""
     shadow_of: str | None = None
     """The subscription whose shadow it is; missing if it is none."""
     health: Health

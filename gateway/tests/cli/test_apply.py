@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from gateway.tests.cli.command import NOWHERE, Run, create, json_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -166,6 +167,32 @@ def test_a_key_pair_is_applied_exported_and_kept(run: Run, tmp_path: Path) -> No
     run("subscriptions", "apply", str(file), "--prune")
 
 
+def test_certificates_are_applied_exported_and_kept(run: Run, tmp_path: Path) -> None:
+    clients = trustme.CA()
+    for name in ("one", "two"):
+        issued = clients.issue_cert(f"{name}.example")
+        (tmp_path / f"{name}.pem").write_bytes(issued.cert_chain_pems[0].bytes())
+        (tmp_path / f"{name}.key").write_bytes(issued.private_key_pem.bytes())
+    (tmp_path / "ca.pem").write_bytes(clients.cert_pem.bytes())
+    file = tmp_path / "tls.toml"
+    table = '[[subscription]]\nname = "Tls"\nurl = "https://tls.example/"\neventTypes = ["documentUpdated"]\n'
+    offers = 'clientCertificate = {{ certificate = {{ file = "{0}.pem" }}, privateKey = {{ file = "{0}.key" }} }}\n'
+    trusts = 'authorities = { file = "ca.pem" }\n'
+    for members, action in (
+        (offers.format("one") + trusts, "create"), (offers.format("one") + trusts, "keep"),
+        (offers.format("two") + trusts, "update"), (offers.format("two"), "keep"), ("", "keep"),
+    ):  # fmt: skip
+        file.write_text(table + members)
+        said = run("subscriptions", "apply", str(file), "--json")
+        assert [each["action"] for each in json_of(said)] == [action]
+        assert "PRIVATE KEY" not in said.stdout
+    exported = run("subscriptions", "export").stdout
+    assert 'privateKey = { env = "TLS_CLIENT_PRIVATEKEY" }' in exported
+    assert 'authorities = { env = "TLS_AUTHORITIES" }' in exported
+    file.write_text("")
+    run("subscriptions", "apply", str(file), "--prune")
+
+
 def test_signatures_of_another_system_are_applied_exported_and_kept(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "moved.toml"
     table = f'[[subscription]]\nname = "Moved"\nurl = "{NOWHERE}/moved"\neventTypes = ["documentUpdated"]\n'
@@ -235,6 +262,12 @@ def test_what_the_gateway_fills_in_or_writes_otherwise_is_not_changed_again(run:
         ("[[subscription]]\nname = 'x'\nsecret = { file = 'a\\u0000b' }".replace("'", '"'), "cannot be read"),
         ("[[subscription]]\nname = 'x'\nheaders = 'a'", "headers must be a table"),
         ("[[subscription]]\nname = 'x'\nheaders = { a = 5 }", "so that the file can be shared"),
+        ("[[subscription]]\nname = 'x'\nclientCertificate = 5", "a table with certificate and privateKey"),
+        ("[[subscription]]\nname = 'x'\nclientCertificate = { certificate = 'a' }", "a table with certificate and"),
+        (
+            "[[subscription]]\nname = 'x'\nclientCertificate = { certificate = 'a', privateKey = 'in plain' }",
+            "so that the file can be shared",
+        ),
         ("[[subscription]]\nname = 'x'\nsignAlso = 5", "signAlso must be a list of tables"),
         ("[[subscription]]\nname = 'x'\nsignAlso = [{ secret = 'in plain' }]", "so that the file can be shared"),
         ("[[subscription]]\nname = 'x'\neventTypes = 5", "eventTypes must be a list"),

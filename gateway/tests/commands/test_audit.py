@@ -37,6 +37,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError
 from signalpost.domain.key_pair import made_of
 from signalpost.domain.old_signature import Algorithm, OldSignature
+from signalpost.domain.own_tls import Certificate, ClientCertificate
 from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
@@ -291,16 +292,24 @@ UNTOLD = {
 ANOTHER: dict[type, Any] = {str: "another", int: 77, bytes: b"77", bool: True}
 
 
+CERTIFICATE = Certificate(pem=b"p", subject="s", ends_at=1, fingerprint="f")
+OTHERS: dict[str, Any] = {
+    "sign_also": (OldSignature("X-Old", Algorithm.SHA1, "hex", "{body}", "", "s"),),
+    "key_pair": made_of(bytes(32)),
+    "next_key_pair": made_of(bytes(32)),
+    "client_certificate": ClientCertificate(pem=b"p", subject="s", ends_at=1, fingerprint="f", key=b"k"),
+    "authorities": (CERTIFICATE,),
+}
+
+
 def other_value(row: Any, name: str) -> Any:
     value = getattr(row, name)
+    if name in OTHERS:
+        return OTHERS[name]
     if name == "filters":
         return ((0, 1),)
     if name in ("headers", "config"):
         return {"x": "y"}
-    if name == "sign_also":
-        return (OldSignature("X-Old", Algorithm.SHA1, "hex", "{body}", "", "s"),)
-    if name in ("key_pair", "next_key_pair"):
-        return made_of(bytes(32))
     if name == "granted":
         return Granted(refresh_token="r")
     if isinstance(value, str):

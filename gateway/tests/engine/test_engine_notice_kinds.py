@@ -3,12 +3,15 @@
 What these sources ask the database is tested on both kinds of it, with the nouns that they ask."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
 import pytest
+import trustme
+from gateway.tests.bodies import subscription_patch
 from gateway.tests.engine.scripted_world import DISK_RESERVE_MB, TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.world.network import BROKEN, Reply
 from gateway.tests.world.virtual_time import VirtualExecutor
@@ -16,6 +19,7 @@ from gateway.tests.world.virtual_time import VirtualExecutor
 from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.commands.secrets import PromoteSecret, RotateSecret
 from signalpost.commands.sources import RemoveSource, ReportSource
+from signalpost.commands.subscriptions import PatchSubscription
 from signalpost.commands.tenants import ChangeTenant
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
@@ -149,6 +153,22 @@ def test_an_endpoint_whose_certificate_ends_soon_is_told_again_three_days_before
         ("certificateExpiring", "still", "critical"),
         ("certificateExpiring", "closed", "critical"),
     ]
+
+
+def test_a_client_certificate_that_ends_soon_is_told_until_it_is_offered_no_more(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        ends = datetime.fromtimestamp((gateway.clock.wall() + 10 * DAY) // SECOND, UTC)
+        issued = trustme.CA().issue_cert("us.example", not_before=ends - timedelta(days=30), not_after=ends)
+        pem, key = issued.cert_chain_pems[0].bytes().decode(), issued.private_key_pem.bytes().decode()
+        await gateway.subscribe("a", clientCertificate={"certificate": pem, "privateKey": key})
+        await until_open(gateway, "clientCertificateExpiring")
+        await asyncio.sleep(120)
+        none = subscription_patch(clientCertificate=None)
+        await gateway.submit(PatchSubscription(tenant_id=TENANT, subscription_id=world.ids["a"], patch=none))
+        await until_told_to_be_over(gateway)
+
+    world.run(scenario)
+    assert [what for _, what, _ in notices(world)] == ["opened", "closed"]
 
 
 def test_a_subscription_that_is_late_for_minutes_is_told_until_it_caught_up(world: ScriptedWorld) -> None:

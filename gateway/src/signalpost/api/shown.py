@@ -55,6 +55,8 @@ def subscription_shown(found: Subscription) -> SubscriptionShown:
         sign_also=[each.shown for each in found.sign_also] or UNSET,
         sign_with_key_pair=found.key_pair is not None or UNSET,
         public_keys=[each.public_key for each in found.key_pairs] or UNSET,
+        client_certificate=UNSET if found.client_certificate is None else found.client_certificate.shown,
+        authorities=[each.shown for each in found.authorities] or UNSET,
         shadow_of=found.shadow_of or UNSET,
     )
 

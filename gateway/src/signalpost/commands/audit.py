@@ -82,17 +82,8 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
             " promote_at disabled_because starts_after shadow_of".split()
         ),
         left_out=_BOOKKEEPING
-        | {
-            "filters",
-            "headers",
-            "sign_also",
-            "key_pair",
-            "next_key_pair",
-            "skipped_at",
-            "skip_version",
-            "disabled_at",
-            "revived_at",
-        }
+        | {"filters", "headers", "sign_also", "skipped_at", "skip_version", "disabled_at", "revived_at"}
+        | {"key_pair", "next_key_pair", "client_certificate", "authorities"}
         | {"secret_since", "url_since", "headers_since", "when_since"}
         | {"contacts", "unsubscribed"},
         urls=frozenset({"name", "url"}),
@@ -100,6 +91,8 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
             "eventTypes": lambda row: list(row.event_types),
             "headers": lambda row: {name: _HiddenValue(value) for name, value in row.headers.items()},
             "signAlso": lambda row: {each.header: _HiddenValue(each) for each in row.sign_also} or None,
+            "clientCertificate": lambda row: row.client_certificate and row.client_certificate.fingerprint,
+            "authorities": lambda row: [each.fingerprint for each in row.authorities] or None,
             "publicKeys": lambda row: [each.public_key for each in row.key_pairs] or None,
             # Whose addresses these are: the audit outlives their tenant.
             "contacts": lambda row: [*map(_HiddenValue, row.contacts)] or None,

@@ -15,6 +15,7 @@ from signalpost.commands.subscriptions import (
     with_shadow,
 )
 from signalpost.domain import old_signature as old_signatures
+from signalpost.domain import own_tls
 from signalpost.domain import shadow as rules
 from signalpost.domain.errors import Conflict
 from signalpost.domain.key_pair import KeyPair
@@ -39,6 +40,9 @@ class CreateShadow(SubscriptionCommand, frozen=True, kw_only=True):
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
         new, found = self.new, view.row(Subscription, self.new.shadow_of, self.tenant_id)
         original = original_for(new, found, None if found is None else shadow_in(view, found))
+        certificate = own_tls.read_certificate(new.client_certificate)
+        authorities = own_tls.read_authorities(new.authorities)
+        own_tls.check_usable(certificate, authorities, new.url, stamp.now)
         made = Subscription(
             id=self.subscription_id,
             tenant_id=self.tenant_id,
@@ -49,6 +53,8 @@ class CreateShadow(SubscriptionCommand, frozen=True, kw_only=True):
             headers={} if new.headers is UNSET else new.headers,
             sign_also=old_signatures.with_secrets(new.sign_also, ()),
             key_pair=self.key_pair,
+            client_certificate=certificate,
+            authorities=authorities,
             status=new.status,
             ordering="loose",
             rate_limit=None,

@@ -19,6 +19,7 @@ from signalpost.commands.command import (
 )
 from signalpost.commands.documents import check_precondition
 from signalpost.domain import old_signature as old_signatures
+from signalpost.domain import own_tls
 from signalpost.domain import shadow as shadows
 from signalpost.domain import subscription as rules
 from signalpost.domain.beginning import Beginning
@@ -90,6 +91,9 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         new = self.new
         sign_also = old_signatures.with_secrets(new.sign_also, ())
         old_signatures.check_apart(sign_also, new.headers)
+        certificate = own_tls.read_certificate(new.client_certificate)
+        authorities = own_tls.read_authorities(new.authorities)
+        own_tls.check_usable(certificate, authorities, new.url, stamp.now)
         made = Subscription(
             id=self.subscription_id,
             tenant_id=self.tenant_id,
@@ -100,6 +104,8 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             headers=new.headers,
             sign_also=sign_also,
             key_pair=self.key_pair,
+            client_certificate=certificate,
+            authorities=authorities,
             status=new.status,
             ordering=new.ordering,
             rate_limit=new.rate_limit,
@@ -222,6 +228,8 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         changes["unsubscribed"] = _still_unsubscribed(found, changes.get("contacts", found.contacts))
         patched = replace(found, **changes)
         old_signatures.check_apart(patched.sign_also, patched.headers)
+        if changes.keys() & {"url", "client_certificate", "authorities"}:
+            own_tls.check_usable(patched.client_certificate, patched.authorities, patched.url, stamp.now)
         if original is not None:
             shadows.check_apart(original.url, patched.url)
             patched = shadows.following(patched, original, last, stamp.at)
@@ -342,6 +350,8 @@ def _gone(found: Subscription, stamp: Stamp) -> Subscription:
         sign_also=(),
         key_pair=None,
         next_key_pair=None,
+        client_certificate=None,
+        authorities=(),
         contacts=(),
         unsubscribed=(),
     )

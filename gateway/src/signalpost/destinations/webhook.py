@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
+from msgspec.structs import replace
+
 from signalpost.destinations.key_pair_signer import KeyPairSigner, entries
 from signalpost.destinations.old_signer import OldSigner, OldSigning
 from signalpost.domain import endpoint
@@ -32,7 +34,8 @@ class Webhook:
 
     def __init__(self, subscription: Subscription) -> None:
         url = endpoint.parse_url(subscription.url)
-        self.target = url.target
+        tls = subscription.tls
+        self.target = url.target if tls is None else replace(url.target, tls=tls)
         self.tenant_id = subscription.tenant_id
         self._signer = sign.Signer(subscription.secret)
         self._next = None if subscription.next_secret is None else sign.Signer(subscription.next_secret)

@@ -3,6 +3,24 @@
 from msgspec import Struct
 
 
+class EndpointTls(Struct, frozen=True, array_like=True):
+    """How one subscription speaks TLS with its endpoint. Whatever is kept by target is kept apart by this, too: no
+    connection or session of one subscription is another's."""
+
+    subscription: str
+    """Its id."""
+    chain: bytes = b""
+    """The certificate that is offered to the endpoint, with what leads to its root, as PEM; empty for none."""
+    key: bytes = b""
+    """The private key of that, as PEM."""
+    authorities: bytes = b""
+    """Who is trusted, in place of all others, as PEM; empty for whom all subscriptions trust."""
+
+    def __repr__(self) -> str:
+        """Shows no private key, because tools that print a traceback's variables call this."""
+        return f"EndpointTls({self.subscription}, …)"
+
+
 class Target(Struct, frozen=True, array_like=True):
     """Scheme, host and port to which requests of an endpoint go. Connections are pooled by target."""
 
@@ -11,6 +29,8 @@ class Target(Struct, frozen=True, array_like=True):
     host: str
     """Lower case, IDNA-encoded; an IPv6 address without its brackets."""
     port: int
+    tls: EndpointTls | None = None
+    """None to speak TLS as with every endpoint."""
 
 
 class OutgoingRequest(Struct, frozen=True, gc=False, array_like=True):

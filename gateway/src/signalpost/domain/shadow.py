@@ -24,6 +24,7 @@ from signalpost.domain.fields import Text, Uuid
 from signalpost.domain.key_pair import SignWithKeyPair
 from signalpost.domain.language.values import is_same
 from signalpost.domain.old_signature import SignAlso
+from signalpost.domain.own_tls import Authorities, ClientCertificateGiven
 from signalpost.domain.subscription import WEBHOOK, Subscription, refiltered
 from signalpost.domain.subscription_requests import Secret, Trace
 
@@ -38,7 +39,7 @@ NOT_OF_SHADOWS: Final = {
 """What other subscriptions have and a shadow does not, with what to tell a caller who sends it."""
 _OF_ENDPOINT: Final = (
     "url", "secret", "next_secret", "promote_at", "secret_since", "headers", "sign_also", "trace",
-    "key_pair", "next_key_pair",
+    "key_pair", "next_key_pair", "client_certificate", "authorities",
 )  # fmt: skip
 """What a promotion swaps: all that is said about an endpoint, so that each receiver goes on verifying what it gets."""
 
@@ -53,6 +54,8 @@ class ShadowRequest(Body, frozen=True, kw_only=True):
     headers: Headers | UnsetType = UNSET
     sign_also: SignAlso = ()
     sign_with_key_pair: SignWithKeyPair = False
+    client_certificate: ClientCertificateGiven | None = None
+    authorities: Authorities | None = None
     secret: Secret | UnsetType = UNSET
     status: Literal["active", "paused"] = "active"
     trace: Trace = False

@@ -15,6 +15,8 @@ from signalpost.domain.key_pair import KeyPair
 from signalpost.domain.language.condition_reader import StillSo
 from signalpost.domain.objective import Objective
 from signalpost.domain.old_signature import OldSignature
+from signalpost.domain.own_tls import Certificate, ClientCertificate
+from signalpost.domain.request import EndpointTls
 
 Status = Literal["active", "paused", "disabled"]
 Ordering = Literal["loose", "strict"]
@@ -71,6 +73,10 @@ class Subscription(Struct, frozen=True, kw_only=True):
     """What its webhook is signed with beside `secret`; None if nothing."""
     next_key_pair: KeyPair | None = None
     """During a rotation: the pair that replaces `key_pair` at `promote_at`; None if that stays."""
+    client_certificate: ClientCertificate | None = None
+    """What its webhook offers to its endpoint in TLS; None if nothing."""
+    authorities: tuple[Certificate, ...] = ()
+    """Who may have issued the certificate of its endpoint; empty for whom the gateway trusts else."""
     status: Status
     ordering: Ordering
     rate_limit: int | None
@@ -146,6 +152,16 @@ class Subscription(Struct, frozen=True, kw_only=True):
     def key_pairs(self) -> tuple[KeyPair, ...]:
         """The pairs that sign, of a rotation the old one first."""
         return tuple(each for each in (self.key_pair, self.next_key_pair) if each is not None)
+
+    @property
+    def tls(self) -> EndpointTls | None:
+        """How it speaks TLS with its endpoint; None if as with every other."""
+        certificate = self.client_certificate
+        if certificate is None and not self.authorities:
+            return None
+        trusted = b"".join(each.pem for each in self.authorities)
+        chain, key = (b"", b"") if certificate is None else (certificate.pem, certificate.key)
+        return EndpointTls(self.id, chain, key, trusted)
 
     def with_secrets_of(self, now: int) -> "Subscription":
         """The subscription at `now`: a rotation whose overlap is over by then has ended."""

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import fields, replace
 
 from signalpost.domain import old_signature as old_signatures
+from signalpost.domain import own_tls
 from signalpost.domain import shadow as shadows
 from signalpost.domain.body import given
 from signalpost.domain.checks import Bad, pointer
@@ -47,6 +48,12 @@ def meant_changes(
     if changes.pop("sign_with_key_pair", None) is not None:
         pairs = (found.key_pair or key_pair, found.next_key_pair) if patch.sign_with_key_pair else (None, None)
         changes["key_pair"], changes["next_key_pair"] = pairs
+    if "client_certificate" in changes:
+        changes["client_certificate"] = own_tls.read_certificate(patch.client_certificate)
+    elif "url" in changes:
+        _check_keeps_certificate(found, changes["url"])
+    if "authorities" in changes:
+        changes["authorities"] = own_tls.read_authorities(patch.authorities)
     if original is not None and shadows.has_headers_of(original, changes.get("url", found.url)):
         check_no_headers(changes)
     elif "url" in changes and "headers" not in changes:
@@ -70,13 +77,22 @@ def check_keeps_headers(found: Subscription, url: str) -> None:
         raise Invalid([FieldError(pointer("headers", name), "give_again", detail) for name in found.headers])
 
 
+def _check_keeps_certificate(found: Subscription, url: str) -> None:
+    """Raises Invalid if the present client certificate would be offered to another origin than it was given for."""
+    origin = parse_url(url).origin
+    if found.client_certificate is not None and origin != origin_of(found.url):
+        detail = f"It would now be offered to {origin}. Give it again, with its private key; or null for none."
+        raise Invalid([FieldError("/clientCertificate", "give_again", detail)])
+
+
 def _check_fits(kind: str, changes: Mapping[str, Any]) -> None:
     """Raises Invalid naming the members of a patch that subscriptions of a kind do not have."""
     if kind == WEBHOOK:
         foreign, detail = {"connection": "connection", "config": "config"}, "A webhook has none."
     else:
         foreign = {"url": "url", "headers": "headers", "sign_also": "signAlso", "trace": "trace"}
-        foreign["sign_with_key_pair"] = "signWithKeyPair"
+        foreign |= {"sign_with_key_pair": "signWithKeyPair", "client_certificate": "clientCertificate"}
+        foreign["authorities"] = "authorities"
         detail = "The connection and the config say where and how it is sent."
     errors = [FieldError(f"/{wire}", "not_allowed", detail) for name, wire in foreign.items() if name in changes]
     if errors:

@@ -16,6 +16,7 @@ from signalpost.domain.kind_config import Config, KindName
 from signalpost.domain.language.condition_reader import When
 from signalpost.domain.objective import Objective
 from signalpost.domain.old_signature import ChangedSignAlso, SignAlso
+from signalpost.domain.own_tls import Authorities, ClientCertificateGiven
 from signalpost.domain.subscription import WEBHOOK, Delay, Ordering
 
 OVERLAP_HOURS: Final = 24
@@ -55,6 +56,8 @@ class SubscriptionRequest(Body, frozen=True, kw_only=True):
     headers: Headers = {}
     sign_also: SignAlso = ()
     sign_with_key_pair: SignWithKeyPair = False
+    client_certificate: ClientCertificateGiven | None = None
+    authorities: Authorities | None = None
     ordering: Ordering = "loose"
     rate_limit: RateLimit | None = None
     retry_delays: RetryDelays | UnsetType = UNSET
@@ -96,6 +99,8 @@ class SubscriptionPatch(Body, frozen=True, kw_only=True):
     headers: Headers | UnsetType = UNSET
     sign_also: ChangedSignAlso | UnsetType = UNSET
     sign_with_key_pair: SignWithKeyPair | UnsetType = UNSET
+    client_certificate: ClientCertificateGiven | None | UnsetType = UNSET
+    authorities: Authorities | None | UnsetType = UNSET
     ordering: Ordering | UnsetType = UNSET
     rate_limit: RateLimit | None | UnsetType = UNSET
     retry_delays: RetryDelays | UnsetType = UNSET

@@ -60,7 +60,12 @@ class Dialler:
 
     async def _secure(self, raw: socket.socket, attempt: RunningAttempt, owner: Owner) -> None:
         target = attempt.request.target
-        handshake = self._sessions.handshake(target) if target.scheme == "https" else None
+        try:
+            handshake = self._sessions.handshake(target) if target.scheme == "https" else None
+        except ssl.SSLError:
+            raw.close()
+            detail = "TLS cannot be spoken with the client certificate or the authorities of this subscription."
+            raise DialFailed(Failure.TLS_HANDSHAKE, detail) from None
         connection = EndpointConnection(owner, raw, attempt, self._clock, handshake)
         try:
             await asyncio.get_running_loop().create_connection(

@@ -35,7 +35,7 @@ from signalpost.sender.dialer import Dialler
 from signalpost.sender.egress_proxy import EgressProxy, ThroughProxy
 from signalpost.sender.resolver import MAX_LOOKUPS, MAX_RUNNING, Names, Resolve, SystemResolver
 from signalpost.sender.response_reader import AnswerReader
-from signalpost.sender.tls_context import HTTP, tls_context
+from signalpost.sender.tls_context import HTTP, endpoint_context, tls_context
 from signalpost.sender.tls_sessions import MAX_SESSIONS, TlsSessions
 from signalpost.sender.ways import DialFailed, Straight, Way
 
@@ -122,7 +122,12 @@ class Sender:
         self._dialler = Dialler(
             names=self._names,
             guard=settings.guard,
-            sessions=TlsSessions(tls_context(settings.ca_file, HTTP), lambda: wall() / SECOND, settings.sessions),
+            sessions=TlsSessions(
+                tls_context(settings.ca_file, HTTP),
+                lambda: wall() / SECOND,
+                settings.sessions,
+                lambda tls: endpoint_context(settings.ca_file, tls, HTTP),
+            ),
             way=settings.way(self._names),
             clock=clock,
         )

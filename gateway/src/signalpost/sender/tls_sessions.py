@@ -12,15 +12,18 @@ serialising and parsing it, so that a new one each time would cost a third of wh
 
 import ssl
 from collections.abc import Callable
+from functools import lru_cache
 
 from msgspec import Struct
 
-from signalpost.domain.request import Target
+from signalpost.domain.request import EndpointTls, Target
 from signalpost.domain.timestamps import SECOND
 
 KEPT_SECONDS = 3_600.0
 MAX_SESSIONS = 1_000
 """Maximum number of sessions to keep, some 19 KB each."""
+MAX_CONTEXTS = 200
+"""Maximum number of contexts of single subscriptions to keep; those that trust the system's authorities are large."""
 
 
 class _KeptSession(Struct, frozen=True):
@@ -29,9 +32,17 @@ class _KeptSession(Struct, frozen=True):
 
 
 class TlsSessions:
-    def __init__(self, context: ssl.SSLContext, now: Callable[[], float], most: int = MAX_SESSIONS) -> None:
-        """`now` returns the wall clock's time in seconds, by which certificates expire."""
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        now: Callable[[], float],
+        most: int = MAX_SESSIONS,
+        context_of: Callable[[EndpointTls], ssl.SSLContext] | None = None,
+    ) -> None:
+        """`now` returns the wall clock's time in seconds, by which certificates expire. `context_of` makes the context
+        of a subscription that speaks TLS in its own way; it takes 10 ms, so they are kept."""
         self._context = context
+        self._context_of = None if context_of is None else lru_cache(MAX_CONTEXTS)(context_of)
         self._now = now
         self._most = most
         self._kept: dict[Target, _KeptSession] = {}
@@ -43,7 +54,14 @@ class TlsSessions:
         if kept is not None and kept.until <= self._now():
             del self._kept[target]
             kept = None
-        return Handshake(self, self._context, target, None if kept is None else kept.session)
+        return Handshake(self, self._context_for(target), target, None if kept is None else kept.session)
+
+    def _context_for(self, target: Target) -> ssl.SSLContext:
+        """Raises ssl.SSLError if OpenSSL cannot use what a subscription has."""
+        if target.tls is None:
+            return self._context
+        assert self._context_of is not None
+        return self._context_of(target.tls)
 
     def forget(self, target: Target) -> None:
         self._kept.pop(target, None)

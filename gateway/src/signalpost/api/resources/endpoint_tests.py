@@ -23,6 +23,7 @@ from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.language.condition_reader import read_condition
 from signalpost.domain.language.subject import subject_of
 from signalpost.domain.old_signature import with_secrets
+from signalpost.domain.own_tls import read_authorities, read_certificate
 from signalpost.domain.secrets import secrets_of, without_secrets
 from signalpost.domain.subscription import UNSAVED, WEBHOOK, Subscription, bits_of
 from signalpost.domain.subscription_requests import SubscriptionRequest, SubscriptionTest
@@ -67,6 +68,8 @@ async def test_draft(context: RequestContext) -> TestResult:
         headers=new.headers,
         sign_also=with_secrets(new.sign_also, ()),
         key_pair=new_key_pair(context, wanted=new.sign_with_key_pair),
+        client_certificate=read_certificate(new.client_certificate),
+        authorities=read_authorities(new.authorities),
         filters=((0, bits_of(new.event_types)),),
         created_at=now,
         updated_at=now,

@@ -1,5 +1,5 @@
 """What every request to an endpoint carries beside the event: the signatures of the secret and of a key pair,
-additional headers, and signatures of other systems."""
+additional headers, and signatures of other systems; and the certificates with which it is sent."""
 
 from collections.abc import Mapping, Sequence
 
@@ -41,6 +41,9 @@ class SecretView(Struct, frozen=True):
             f"{self.at}/over": "Signed is",
             f"{self.at}/prefix": "Before the signature",
             f"{self.at}/secret": "The secret that the receiver knows",
+            "/clientCertificate/certificate": "Certificate",
+            "/clientCertificate/privateKey": "Private key",
+            "/authorities": "Authorities",
         }
 
 
@@ -115,7 +118,32 @@ async def end_key_pair(visit: Visit) -> SeeOther:
     return back(visit, "key-pair-ended", TAB)
 
 
+async def offer_certificate(visit: Visit) -> SeeOther:
+    given = {"certificate": visit.given("certificate"), "privateKey": visit.given("private_key")}
+    await patch(visit, {"clientCertificate": given})
+    return back(visit, "certificate", TAB)
+
+
+async def end_certificate(visit: Visit) -> SeeOther:
+    await patch(visit, {"clientCertificate": None})
+    return back(visit, "certificate-ended", TAB)
+
+
+async def trust_authorities(visit: Visit) -> SeeOther:
+    await patch(visit, {"authorities": visit.given("authorities")})
+    return back(visit, "authorities", TAB)
+
+
+async def end_authorities(visit: Visit) -> SeeOther:
+    await patch(visit, {"authorities": None})
+    return back(visit, "authorities-ended", TAB)
+
+
 DONE = {
+    "certificate": "The certificate is offered to the endpoint from now on.",
+    "certificate-ended": "No certificate is offered to the endpoint any more.",
+    "authorities": "The endpoint's certificate must be from these authorities from now on.",
+    "authorities-ended": "The endpoint's certificate may be from the usual authorities again.",
     "headers": "The headers were replaced.",
     "same": "No header was typed, so all are as they were.",
     "promoted": "The new secret is the only one now.",
@@ -141,6 +169,10 @@ PAGES = (
             "end-old": end_old,
             "key-pair": sign_with_key_pair,
             "end-key-pair": end_key_pair,
+            "certificate": offer_certificate,
+            "end-certificate": end_certificate,
+            "authorities": trust_authorities,
+            "end-authorities": end_authorities,
         },
         done=DONE,
     ),

@@ -197,6 +197,19 @@ KINDS: Final = {
         ),
         link="/subscriptions",
     ),
+    "clientCertificateExpiring": ConditionKind(
+        about=About.SUBSCRIPTION,
+        reminds=False,
+        opened=(
+            "The client certificate of {name} ends soon. Give it another one.",
+            "The client certificates of {count} subscriptions end soon. Give them others.",
+        ),
+        closed=(
+            "The client certificate of {name} is not about to end any more.",
+            "The client certificates of {count} subscriptions are not about to end any more.",
+        ),
+        link="/subscriptions",
+    ),
     "gatewayCertificateExpiring": ConditionKind(
         about=About.NODE,
         opened=(

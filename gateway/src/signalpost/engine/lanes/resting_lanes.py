@@ -70,6 +70,7 @@ def is_well(subscription: Subscription, health: EndpointHealth, counts: RowCount
         and subscription.kind == WEBHOOK  # any other has a gate, which may close by itself
         and subscription.shadow_of is None  # lanes at rest are counted, and shadows are not
         and subscription.promote_at is None
+        and subscription.client_certificate is None  # which ends some day
         and health.breaker == CLOSED
         and health.last_error is None
         and not health.lost

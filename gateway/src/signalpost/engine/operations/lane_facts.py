@@ -118,6 +118,7 @@ class LaneFacts:
                 or worker.tenant_is_paused
                 or (subscription := worker.subscription).status != "active"
                 or subscription.promote_at is not None
+                or subscription.client_certificate is not None
                 or health.given_up_at is not None
                 or health.lost_at is not None
                 or ((ends := health.certificate_ends) is not None and ends <= ends_soon)
@@ -163,6 +164,11 @@ class LaneFacts:
             bad = Severity.CRITICAL if now >= ends - CERTIFICATE_ENDS_NOW else None
             told = f"It ends at {readable(ends)}."
             yield _fact("certificateExpiring", subscription, ends - CERTIFICATE_SOON, told, bad)
+        offered = subscription.client_certificate
+        if offered is not None and now >= offered.ends_at - CERTIFICATE_SOON:
+            bad = Severity.CRITICAL if now >= offered.ends_at - CERTIFICATE_ENDS_NOW else None
+            told = f"It ends at {readable(offered.ends_at)}."
+            yield _fact("clientCertificateExpiring", subscription, offered.ends_at - CERTIFICATE_SOON, told, bad)
         promoted = subscription.promote_at
         if promoted is not None and promoted - OVERLAP_ENDS_SOON <= now < promoted:
             told = f"That is at {readable(promoted)}."

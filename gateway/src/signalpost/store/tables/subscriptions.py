@@ -10,6 +10,7 @@ from msgspec import Struct
 from signalpost.domain.key_pair import KeyPair
 from signalpost.domain.objective import Objective
 from signalpost.domain.old_signature import OldSignature
+from signalpost.domain.own_tls import Certificate, ClientCertificate
 from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
 from signalpost.store.tables.table import Codec, EndValue, FoundBy, Kind, Table
 from signalpost.store.vault import Place
@@ -60,6 +61,8 @@ class _SealedMembers(Struct, frozen=True):
     sign_also: tuple[OldSignature, ...] = ()
     key_pair: KeyPair | None = None
     next_key_pair: KeyPair | None = None
+    client_certificate: ClientCertificate | None = None
+    authorities: tuple[Certificate, ...] = ()
 
 
 _decode_config = msgspec.json.Decoder(SubscriptionConfig).decode

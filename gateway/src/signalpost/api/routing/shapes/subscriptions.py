@@ -16,6 +16,7 @@ from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
 from signalpost.domain.objective import Objective
 from signalpost.domain.old_signature import OldSignatureShown
+from signalpost.domain.own_tls import CertificateShown
 
 HealthState = Literal["healthy", "failing", "paused", "disabled"]
 
@@ -116,6 +117,14 @@ class SubscriptionShown(Shape, frozen=True):
             description="The public keys of that, `whpk_…`, also at `/.well-known/signalpost-keys/{id}`; during a "
             "rotation both, the old one first."
         ),
+    ] = UNSET
+    client_certificate: Annotated[
+        CertificateShown | UnsetType,
+        Meta(description="What is offered to the endpoint in TLS, without its private key; missing if nothing is."),
+    ] = UNSET
+    authorities: Annotated[
+        list[CertificateShown] | UnsetType,
+        Meta(description="Who may have issued the endpoint's certificate; missing if the usual authorities."),
     ] = UNSET
     shadow_of: Annotated[
         Uuid | UnsetType, Meta(description="The subscription whose shadow it is; missing if it is none.")

@@ -68,6 +68,12 @@ def _subscription(shown: Mapping[str, Any], connections: Mapping[str, str], vari
     table["signAlso"] = [
         {**each, "secret": variables.of(shown["name"], each["header"], "secret")} for each in shown.get("signAlso", ())
     ] or None
+    if "clientCertificate" in shown:
+        table["clientCertificate"] = {
+            name: variables.of(shown["name"], "client", name) for name in ("certificate", "privateKey")
+        }
+    if "authorities" in shown:
+        table["authorities"] = variables.of(shown["name"], "authorities")
     if shown["status"] == "paused":
         table["status"] = "paused"
     return table
@@ -79,7 +85,7 @@ def _shadow(
     """A shadow, without what it has of its original."""
     original = originals[shown["shadowOf"]]
     table = _subscription(shown, {}, variables)
-    of_its_own = {"name", "url", "signAlso", "signWithKeyPair", "trace", "status"}
+    of_its_own = {"name", "url", "clientCertificate", "authorities", "signAlso", "signWithKeyPair", "trace", "status"}
     if origin_of(shown["url"]) != origin_of(original["url"]):
         of_its_own.add("headers")
     return {"name": shown["name"], "shadowOf": original["name"]} | {

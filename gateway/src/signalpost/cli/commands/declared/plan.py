@@ -11,11 +11,12 @@ from signalpost.cli.client import CommandError
 from signalpost.cli.commands.declared.reading import DeclaredEntry, Reference, has_reference, plain, shown
 from signalpost.domain.checks import Bad
 from signalpost.domain.endpoint import parse_url
+from signalpost.domain.own_tls import fingerprints
 from signalpost.domain.shown_url import is_url, shown_url
 
 ONLY_AT_FIRST = frozenset({"secret", "kind", "startsAfter", "startsAt", "shadowOf"})
 """Members that count when an entry is created, and not afterwards."""
-WHOLE = frozenset({"headers", "when", "after", "objective"})
+WHOLE = frozenset({"headers", "when", "after", "objective", "clientCertificate"})
 """Members that are replaced as a whole: what the file does not name in them goes."""
 Existing = Mapping[str, Sequence[Mapping[str, Any]]]
 """What the gateway has, by section, as its lists show it."""
@@ -113,6 +114,10 @@ def _is_as(member: str, wanted: Any, found: Any) -> bool:
             return _written(plain(wanted)) == _written(found)
         case "signAlso":
             return _covers([{key: each[key] for key in each if key != "secret"} for each in wanted], found or [])
+        case "clientCertificate":
+            return fingerprints(plain(wanted["certificate"]))[:1] == [found["fingerprint"]] if found else False
+        case "authorities":
+            return fingerprints(plain(wanted)) == [each["fingerprint"] for each in found or ()]
         case "signWithKeyPair":
             return bool(plain(wanted) is bool(found))
         case "contacts":

@@ -14,7 +14,7 @@ from signalpost.cli.client import Misuse
 
 SECTIONS = ("connection", "subscription")
 """The tables of the file, in the order in which they are applied: subscriptions use connections."""
-_TEXTS = frozenset({"url", "kind", "connection", "secret", "ordering", "status", "startsAt", "shadowOf"})
+_TEXTS = frozenset({"url", "kind", "connection", "secret", "ordering", "status", "startsAt", "shadowOf", "authorities"})
 _INLINE = 'Write it as { env = "NAME" } or { file = "PATH" }, so that the file can be shared.'
 
 
@@ -84,12 +84,26 @@ def _check(members: Mapping[str, Any], where: str) -> None:
     for header, value in headers.items():
         if not isinstance(value, Reference):
             raise Misuse(f"{where}: the header {header} may be a secret. {_INLINE}")
+    _check_certificate(members.get("clientCertificate"), where)
     signatures = members.get("signAlso", [])
     if not (isinstance(signatures, list) and all(isinstance(each, dict) for each in signatures)):
         raise Misuse(f'{where}: signAlso must be a list of tables, such as [{{ header = "X-Old", secret = … }}].')
     for each in signatures:
         if isinstance(each.get("secret"), str):
             raise Misuse(f"{where}: the secret of signAlso. {_INLINE}")
+
+
+def _check_certificate(given: Any, where: str) -> None:
+    if given is None:
+        return
+    if not (
+        isinstance(given, dict)
+        and given.keys() == {"certificate", "privateKey"}
+        and all(isinstance(each, Reference | str) for each in given.values())
+    ):
+        raise Misuse(f"{where}: clientCertificate must be a table with certificate and privateKey.")
+    if isinstance(given["privateKey"], str):
+        raise Misuse(f"{where}: the privateKey of clientCertificate. {_INLINE}")
 
 
 def _resolved(value: Any, where: str, environment: Mapping[str, str], folder: Path) -> Any:
