@@ -100,6 +100,19 @@ BEYOND_A_SCHEMA = {
     ("/startsAt", "not_with_starts_after"): "no schema compares two members of a body",
     ("/after/seconds", "too_long"): "for how long events are kept is the operator's choice",
     ("/retentionDays", "too_short"): "how long deliveries wait, only the tenant's subscriptions say",
+    **dict.fromkeys(
+        ((f"{before}/contacts/", "named_twice") for before in ("", "/change", "/subscription")),
+        "addresses ignore case, and no schema compares two of them",
+    ),
+    **{
+        (f"{before}{at}", code): "whether a text is a certificate or a key, no schema says"
+        for before in ("", "/change", "/subscription")
+        for at, code in (
+            ("/clientCertificate/certificate", "bad_certificate"),
+            ("/clientCertificate/privateKey", "bad_key"),
+            ("/authorities", "bad_certificate"),
+        )
+    },
 }
 """Where a request that its schema allows may be refused, with which code, and why. Everything else is a defect."""
 OF_ANOTHER_GRAMMAR = {

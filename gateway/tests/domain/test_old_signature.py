@@ -40,6 +40,7 @@ def test_what_is_left_out_is_the_hash_of_the_body_in_hex() -> None:
 @pytest.mark.parametrize(
     ("wrong", "at", "code"),
     [
+        ({"header": {}}, "header", "wrong_type"),
         ({"header": "webhook-signature"}, "header", "reserved_header"),
         ({"header": "Content-Type"}, "header", "reserved_header"),
         ({"header": "x y"}, "header", "bad_header_name"),

@@ -58,6 +58,10 @@ def _read_prefix(value: Any) -> str:
     return "" if value == "" else _template(plain_text(value, MAX_CHARACTERS), _OF_PREFIX)
 
 
+def _read_header(value: Any) -> str:
+    return check_header_name(plain_text(value, 128))
+
+
 Over = Annotated[
     str,
     Meta(
@@ -82,7 +86,7 @@ HeaderName = Annotated[
     Meta(
         pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$",
         description="The header of the other system, such as X-Convoy-Signature.",
-        extra=read_by(check_header_name),
+        extra=read_by(_read_header),
     ),
 ]
 
