@@ -28,6 +28,8 @@ def simulate(seed: int, folder: Path) -> None:
 def _compare(was: ForetoldWorld, would: ForetoldWorld) -> None:
     if was.statuses != would.statuses:
         raise Violation(f"history: {was.statuses}, and {would.statuses} in the other life")
+    if was.is_disabled or would.is_disabled:
+        return  # the vendor refused ten in a row: no rehearsal foretells that the rest then waits for a person
     kept = {*was.kept.values()} & {*would.kept.values()}
     for told in was.foretold:
         there = {each for each in kept if told["fromSequence"] <= each <= told["toSequence"]}

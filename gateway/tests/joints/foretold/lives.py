@@ -47,6 +47,8 @@ class ForetoldWorld(JointWorld):
         """The rehearsal of a new subscription."""
         self.replayed: set[int] | None = None
         """What a replay of the rehearsal sent; None if there was none."""
+        self.is_disabled = False
+        """Whether the gateway disabled a subscription."""
         self._ids: dict[str, str] = {}
         self._connection_id = ""
         self._vendor = FakeVendor()
@@ -172,6 +174,8 @@ class ForetoldWorld(JointWorld):
         for name, identity in self._ids.items():
             found = await self._ask(node, "GET", f"/v1/subscriptions/{identity}/deliveries?status=failed&limit=250")
             self.failed[name] = {each["sequence"] for each in found["data"]}
+            there = await self._ask(node, "GET", f"/v1/subscriptions/{identity}")
+            self.is_disabled |= there["health"]["state"] == "disabled"
         if not self.is_changed:
             await self._rehearse(node)
 
