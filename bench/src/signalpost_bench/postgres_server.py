@@ -36,7 +36,7 @@ OLDEST: Final = "postgresql-15"
 SUPERUSER: Final = "signalpost"
 THROWAWAY: Final = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "jit": "off"}
 """Settings for a server whose data will not be missed."""
-PATIENT: Final = {"signalpost.idle_within": "30s"}
+PATIENT: Final = {"signalpost.idle_within": "10s"}
 """For one whose clients share two cores with each other: a transaction may wait longer for its client."""
 _STARTS_WITHIN = 180.0
 
