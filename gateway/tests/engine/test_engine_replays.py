@@ -410,7 +410,7 @@ def test_a_replay_to_an_endpoint_that_is_down_waits_for_room_and_goes_on_when_it
         before = len(world.endpoint("a").calls)
         replay_id = await gateway.replay("a", "failed")
         await asyncio.sleep(3_600)
-        # Less than a thousand have room, and each is tried at most twice until the breaker opens; from then on it probes.
+        # Less than a thousand have room. Each is tried at most twice until the breaker opens, which then only probes.
         assert len(world.endpoint("a").calls) - before < 2_000
         assert gateway.health("a")["breaker"] == "open"
         waiting = await gateway.replay_of("a", replay_id)
