@@ -8,7 +8,7 @@ class EndpointTls(Struct, frozen=True, array_like=True):
     connection or session of one subscription is another's."""
 
     subscription: str
-    """Its id."""
+    """The id of the subscription."""
     chain: bytes = b""
     """The certificate that is offered to the endpoint, with what leads to its root, as PEM; empty for none."""
     key: bytes = b""
