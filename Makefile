@@ -105,13 +105,13 @@ connector-kills: .venv/dev ## Kill a real gateway while it renews tokens and cal
 	@CONNECTOR_KILLS=$${CONNECTOR_KILLS:-200} $(BIN)/pytest gateway/tests/acceptance/test_connector_kills.py -s
 
 connect-sqs: .venv/dev .venv-sqs/ready ## Feed a gateway from a queue of SQS, as moto serves it
-	@$(BIN)/pytest -v -rs connect/tests/test_sqs_keeps_the_promises.py
+	@$(BIN)/python -m pytest -v -rs connect/tests/test_sqs_keeps_the_promises.py
 
 queues: .venv/dev .venv-sqs/ready ## Hold kinds for services of Amazon against its library, and against moto, which checks signatures
-	@$(BIN)/pytest -v -rs destinations/tests/test_aws_beside_amazons.py
+	@$(BIN)/python -m pytest -v -rs destinations/tests/test_aws_beside_amazons.py
 
 connect-kills: .venv/dev ## Kill a connector and a gateway while documents change, and see that no change is lost or doubled (KILLS=200)
-	@KILLS=$${KILLS:-200} $(BIN)/pytest connect/tests/test_kills.py -s
+	@KILLS=$${KILLS:-200} $(BIN)/python -m pytest connect/tests/test_kills.py -s
 
 prometheus: .venv/dev .venv/prometheus ## Try alerts and dashboards with promtool, and beside a Prometheus and gateways at work
 	@$(BIN)/pytest -v -rs gateway/tests/test_alerts.py gateway/tests/acceptance/test_dashboards.py

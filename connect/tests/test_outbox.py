@@ -21,6 +21,8 @@ from signalpost_connect.testing import Change
 
 pytestmark = pytest.mark.slow
 T = TypeVar("T")
+READERS = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'signalpost-connect'"
+"""The readers of this database; other tests have others on the same server."""
 
 
 def with_source(platform: Platform, act: Callable[[Outbox], Awaitable[T]], tenant: str = "default") -> T:
@@ -31,7 +33,10 @@ def with_source(platform: Platform, act: Callable[[Outbox], Awaitable[T]], tenan
         finally:
             await source.close()
 
-    return asyncio.run(run())
+    result = asyncio.run(run())
+    # The server notices a moment later that its client is gone, and has the lock until then.
+    until(lambda: platform.sql.execute(f"SELECT {READERS}".encode()).fetchone() is None)
+    return result
 
 
 def taken(platform: Platform, tenant: str = "default") -> list[Any]:
@@ -142,11 +147,10 @@ def test_no_transaction_is_open_while_the_gateway_answers(platform: Platform) ->
     async def look(source: Outbox) -> list[Any]:
         batch = await source.take(500, 0)
         assert len(batch.messages) == 1
-        reader = "SELECT state, backend_xmin FROM pg_stat_activity WHERE application_name = 'signalpost-connect'"
-        locks = "SELECT DISTINCT locktype FROM pg_locks WHERE pid IN (SELECT pid FROM pg_stat_activity"
+        locks = f"SELECT DISTINCT locktype FROM pg_locks WHERE pid IN (SELECT pid {READERS})"
         return [
-            *platform.sql.execute(reader.encode()),
-            *platform.sql.execute(f"{locks} WHERE application_name = 'signalpost-connect')".encode()),
+            *platform.sql.execute(f"SELECT state, backend_xmin {READERS}".encode()),
+            *platform.sql.execute(locks.encode()),
         ]
 
     assert with_source(platform, look) == [("idle", None), ("advisory",)]
@@ -173,10 +177,7 @@ def test_a_reader_that_lost_its_connection_connects_anew(platform: Platform) -> 
 
     async def lose(source: Outbox) -> int:
         batch = await source.take(500, 0)
-        platform.sql.execute(
-            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
-            " WHERE application_name = 'signalpost-connect'"
-        )
+        platform.sql.execute(f"SELECT pg_terminate_backend(pid, 60000) {READERS}".encode())
         with pytest.raises(SourceAway):
             await source.settle(batch, [APPLIED])
         again = await source.take(500, 60)
