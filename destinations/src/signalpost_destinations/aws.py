@@ -31,6 +31,7 @@ from signalpost.destinations import (
     secret,
     shortened,
 )
+from signalpost_destinations.cloud_events import document_of
 from signalpost_destinations.sigv4 import AwsSigner
 
 MAX_BYTES: Final = 256 * 1024
@@ -186,6 +187,22 @@ def said_of(reply: Reply) -> dict[str, str]:
         "MessageId": reply.at("MessageId"),
     }
     return found | {name: value for name, value in given.items() if isinstance(value, str) and value.strip()}
+
+
+def in_order(name: str, context: Context) -> dict[str, str]:
+    """What a message has besides if the queue or topic of this name keeps an order: its group, which is its document,
+    and what tells a repeated message from a new one."""
+    if not name.endswith(".fifo"):
+        return {}
+    return {
+        "MessageGroupId": document_of(context) or context.event["type"],
+        "MessageDeduplicationId": context.event["id"],
+    }
+
+
+def size_of(body: str, attributes: Mapping[str, str]) -> int:
+    """How large a message counts: its body, and the names, types and values of its attributes."""
+    return len(body.encode()) + sum(len(name) + len("String") + len(value) for name, value in attributes.items())
 
 
 def too_large(size: int) -> Reject | None:

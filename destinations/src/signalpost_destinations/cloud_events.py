@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from signalpost.destinations import Context, Input
+from signalpost.destinations import Context, Input, Preset
 
 Source = Annotated[
     str,
@@ -30,9 +30,19 @@ SOURCE_INPUT: Final = Input(
     example="https://contracts.example.com",
     default=DEFAULT_SOURCE,
 )
-EVERYTHING: Final = ("documentCreated", "documentUpdated", "documentDeleted")
-"""The types of all events of documents."""
 CONTENT_TYPE: Final = "application/json"
+
+
+def every_event(kind: str, place: str, about: str, *inputs: Input) -> tuple[Preset]:
+    """The preset that sends all events of documents to a place of a kind."""
+    preset = Preset(
+        name=f"{kind}-everything",
+        title=f"Every event → {place}",
+        about=about,
+        body={"eventTypes": ["documentCreated", "documentUpdated", "documentDeleted"], "config": {}},
+        inputs=inputs,
+    )
+    return (preset,)
 
 
 def body_of(context: Context) -> str:

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from signalpost.destinations import Body, Call, Context, Done, Input, Preset, Reject, Reply, Ruling, shortened
+from signalpost.destinations import Body, Call, Context, Done, Input, Reject, Reply, Ruling, shortened
 from signalpost_destinations.aws import Aws, AwsConnection, too_large
-from signalpost_destinations.cloud_events import DEFAULT_SOURCE, EVERYTHING, SOURCE_INPUT, Source, body_of, document_of
+from signalpost_destinations.cloud_events import DEFAULT_SOURCE, SOURCE_INPUT, Source, body_of, document_of, every_event
 
 _OF_TIME = 14
 """What the time of an entry counts."""
@@ -46,24 +46,19 @@ class EventBridge(Aws[EventBridgeConfig]):
         "NotAuthorizedForSourceException": "A source cannot begin with aws. there: choose another.",
     }
     config = EventBridgeConfig
-    presets = (
-        Preset(
-            name="eventbridge-everything",
-            title="Every event → an event bus",
-            about="Puts every event, as webhooks receive it, on an event bus.",
-            body={"eventTypes": [*EVERYTHING], "config": {}},
-            inputs=(
-                Input(
-                    name="eventBus",
-                    title="Event bus",
-                    description="Its name, or the ARN of one in another account.",
-                    pointer="/config/eventBus",
-                    example="contracts",
-                    default="default",
-                ),
-                SOURCE_INPUT,
-            ),
+    presets = every_event(
+        "eventbridge",
+        "an event bus",
+        "Puts every event, as webhooks receive it, on an event bus.",
+        Input(
+            name="eventBus",
+            title="Event bus",
+            description="Its name, or the ARN of one in another account.",
+            pointer="/config/eventBus",
+            example="contracts",
+            default="default",
         ),
+        SOURCE_INPUT,
     )
 
     def prepare(self, connection: AwsConnection, config: EventBridgeConfig, context: Context) -> Call | Reject:

@@ -19,7 +19,6 @@ from signalpost.destinations import (
     Done,
     Grant,
     Input,
-    Preset,
     Private,
     Reauthorise,
     Reject,
@@ -40,12 +39,12 @@ from signalpost.destinations import (
 from signalpost_destinations.cloud_events import (
     CONTENT_TYPE,
     DEFAULT_SOURCE,
-    EVERYTHING,
     SOURCE_INPUT,
     Source,
     attributes_of,
     body_of,
     document_of,
+    every_event,
 )
 
 SCOPE: Final = "https://www.googleapis.com/auth/pubsub"
@@ -108,23 +107,18 @@ class PubSub(Destination[PubSubConnection, PubSubConfig]):
     strict = True
     connection = PubSubConnection
     config = PubSubConfig
-    presets = (
-        Preset(
-            name="pubsub-everything",
-            title="Every event → a topic",
-            about="Publishes every event, as webhooks receive it, to a topic.",
-            body={"eventTypes": [*EVERYTHING], "config": {}},
-            inputs=(
-                Input(
-                    name="topic",
-                    title="Topic",
-                    description="The topic's full name, with its project.",
-                    pointer="/config/topic",
-                    example="projects/contracts-4711/topics/events",
-                ),
-                SOURCE_INPUT,
-            ),
+    presets = every_event(
+        "pubsub",
+        "a topic",
+        "Publishes every event, as webhooks receive it, to a topic.",
+        Input(
+            name="topic",
+            title="Topic",
+            description="The topic's full name, with its project.",
+            pointer="/config/topic",
+            example="projects/contracts-4711/topics/events",
         ),
+        SOURCE_INPUT,
     )
 
     def origins(self, connection: PubSubConnection) -> tuple[str, ...]:

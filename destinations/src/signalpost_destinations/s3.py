@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from msgspec import Meta
 
-from signalpost.destinations import Body, Call, Context, Done, Input, Preset, Reject, Reply, Ruling, Template
+from signalpost.destinations import Body, Call, Context, Done, Input, Reject, Reply, Ruling, Template
 from signalpost_destinations.aws import Aws, AwsConnection
-from signalpost_destinations.cloud_events import DEFAULT_SOURCE, EVERYTHING, Source, attributes_of
+from signalpost_destinations.cloud_events import DEFAULT_SOURCE, Source, attributes_of, every_event
 
 DEFAULT_KEY: Final = "events/{{ document.externalId }}/{{ event.id }}.json"
 MAX_KEY_BYTES: Final = 1024
@@ -51,29 +51,24 @@ class S3(Aws[S3Config]):
     needs = "s3:PutObject on the bucket's objects and, if it is encrypted with a key of yours, kms:GenerateDataKey"
     hints = {"NoSuchBucket": "There is no such bucket: correct its name, or create it."}
     config = S3Config
-    presets = (
-        Preset(
-            name="s3-everything",
-            title="Every event → a bucket",
-            about="Writes every event, as webhooks receive it, into a bucket: an object for each.",
-            body={"eventTypes": [*EVERYTHING], "config": {}},
-            inputs=(
-                Input(
-                    name="bucket",
-                    title="Bucket",
-                    description="The name of the bucket.",
-                    pointer="/config/bucket",
-                    example="contract-events",
-                ),
-                Input(
-                    name="key",
-                    title="Key",
-                    description="The object's key.",
-                    pointer="/config/key",
-                    example=DEFAULT_KEY,
-                    default=DEFAULT_KEY,
-                ),
-            ),
+    presets = every_event(
+        "s3",
+        "a bucket",
+        "Writes every event, as webhooks receive it, into a bucket: an object for each.",
+        Input(
+            name="bucket",
+            title="Bucket",
+            description="The name of the bucket.",
+            pointer="/config/bucket",
+            example="contract-events",
+        ),
+        Input(
+            name="key",
+            title="Key",
+            description="The object's key.",
+            pointer="/config/key",
+            example=DEFAULT_KEY,
+            default=DEFAULT_KEY,
         ),
     )
 

@@ -8,19 +8,17 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from signalpost.destinations import Bad, Body, Call, Context, Input, Preset, Reject
-from signalpost_destinations.aws import Aws, AwsConnection, too_large
+from signalpost.destinations import Bad, Body, Call, Context, Input, Reject
+from signalpost_destinations.aws import Aws, AwsConnection, in_order, size_of, too_large
 from signalpost_destinations.cloud_events import (
     CONTENT_TYPE,
     DEFAULT_SOURCE,
-    EVERYTHING,
     SOURCE_INPUT,
     Source,
     attributes_of,
     body_of,
-    document_of,
+    every_event,
 )
-from signalpost_destinations.sqs import size_of
 
 
 class SnsConfig(Body, frozen=True, kw_only=True):
@@ -49,23 +47,18 @@ class Sns(Aws[SnsConfig]):
     hints = {"NotFound": "There is no such topic: correct its ARN, or create it."}
     strict = True
     config = SnsConfig
-    presets = (
-        Preset(
-            name="sns-everything",
-            title="Every event → a topic",
-            about="Publishes every event, as webhooks receive it, to a topic.",
-            body={"eventTypes": [*EVERYTHING], "config": {}},
-            inputs=(
-                Input(
-                    name="topicArn",
-                    title="Topic ARN",
-                    description="From the topic's page.",
-                    pointer="/config/topicArn",
-                    example="arn:aws:sns:eu-central-1:123456789012:contracts",
-                ),
-                SOURCE_INPUT,
-            ),
+    presets = every_event(
+        "sns",
+        "a topic",
+        "Publishes every event, as webhooks receive it, to a topic.",
+        Input(
+            name="topicArn",
+            title="Topic ARN",
+            description="From the topic's page.",
+            pointer="/config/topicArn",
+            example="arn:aws:sns:eu-central-1:123456789012:contracts",
         ),
+        SOURCE_INPUT,
     )
 
     def check(self, connection: AwsConnection, config: SnsConfig) -> None:
@@ -82,9 +75,7 @@ class Sns(Aws[SnsConfig]):
         for number, (name, value) in enumerate(attributes.items(), 1):
             entry = f"MessageAttributes.entry.{number}"
             form |= {f"{entry}.Name": name, f"{entry}.Value.DataType": "String", f"{entry}.Value.StringValue": value}
-        if config.topic_arn.endswith(".fifo"):
-            form["MessageGroupId"] = document_of(context) or context.event["type"]
-            form["MessageDeduplicationId"] = context.event["id"]
+        form |= in_order(config.topic_arn, context)
         return too_large(size_of(body, attributes)) or Call(url=f"{self.origin(connection)}/", form=form)
 
     def probe(self, connection: AwsConnection) -> Call:

@@ -8,17 +8,16 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta
 
-from signalpost.destinations import Bad, Body, Call, Context, Input, Preset, Reject, origin_of
-from signalpost_destinations.aws import Aws, AwsConnection, too_large
+from signalpost.destinations import Bad, Body, Call, Context, Input, Reject, origin_of
+from signalpost_destinations.aws import Aws, AwsConnection, in_order, size_of, too_large
 from signalpost_destinations.cloud_events import (
     CONTENT_TYPE,
     DEFAULT_SOURCE,
-    EVERYTHING,
     SOURCE_INPUT,
     Source,
     attributes_of,
     body_of,
-    document_of,
+    every_event,
 )
 
 
@@ -53,23 +52,18 @@ class Sqs(Aws[SqsConfig]):
     )
     strict = True
     config = SqsConfig
-    presets = (
-        Preset(
-            name="sqs-everything",
-            title="Every event → a queue",
-            about="Sends every event, as webhooks receive it, to a queue.",
-            body={"eventTypes": [*EVERYTHING], "config": {}},
-            inputs=(
-                Input(
-                    name="queueUrl",
-                    title="Queue URL",
-                    description="From the queue's page.",
-                    pointer="/config/queueUrl",
-                    example="https://sqs.eu-central-1.amazonaws.com/123456789012/contracts.fifo",
-                ),
-                SOURCE_INPUT,
-            ),
+    presets = every_event(
+        "sqs",
+        "a queue",
+        "Sends every event, as webhooks receive it, to a queue.",
+        Input(
+            name="queueUrl",
+            title="Queue URL",
+            description="From the queue's page.",
+            pointer="/config/queueUrl",
+            example="https://sqs.eu-central-1.amazonaws.com/123456789012/contracts.fifo",
         ),
+        SOURCE_INPUT,
     )
 
     def check(self, connection: AwsConnection, config: SqsConfig) -> None:
@@ -89,16 +83,9 @@ class Sqs(Aws[SqsConfig]):
                 name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
             },
         }
-        if config.queue_url.endswith(".fifo"):
-            message["MessageGroupId"] = document_of(context) or context.event["type"]
-            message["MessageDeduplicationId"] = context.event["id"]
+        message |= in_order(config.queue_url, context)
         return too_large(size_of(body, attributes)) or self.asked(connection, "AmazonSQS.SendMessage", message, "1.0")
 
     def probe(self, connection: AwsConnection) -> Call:
         """Asks for one queue."""
         return self.asked(connection, "AmazonSQS.ListQueues", {"MaxResults": 1}, "1.0")
-
-
-def size_of(body: str, attributes: dict[str, str]) -> int:
-    """How large a message counts: its body, and the names, types and values of its attributes."""
-    return len(body.encode()) + sum(len(name) + len("String") + len(value) for name, value in attributes.items())
