@@ -24,11 +24,11 @@ INSIDE, CLIENTS = trustme.CA(), trustme.CA()
 
 
 class Inside:
-    """An endpoint of an authority that only those know who were told. It lets nobody in without a certificate."""
+    """An endpoint of an authority that only its subscription knows. It refuses every client without a certificate."""
 
     def __init__(self) -> None:
         self.got: list[tuple[str, dict[str, str], bytes]] = []
-        """Of each request: whose certificate came with it, its headers, and its body."""
+        """What came with each request: the name in the client's certificate, the headers, and the body."""
         got = self.got
 
         class Handler(http.server.BaseHTTPRequestHandler):
