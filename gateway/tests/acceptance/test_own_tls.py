@@ -13,6 +13,7 @@ import pytest
 import trustme
 from gateway.tests.acceptance.client import until
 from gateway.tests.acceptance.conftest import Gateways
+from gateway.tests.acceptance.test_master_key import keys_of, leave, rotate, until_settled
 from gateway.tests.joints.node import OPERATOR_KEY
 from gateway.tests.patience import ATTEMPT_TIMEOUT
 
@@ -64,6 +65,15 @@ class Inside:
         self._server.server_close()
 
 
+TRUSTED = {"authorities": INSIDE.cert_pem.bytes().decode(), "retryDelays": [], "eventTypes": ["documentCreated"]}
+
+
+def certificate() -> dict[str, str]:
+    issued = CLIENTS.issue_cert("customer.example")
+    chain = "".join(each.bytes().decode() for each in issued.cert_chain_pems)
+    return {"certificate": chain, "privateKey": issued.private_key_pem.bytes().decode()}
+
+
 @pytest.fixture
 def inside() -> Iterator[Inside]:
     made = Inside()
@@ -87,18 +97,12 @@ def flags(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
 def test_it_is_let_in_and_its_signature_verified_whatever_the_gateway_goes_through(
     gateways: Gateways, inside: Inside, flags: dict[str, str]
 ) -> None:
-    issued = CLIENTS.issue_cert("customer.example")
-    certificate = {
-        "certificate": "".join(each.bytes().decode() for each in issued.cert_chain_pems),
-        "privateKey": issued.private_key_pem.bytes().decode(),
-    }
     gateway = gateways(allow=inside.origin, **flags)
     api = gateway.api
-    trusted = {"authorities": INSIDE.cert_pem.bytes().decode(), "retryDelays": [], "eventTypes": ["documentCreated"]}
-    known = api.subscribe(inside.origin, clientCertificate=certificate, signWithKeyPair=True, **trusted)
-    stranger = api.subscribe(inside.origin, **trusted)
+    known = api.subscribe(inside.origin, clientCertificate=certificate(), signWithKeyPair=True, **TRUSTED)
+    stranger = api.subscribe(inside.origin, **TRUSTED)
     first = api.events_of(api.create())[0]["id"]
-    until(lambda: len(inside.got) == 1)
+    api.until_delivery(known, first, "delivered")
     api.retry(known, first)
     until(lambda: len(inside.got) == 2)
 
@@ -115,3 +119,15 @@ def test_it_is_let_in_and_its_signature_verified_whatever_the_gateway_goes_throu
     for whose, headers, body in inside.got:
         assert whose == "customer.example"
         receiver.verify(body, headers)
+
+
+def test_it_is_let_in_after_the_master_key_has_changed(gateways: Gateways, inside: Inside) -> None:
+    gateway = gateways(allow=inside.origin)
+    gateway.api.subscribe(inside.origin, clientCertificate=certificate(), **TRUSTED)
+    assert rotate(gateway).returncode == 0
+    until_settled(gateway)
+    assert gateway.stop() == 0
+    leave(gateway, keys_of(gateway)[0])
+    gateway.start()
+    gateway.api.create()
+    until(lambda: len(inside.got) == 1)
