@@ -108,8 +108,7 @@ def test_it_is_let_in_and_its_signature_verified_whatever_the_gateway_goes_throu
 
     gateway.kill()
     gateway.start()
-    api.create()
-    until(lambda: len(inside.got) >= 3)
+    api.until_delivery(known, api.events_of(api.create())[0]["id"], "delivered")
     api.ask("POST", f"/v1/subscriptions/{known['id']}/replays", {"fromSequence": 1, "status": "all"}, expect=202)
     until(lambda: len(inside.got) >= 5)
     until(lambda: len(api.deliveries(stranger, status="failed")) == 2)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,8 @@ from signalpost.commands.command import CompletedCommand
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Unavailable
 from signalpost.domain.event import Event
-from signalpost.store.sqlite.store import SqliteStore, thread_executors
+from signalpost.store.sqlite.store import Executors, SqliteStore, thread_executors
+from signalpost.store.sqlite.writer import SHORT_PASS, START_OVER_AFTER
 from signalpost.store.store import Store
 from signalpost.store.vault import MasterKeys
 
@@ -39,7 +40,8 @@ from signalpost.commands.batch import BatchContext
 from signalpost.commands.documents import CreateDocument
 from signalpost.domain.documents.bodies import NewDocument
 from signalpost.domain.documents.links import Links
-from signalpost.store.sqlite.store import SqliteStore, thread_executors
+from signalpost.store.sqlite.store import Executors, SqliteStore, thread_executors
+from signalpost.store.sqlite.writer import SHORT_PASS, START_OVER_AFTER
 from signalpost.store.vault import MasterKeys
 
 async def main():
@@ -61,14 +63,19 @@ asyncio.run(main())
 """
 
 
-def opened(path: Path, vfs: str | None = None, broken: list[BaseException] | None = None) -> SqliteStore:
+def opened(
+    path: Path,
+    vfs: str | None = None,
+    broken: list[BaseException] | None = None,
+    executors: Executors | None = None,
+) -> SqliteStore:
     told = [] if broken is None else broken
     return SqliteStore(
         path,
         MasterKeys([bytes(32)]),
         BatchContext(LINKS, kept_answers(LINKS), Random(2).getrandbits),
         lambda: START,
-        thread_executors(),
+        executors or thread_executors(),
         told.append,
         vfs,
     )
@@ -269,33 +276,93 @@ def test_a_failing_disk_is_told_once_and_nothing_more_is_promised(
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("thread", ["writer", "checkpoint"])
 @pytest.mark.parametrize("operation", ["write", "sync"])
 def test_a_disk_that_fails_while_the_wal_is_copied_back_ends_it_too(
-    disk: Disk, tmp_path: Path, make: "type[Tools]", thread: str, operation: str
+    disk: Disk, tmp_path: Path, make: "type[Tools]", operation: str
 ) -> None:
     """What the system says of a file whose sync failed once cannot be trusted. What was answered is in the WAL."""
 
     async def scenario() -> None:
-        broken: list[BaseException] = []
-        store = opened(tmp_path / "signalpost.db", "failing", broken)
-        disk.only, disk.thread, disk.operation, disk.failure = ".db", thread, operation, errno.EIO
-        answered = 0
-        with contextlib.suppress(Unavailable):  # the other thread may meet it while this one asks
-            while not broken:
-                assert answered < 3000
-                batch = [make.put(n, None, "x" * 20_000 + str(n)) for n in range(answered, answered + 50)]
-                answered += len((await asyncio.wait_for(store.publish(batch), PATIENCE)).results)
-        disk.failure = None
-        with pytest.raises(Unavailable):
-            await store.publish([make.create(9999)])
-        assert len(broken) == 1
-        await store.close()
-        again = opened(tmp_path / "signalpost.db")
-        assert len(await _log(again)) >= answered
-        await again.close()
+        writing = _Writing(disk, tmp_path / "signalpost.db", make)
+        disk.only, disk.thread, disk.operation, disk.failure = ".db", "checkpoint", operation, errno.EIO
+        await writing.until(lambda: bool(writing.broken))
+        await writing.end()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("operation", ["write", "sync"])
+def test_a_disk_that_fails_while_the_writer_copies_the_last_of_the_wal_back_ends_it_too(
+    disk: Disk, tmp_path: Path, make: "type[Tools]", operation: str
+) -> None:
+    async def scenario() -> None:
+        writing = _Writing(disk, tmp_path / "signalpost.db", make)
+        disk.only, disk.thread, disk.operation, disk.failure = ".db", "writer", operation, errno.EIO
+        with writing.no_copies():
+            await writing.until(lambda: writing.wal_pages() > START_OVER_AFTER - SHORT_PASS)
+            reader = writing.reader()  # nothing later than what it sees is copied back
+            await writing.more()
+        await writing.until_copied()
+        reader.close()
+        with writing.no_copies():
+            await writing.until(lambda: bool(writing.broken))
+        await writing.end()
+
+    asyncio.run(scenario())
+
+
+class _Writing:
+    """One who writes large documents, 50 at a time, while the disk may fail."""
+
+    def __init__(self, disk: Disk, path: Path, make: "type[Tools]") -> None:
+        self.broken: list[BaseException] = []
+        self._disk, self._path, self._make = disk, path, make
+        self._executors = thread_executors()
+        self._store = opened(path, "failing", self.broken, self._executors)
+        self._answered = 0
+
+    @contextlib.contextmanager
+    def no_copies(self) -> Iterator[None]:
+        """The thread that copies the WAL back is kept from it."""
+        ended = threading.Event()
+        self._executors.checkpoint.submit(ended.wait)
+        try:
+            yield
+        finally:
+            ended.set()
+
+    async def until_copied(self) -> None:
+        await asyncio.wait_for(asyncio.wrap_future(self._executors.checkpoint.submit(lambda: None)), PATIENCE)
+
+    def reader(self) -> apsw.Connection:
+        reading = apsw.Connection(str(self._path))
+        reading.execute("BEGIN; SELECT count(*) FROM document").fetchall()
+        return reading
+
+    def wal_pages(self) -> int:
+        return Path(f"{self._path}-wal").stat().st_size // 4_120
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        with contextlib.suppress(Unavailable):  # the other thread may meet the failure while this one asks
+            while not happened():
+                assert self._answered < 3_000
+                await self.more()
+
+    async def more(self) -> None:
+        some = range(self._answered, self._answered + 50)
+        batch = [self._make.put(n, None, "x" * 20_000 + str(n)) for n in some]
+        self._answered += len((await asyncio.wait_for(self._store.publish(batch), PATIENCE)).results)
+
+    async def end(self) -> None:
+        """Nothing more is promised, it was told once, and everything that was answered is there afterwards."""
+        self._disk.failure = None
+        with pytest.raises(Unavailable):
+            await self._store.publish([self._make.create(9999)])
+        assert len(self.broken) == 1
+        await self._store.close()
+        again = opened(self._path)
+        assert len(await _log(again)) >= self._answered
+        await again.close()
 
 
 def test_a_disk_that_cannot_be_read_for_a_while_is_read_again_afterwards(
