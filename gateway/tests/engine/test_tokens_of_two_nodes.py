@@ -78,10 +78,13 @@ def _engine(store: Store, vendor: OneVendor, clock: SystemClock, number: int, th
     return Engine(store, network, network, clock, Random(number), disk, EngineSettings(), destinations=KINDS)
 
 
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.02)
+async def _until(condition: Callable[[], bool], why: Callable[[], object] = str) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        pytest.fail(f"it did not happen {why()}")
 
 
 async def _subscribe(engine: Engine, number: int) -> None:
@@ -156,7 +159,10 @@ def test_a_refresh_token_is_used_once_over_all_nodes() -> None:
         document = "00000000-0000-4000-8000-000000000001"
         made = CreateDocument(tenant_id=TENANT, document_id=document, new=new_document(), source_app="test")
         await nodes[0].submit(made)
-        await _until(lambda: len(pair.vendor.messages) == 8)
+        await _until(
+            lambda: len(pair.vendor.messages) == 8,
+            lambda: (pair.vendor.calls, [node.lanes.here.numbers for node in nodes], pair.connection),
+        )
 
     vendor = with_two_nodes(scenario, "_tokens")
     assert len(vendor.token_calls) == 1, "no refresh token was shown to the vendor twice"
