@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -14,6 +14,12 @@ from gateway.tests.patience import ATTEMPT_TIMEOUT
 from gateway.tests.postgres import server
 
 from signalpost_bench.free_port import free_port
+
+if TYPE_CHECKING:
+    from connect.tests.mariadb import MariaDb
+    from connect.tests.mysql_platform import MySqlPlatform
+
+MARIADB = Path(__file__).parents[2] / ".venv-mariadb"
 
 
 class FedGateway:
@@ -69,3 +75,29 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
 
 def _drop(connection: "psycopg.Connection[Any]", name: str) -> None:
     connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator["MariaDb"]:
+    """A MariaDB that runs, for all tests that need one."""
+    if not MARIADB.exists():
+        pytest.skip("MariaDB is not here: make connect-mysql")
+    pytest.importorskip("pymysql", reason="the driver of MySQL is not installed: make .venv/dev")
+    from connect.tests.mariadb import MariaDb
+
+    server = MariaDb(tmp_path_factory.mktemp("mariadb"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def mysql_platform(mariadb: "MariaDb", tmp_path: Path) -> Iterator["MySqlPlatform"]:
+    """A database of a platform, with contracts and the outbox as `signalpost-connect outbox sql --mysql` prints it."""
+    from connect.tests.mysql_platform import MySqlPlatform
+
+    made = MySqlPlatform(mariadb, tmp_path)
+    yield made
+    made.close()

@@ -6,12 +6,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from connect.tests.conftest import FedGateway
-from connect.tests.platform import Platform
 from gateway.tests.patience import PATIENCE
 
 from signalpost_bench.free_port import free_port
@@ -19,8 +18,15 @@ from signalpost_bench.free_port import free_port
 COMMAND = (sys.executable, "-m", "signalpost_connect")
 
 
+class HasOutbox(Protocol):
+    """A platform with an outbox in its database."""
+
+    database: Path
+    """The file with the URL of the database."""
+
+
 def configure(
-    folder: Path, platform: Platform, gateway: FedGateway, *, port: int | None = None, more: str = ""
+    folder: Path, platform: HasOutbox, gateway: FedGateway, *, port: int | None = None, more: str = ""
 ) -> Path:
     """A configuration of the outbox. `more` is TOML that comes before it."""
     key, file = folder / "connect.key", folder / "outbox.toml"
@@ -45,19 +51,21 @@ def run_command(*arguments: str | Path, **environment: str) -> "subprocess.Compl
     )
 
 
-class ConnectorProcess:
-    """`signalpost-connect run`, which can be killed and started again."""
+class CommandProcess:
+    """A command that works until it is stopped, which can be killed and started again."""
 
-    def __init__(self, folder: Path, platform: Platform, gateway: FedGateway) -> None:
-        self.port = free_port()
-        self._config = configure(folder, platform, gateway, port=self.port)
-        self._errors = folder / "connector-stderr"
+    def __init__(self, folder: Path, command: str, config: Path, port: int) -> None:
+        """`port` is the one of `[watch]`."""
+        self.port = port
+        self._command = command
+        self._config = config
+        self._errors = folder / f"{command}-stderr"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it; it may not read yet."""
         with self._errors.open("ab") as errors:
-            self._process = subprocess.Popen([*COMMAND, "run", self._config], stderr=errors)
+            self._process = subprocess.Popen([*COMMAND, self._command, self._config], stderr=errors)
 
     def kill(self) -> None:
         """End it by SIGKILL, as a crash would."""
@@ -96,3 +104,11 @@ class ConnectorProcess:
         with urlopen(f"http://127.0.0.1:{self.port}/metrics") as answer:
             text: str = answer.read().decode()
             return text
+
+
+class ConnectorProcess(CommandProcess):
+    """`signalpost-connect run` with the outbox of a platform."""
+
+    def __init__(self, folder: Path, platform: HasOutbox, gateway: FedGateway) -> None:
+        port = free_port()
+        super().__init__(folder, "run", configure(folder, platform, gateway, port=port), port)

@@ -16,10 +16,9 @@ import psycopg
 import pytest
 from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import ConnectorProcess
+from connect.tests.feeding import told_of, until_fed_more
 from connect.tests.platform import Platform
 from gateway.tests.acceptance.client import until
-
-from signalpost_client import Client
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("KILLS", "4"))
@@ -88,7 +87,7 @@ def test_kills_lose_no_change_make_none_twice_and_keep_the_order(
     writers = [Writer(platform.url, documents, seed + number) for number in range(WRITERS)]
     try:
         for number in range(KILLS):
-            _until_fed_more(gateway)
+            until_fed_more(gateway)
             time.sleep(chance.uniform(0, 0.4))
             if number % 2:
                 gateway.process.kill()
@@ -96,29 +95,17 @@ def test_kills_lose_no_change_make_none_twice_and_keep_the_order(
             else:
                 connector.kill()
                 connector.start()
-        _until_fed_more(gateway)
+        until_fed_more(gateway)
     finally:
         for writer in writers:
             writer.stop()
     until(lambda: platform.left() == 0, connector.log)
     assert connector.stop() == 0
-    wanted, told = _made(platform), _told(gateway)
+    wanted, told = _made(platform), told_of(gateway)
     print(f"{sum(map(len, wanted.values()))} changes of {len(wanted)} documents, {KILLS} kills")
     assert platform.dead() == []
     assert {document for document in wanted if wanted[document] != told[document]} == set()
     assert told.keys() == wanted.keys()
-
-
-def _until_fed_more(gateway: FedGateway) -> None:
-    """Until the gateway has made an event since now: each kill interrupts work."""
-    with Client(gateway.url, gateway.operator_key) as client:
-
-        def newest() -> int:
-            page = client.events.list(before="latest", limit=1).data
-            return page[0].sequence if page else 0
-
-        before = newest()
-        until(lambda: newest() > before)
 
 
 def _made(platform: Platform) -> dict[str, list[str]]:
@@ -126,19 +113,4 @@ def _made(platform: Platform) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for document, state in platform.sql.execute("SELECT document::text, state FROM made ORDER BY number"):
         found[document].append(state)
-    return found
-
-
-def _told(gateway: FedGateway) -> dict[str, list[str]]:
-    """The states of each document in the order of the gateway's events."""
-    found: dict[str, list[str]] = defaultdict(list)
-    after = 0
-    with Client(gateway.url, gateway.operator_key) as client:
-        while (page := client.events.list(after=after, limit=250)).data:
-            for entry in page.data:
-                document = entry.event.data.document
-                assert document is not None
-                is_deleted = entry.event.type == "documentDeleted"
-                found[document.external_id].append("deleted" if is_deleted else document.title)
-            after = page.last
     return found

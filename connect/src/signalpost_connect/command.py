@@ -57,12 +57,30 @@ def _add_outbox(parser: argparse.ArgumentParser) -> None:
     sql = commands.add_parser("sql", help="tables, role and trigger")
     sql.add_argument("--role", default="signalpost_connect", help="the role that reads (default: %(default)s)")
     sql.add_argument("--table", default="contracts", help="the table of your documents (default: %(default)s)")
-    sql.set_defaults(action=lambda given: print(statements.tables(given.schema, given.role, given.table), end=""))
+    sql.set_defaults(action=_print_tables)
     above = commands.add_parser("above", help="number changes above what the gateway has seen")
     above.add_argument("number", type=int)
-    above.set_defaults(action=lambda given: print(statements.above(given.schema, given.number), end=""))
+    above.set_defaults(action=_print_above)
     for each in (sql, above):
-        each.add_argument("--schema", default="public", help="the schema of the outbox (default: %(default)s)")
+        each.add_argument("--mysql", action="store_true", help="for MySQL or MariaDB; PostgreSQL otherwise")
+        each.add_argument(
+            "--schema",
+            help="the schema of the outbox (default: public); of MySQL, the database (default: where it runs)",
+        )
+
+
+def _print_tables(given: argparse.Namespace) -> None:
+    if given.mysql:
+        print(statements.mysql_tables(given.schema, given.role, given.table), end="")
+    else:
+        print(statements.tables(given.schema or "public", given.role, given.table), end="")
+
+
+def _print_above(given: argparse.Namespace) -> None:
+    if given.mysql:
+        print(statements.mysql_above(given.schema, given.number), end="")
+    else:
+        print(statements.above(given.schema or "public", given.number), end="")
 
 
 # --- check ------------------------------------------------------------------------------------------------------------

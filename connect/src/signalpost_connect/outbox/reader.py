@@ -1,68 +1,36 @@
-"""Reads the outbox of a PostgreSQL database.
+"""Reads the outbox of a database.
 
 What is in the table is what is to be done: an applied row is deleted, and a dead one is moved beside it, in one
 transaction. There is no cursor, so a transaction that commits late is never passed over. No transaction is open and no
 row is locked while the gateway answers.
 
-One reader at a time works for a tenant, by an advisory lock of its connection; others wait until it is gone. Two would
-do the same work twice, and no harm: each reads from the oldest row on, so that no state of a document is passed over.
+One reader at a time works for a tenant, by a lock of its connection; others wait until it is gone. Two would do the
+same work twice, and no harm: each reads from the oldest row on, so that no state of a document is passed over.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Any, ClassVar, Final
+import json
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import ClassVar, Final
 
-import psycopg
 from msgspec import Struct
-from psycopg import errors
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from signalpost_connect.config import Secret
+from signalpost_connect.outbox.database import BATCH_BYTES, Database, Row
 from signalpost_connect.source import Batch, Message, Outcome, SourceAway, Verdict
+
+__all__ = ["BATCH_BYTES", "Outbox", "OutboxConfig"]
 
 POLL_SECONDS: Final = 0.1
 LOCK_POLL_SECONDS: Final = 1.0
-BATCH_BYTES: Final = 8 * 1024 * 1024
-"""How large the snapshots of a batch may be together; a larger one comes alone."""
-_CONNECTION: Final[Mapping[str, Any]] = {
-    "application_name": "signalpost-connect",
-    "connect_timeout": 10,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-}
-
-_LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended('signalpost_outbox ' || %s, 0))"
-_OLDEST: Final = """
-SELECT id, document_id::text, coalesce(source_version, id), snapshot, traceparent, seconds FROM (
-  SELECT *, sum(octet_length(snapshot)) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-  FROM (
-    SELECT id, document_id, source_version, snapshot::text, traceparent,
-      extract(epoch FROM clock_timestamp() - at)::float8 AS seconds
-    FROM signalpost_outbox WHERE tenant = %s ORDER BY id LIMIT %s
-  ) AS oldest
-) AS measured WHERE coalesce(before, 0) < %s ORDER BY id
-"""
-_COUNT_DEAD: Final = "SELECT count(*) FROM signalpost_outbox_dead WHERE tenant = %s"
-_DONE: Final = "DELETE FROM signalpost_outbox WHERE tenant = %s AND id = ANY(%s)"
-_DEAD: Final = """
-WITH judged AS (SELECT * FROM unnest(%s::bigint[], %s::text[]) AS judged (id, problem)),
-moved AS (DELETE FROM signalpost_outbox WHERE tenant = %s AND id IN (SELECT id FROM judged) RETURNING *)
-INSERT INTO signalpost_outbox_dead (tenant, id, document_id, source_version, snapshot, traceparent, at, problem)
-SELECT tenant, id, document_id, source_version, snapshot, traceparent, at, problem FROM moved JOIN judged USING (id)
-ON CONFLICT (tenant, id) DO UPDATE SET document_id = excluded.document_id, source_version = excluded.source_version,
-  snapshot = excluded.snapshot, traceparent = excluded.traceparent, at = excluded.at, problem = excluded.problem,
-  died_at = clock_timestamp()
-"""
 
 
 class OutboxConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Which database, and which tenant's rows."""
 
     database: Secret
-    """Refers to a connection URL: `postgresql://signalpost_connect:…@host/database`."""
+    """Refers to a connection URL: `postgresql://signalpost_connect:…@host/database`, or `mysql://…`."""
     tenant: str = "default"
     """The rows that are read: those with this `tenant`."""
 
@@ -74,27 +42,23 @@ class Outbox:
     config: ClassVar[type[Struct]] = OutboxConfig
 
     def __init__(self, config: OutboxConfig) -> None:
-        self._tenant = config.tenant
         try:
-            given: Mapping[str, Any] = conninfo_to_dict(config.database.read())
-        except psycopg.ProgrammingError:  # it quotes what it was given
-            raise ValueError("database: what it refers to is not a URL of PostgreSQL.") from None
+            self._database = database_at(config.database.read(), config.tenant)
         except ValueError as error:
             raise ValueError(f"database: {error}") from None
-        self._conninfo = make_conninfo(**{**_CONNECTION, **given})
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._has_lock = False
 
     async def take(self, most: int, seconds: float) -> Batch:
         """The oldest rows."""
         left = seconds
         while True:
-            async with self._used() as connection:
-                rows = None if connection is None else await self._oldest(connection, most)
+            async with self._locked() as has_lock:
+                rows = await self._database.oldest(most) if has_lock else []
             if rows:
-                return Batch([_message(row) for row in rows], max(0.0, rows[0][5]))
+                return Batch([message_of(row) for row in rows], max(0.0, rows[0].seconds))
             if left <= 0:
                 return Batch([])
-            pause = min(left, LOCK_POLL_SECONDS if rows is None else POLL_SECONDS)
+            pause = min(left, POLL_SECONDS if has_lock else LOCK_POLL_SECONDS)
             left -= pause
             await asyncio.sleep(pause)
 
@@ -106,71 +70,63 @@ class Outbox:
                 problems[int(message.id)] = verdict.problem.replace("\0", "\N{REPLACEMENT CHARACTER}")
             elif verdict.outcome is not Outcome.AGAIN:
                 done.append(int(message.id))
-        async with self._used() as connection:
-            if connection is None:
+        async with self._locked() as has_lock:
+            if not has_lock:
                 raise SourceAway("Another reader has taken over. What was read comes again there.")
-            async with connection.transaction():
-                await connection.execute(_DONE, [self._tenant, done])
-                if problems:
-                    await connection.execute(_DEAD, [[*problems], [*problems.values()], self._tenant])
+            await self._database.settle(done, problems)
 
     async def dead(self) -> int | None:
         """How many rows are in the table of dead ones; None while another reader works."""
-        async with self._used() as connection:
-            if connection is None:
-                return None
-            cursor = await connection.execute(_COUNT_DEAD, [self._tenant])
-            [count] = await cursor.fetchone() or [0]
-            return int(count)
+        async with self._locked() as has_lock:
+            return await self._database.count_dead() if has_lock else None
 
     async def close(self) -> None:
         """Close the connection, and with it the lock."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(psycopg.Error):
-                await connection.close()
-
-    async def _oldest(self, connection: psycopg.AsyncConnection[Any], most: int) -> list[Any]:
-        cursor = await connection.execute(_OLDEST, [self._tenant, most, BATCH_BYTES])
-        return await cursor.fetchall()
+        self._has_lock = False
+        await self._database.close()
 
     @asynccontextmanager
-    async def _used(self) -> AsyncGenerator[psycopg.AsyncConnection[Any] | None]:
-        """The connection that holds the lock; None if another reader does. After a failure it is closed."""
+    async def _locked(self) -> AsyncGenerator[bool]:
+        """Whether this reader has the lock. It connects if need be; after a failure it is closed."""
         try:
-            if self._connection is None:
-                await self._connect()
-            yield self._connection
-        except psycopg.Error as error:
-            await self.close()
-            raise SourceAway(_sentence(error)) from error
+            if not self._has_lock:
+                self._has_lock = await self._database.connect()
+                if not self._has_lock:
+                    await self.close()
+            yield self._has_lock
         except BaseException:
             await self.close()
             raise
 
-    async def _connect(self) -> None:
-        """Connect, and keep the connection if it gets the lock."""
-        connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
-        self._connection = connection
-        cursor = await connection.execute(_LOCK, [self._tenant])
-        if await cursor.fetchone() != (True,):
-            await self.close()
+
+def database_at(url: str, tenant: str) -> Database:
+    """The tables at a URL. Each database has its driver, which is loaded only for it. Raises ValueError."""
+    is_mysql = url.startswith(("mysql://", "mariadb://"))
+    try:
+        if is_mysql:
+            from signalpost_connect.outbox.mysql import MySqlOutbox
+
+            return MySqlOutbox(url, tenant)
+        from signalpost_connect.outbox.postgres import PostgresOutbox
+
+        return PostgresOutbox(url, tenant)
+    except ImportError as error:
+        extra = "mysql" if is_mysql else "outbox"
+        raise ValueError(
+            f'it needs what is not installed ({error.name}): pip install "signalpost-connect[{extra}]".'
+        ) from None
 
 
-def _message(row: Sequence[Any]) -> Message:
-    identity, document, version, snapshot, traceparent, _ = row
-    own = f'"externalId":"{document}"'
+def message_of(row: Row) -> Message:
+    """The message that a row is: its snapshot, with the document's id in it."""
+    own = f'"externalId":{json.dumps(row.document)}'
+    snapshot = row.snapshot and row.snapshot.strip()  # MariaDB keeps JSON as it was written
     if snapshot is None:
         body = f'{{{own},"deleted":true}}'
     elif snapshot.startswith("{"):
-        body = f"{{{snapshot[1:-1]}{', ' if len(snapshot) > len('{}') else ''}{own}}}"
+        members = snapshot[1:-1].strip()
+        body = f"{{{members}{', ' if members else ''}{own}}}"
     else:
         body = snapshot  # no object, which is said of it where lines are made
-    return Message(str(identity), body.encode(), version, {"traceparent": traceparent} if traceparent else {})
-
-
-def _sentence(error: psycopg.Error) -> str:
-    if isinstance(error, errors.UndefinedTable):
-        return "The database has no signalpost_outbox; run what `signalpost-connect outbox sql` prints."
-    said = " ".join(str(error).split())
-    return f"PostgreSQL: {said or type(error).__name__}."
+    headers = {"traceparent": row.traceparent} if row.traceparent else {}
+    return Message(str(row.id), body.encode(), row.version, headers)

@@ -1,0 +1,35 @@
+"""What a gateway that is fed has made of it."""
+
+from collections import defaultdict
+
+from connect.tests.conftest import FedGateway
+from gateway.tests.acceptance.client import until
+
+from signalpost_client import Client
+
+
+def until_fed_more(gateway: FedGateway) -> None:
+    """Until the gateway has made an event since now: each kill interrupts work."""
+    with Client(gateway.url, gateway.operator_key) as client:
+
+        def newest() -> int:
+            page = client.events.list(before="latest", limit=1).data
+            return page[0].sequence if page else 0
+
+        before = newest()
+        until(lambda: newest() > before)
+
+
+def told_of(gateway: FedGateway) -> dict[str, list[str]]:
+    """The states of each document, titles and `deleted`, in the order of the gateway's events."""
+    found: dict[str, list[str]] = defaultdict(list)
+    after = 0
+    with Client(gateway.url, gateway.operator_key) as client:
+        while (page := client.events.list(after=after, limit=250)).data:
+            for entry in page.data:
+                document = entry.event.data.document
+                assert document is not None
+                is_deleted = entry.event.type == "documentDeleted"
+                found[document.external_id].append("deleted" if is_deleted else document.title)
+            after = page.last
+    return found
