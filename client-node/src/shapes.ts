@@ -553,16 +553,19 @@ export interface Event {
   readonly data: EventData;
 }
 
-/** How many of the subscriptions that wanted an event got it, still wait for it, or will not get it. */
+/**
+ * How many of the subscriptions that wanted an event got it, still wait for it, or will not get it. If the tenant has
+ * more than 1,000 subscriptions, only `failed` is counted; the others are null.
+ */
 export interface EventArrivals {
   readonly sequence: number;
-  readonly delivered: number;
+  readonly delivered: number | null;
   /** Number of subscriptions that it was not sent to yet, or that await a retry. */
-  readonly waiting: number;
-  /** Number of subscriptions for which it was given up. */
+  readonly waiting: number | null;
+  /** Number of subscriptions for which it was given up. If the others are null, 100 is 100 or more. */
   readonly failed: number;
   /** Number of subscriptions whose condition or kind left nothing to send. */
-  readonly skipped: number;
+  readonly skipped: number | null;
 }
 
 export interface EventData {

@@ -619,15 +619,18 @@ class Event(Shape, frozen=True, kw_only=True):
 
 
 class EventArrivals(Shape, frozen=True, kw_only=True):
-    """How many of the subscriptions that wanted an event got it, still wait for it, or will not get it."""
+    """How many of the subscriptions that wanted an event got it, still wait for it, or will not get it. If the
+    tenant
+        has more than 1,000 subscriptions, only `failed` is counted; the others are null.
+    """
 
     sequence: int
-    delivered: int
-    waiting: int
+    delivered: int | None
+    waiting: int | None
     """Number of subscriptions that it was not sent to yet, or that await a retry."""
     failed: int
-    """Number of subscriptions for which it was given up."""
-    skipped: int
+    """Number of subscriptions for which it was given up. If the others are null, 100 is 100 or more."""
+    skipped: int | None
     """Number of subscriptions whose condition or kind left nothing to send."""
 
 

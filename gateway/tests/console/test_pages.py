@@ -15,7 +15,8 @@ from gateway.tests.console.test_portal import Guest
 from gateway.tests.domain.access.test_portal_link import png
 
 from signalpost import console
-from signalpost.console.html import deed, moment, prose
+from signalpost.api.routing.shapes.documents import EventArrivals
+from signalpost.console.html import deed, environment, moment, prose
 from signalpost.console.pages.gateway import GROUPS
 from signalpost.console.pages.portal_links import LABELS
 from signalpost.console.verifiers import verifiers
@@ -454,6 +455,22 @@ def test_moments_in_sentences_are_written_as_people_write_them() -> None:
     told = prose("Since 2026-11-07 03:52 UTC. It is probed at 2026-11-25T10:47:46.123456+00:00.")
     at = '<time datetime="2026-11-25T10:47:46.123456+00:00">25 Nov 2026, 10:47:46 UTC</time>'
     assert told == f"Since 7 Nov 2026, 03:52 UTC. It is probed at {at}."
+
+
+@pytest.mark.parametrize(
+    ("counted", "said"),
+    [
+        (None, ""),
+        (EventArrivals(sequence=1, delivered=0, waiting=0, failed=0, skipped=2), "nobody wanted it"),
+        (EventArrivals(sequence=1, delivered=1_000, waiting=2, failed=0, skipped=0), "1,000 of 1,002 got it"),
+        (EventArrivals(sequence=1, delivered=None, waiting=None, failed=0, skipped=None), "none given up"),
+        (EventArrivals(sequence=1, delivered=None, waiting=None, failed=7, skipped=None), "7 given up"),
+        (EventArrivals(sequence=1, delivered=None, waiting=None, failed=100, skipped=None), "100 or more given up"),
+    ],
+)
+def test_who_got_an_event_is_said_as_far_as_it_was_counted(counted: EventArrivals | None, said: str) -> None:
+    shown = environment().from_string('{% import "parts.html" as p %}{{ p.got(counted) }}').render(counted=counted)
+    assert re.sub("<.*?>", "", shown).strip() == said
 
 
 def test_a_delivery_says_how_many_newer_events_of_its_document_wait(shop: Shop) -> None:

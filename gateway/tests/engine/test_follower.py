@@ -4,11 +4,13 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
+from gateway.tests.engine.subscriptions import subscription
 from msgspec.structs import replace
 
 from signalpost.domain.access.api_key import ApiKey, Role
 from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.erasure import Erasure
+from signalpost.domain.subscription import Subscription
 from signalpost.engine.directory import Directory
 from signalpost.engine.fleet.follower import Follower
 from signalpost.store.nouns.fleet import SHARED, Changes, TenantConfig, TenantMark
@@ -147,5 +149,16 @@ def test_lanes_that_begin_anew_are_told_again_of_an_erasure_that_is_not_finished
         erasing.follower.begin([TENANT])
         assert await erasing.hear("a") == ["a"]
         erasing.follower.stop()
+
+    asyncio.run(scenario())
+
+
+def test_subscriptions_are_in_the_order_of_their_creation_whatever_order_they_were_read_in() -> None:
+    async def scenario() -> None:
+        directory = Directory()
+        directory.load([TENANT], [], [subscription(number=2)], [])
+        for number in (5, 3, 4, 2):
+            directory.follow(PublishedBatch((), rows={Subscription: (subscription(number=number),)}))
+        assert [each.number for each in directory.subscriptions(1)] == [2, 3, 4, 5]
 
     asyncio.run(scenario())

@@ -12,7 +12,7 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.nouns.deliveries import AttemptRow, Behind, DeliveryFilter, DeliveryViews
+from signalpost.store.nouns.deliveries import COUNTED_AMONG, Arrivals, AttemptRow, Behind, DeliveryFilter, DeliveryViews
 from signalpost.store.nouns.log import row_of
 
 if TYPE_CHECKING:
@@ -178,6 +178,17 @@ def test_what_became_of_events_is_what_their_deliveries_say(play: "Play", make: 
             assert asdict(found[sequence]) == {name: counts[name] for name in asdict(found[sequence])}, sequence
         assert (found[15].skipped, found[max(events)].waiting, found[2].delivered) == (1, 2, 0)
         assert await shop.store.deliveries.arrivals(1, both, [10**6]) == {}
+
+    play(scenario)
+
+
+def test_among_very_many_subscriptions_only_what_failed_is_counted(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription, _ = await furnish(shop, make)
+        many = [subscription] * (COUNTED_AMONG + 1)
+        found = await shop.store.deliveries.arrivals(1, many, [10, 11, 12, 10**6])
+        nobody, one = Arrivals(None, None, 0, None), Arrivals(None, None, 1, None)
+        assert found == {10: nobody, 11: one, 12: nobody}
 
     play(scenario)
 

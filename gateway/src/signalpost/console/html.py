@@ -20,6 +20,7 @@ from signalpost.console.verifiers import verifiers
 from signalpost.domain.delivery.diagnosis_rules import EASED_BY_LIMIT
 from signalpost.domain.language.names import all_names
 from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
+from signalpost.store.nouns.deliveries import MAX_FAILED
 
 _TIMESTAMP = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)"
@@ -120,6 +121,7 @@ def environment() -> Environment:
     made.globals |= {"ago": ago, "form_key": form_key, "sparkline": sparkline, "chart": chart, "busiest": busiest}
     made.globals |= {"apart": apart, "coming": coming, "span": span, "timings": timings}
     made.globals |= {"due": due, "asked_before": asked_before, "eased_by_limit": EASED_BY_LIMIT}
+    made.globals["max_failed"] = MAX_FAILED
     made.globals |= {"label": label, "workflow": workflow, "said": said, "versions": versions}
     made.globals |= {"condition_fields": fields(), "condition_operators": list(operators())}
     made.globals |= {"replayed": REPLAYED, "orders": ORDERS, "verifiers": verifiers()}

@@ -5,7 +5,8 @@ It is loaded at the start and follows every commit. Nothing but a restart reads 
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -149,7 +150,8 @@ class Directory:
         return self._subscriptions_by_number.get(number)
 
     def subscriptions(self, tenant_id: int) -> list[Subscription]:
-        """All of a tenant's subscriptions that are not deleted, oldest first."""
+        """All of a tenant's subscriptions that are not deleted, oldest first, which is in the order of their
+        numbers."""
         return list(self._subscriptions.get(tenant_id, {}).values())
 
     @property
@@ -200,12 +202,16 @@ class Directory:
     def _follow_subscriptions(self, subscriptions: Iterable[Subscription]) -> None:
         for subscription in subscriptions:
             of_tenant = self._subscriptions.setdefault(subscription.tenant_id, {})
+            newest = next(reversed(of_tenant.values())).number if of_tenant else 0
             if subscription.key_pair is None:
                 self._with_key_pair.pop(subscription.id, None)
             else:
                 self._with_key_pair[subscription.id] = subscription
             if subscription.deleted_at is None:
+                is_new = subscription.id not in of_tenant
                 of_tenant[subscription.id] = self._subscriptions_by_number[subscription.number] = subscription
+                if is_new and subscription.number < newest:  # other nodes create some, too
+                    self._subscriptions[subscription.tenant_id] = _in_order(of_tenant)
                 if subscription.shadow_of is not None:
                     self._shadows[subscription.shadow_of] = subscription.id
             else:
@@ -220,3 +226,7 @@ class Directory:
                 self._connections[connection.tenant_id, connection.id] = connection
             else:
                 self._connections.pop((connection.tenant_id, connection.id), None)
+
+
+def _in_order(subscriptions: Mapping[str, Subscription]) -> dict[str, Subscription]:
+    return {each.id: each for each in sorted(subscriptions.values(), key=attrgetter("number"))}

@@ -1,6 +1,7 @@
 """Deliveries: list and read them, each with why it is where it is, and ask for one more attempt."""
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Annotated
 
 from msgspec import Meta, field
@@ -13,6 +14,7 @@ from signalpost.api.resources.diagnoses import diagnosis_of
 from signalpost.api.resources.events import find_event
 from signalpost.api.resources.retries_asked import retries_asked
 from signalpost.api.resources.shown_deliveries import listed, shown, shown_attempt, status_of
+from signalpost.api.resources.subscription_lists import newest_below
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import EventTypes, FromText, ListQuery, Moment, cursor_to, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
@@ -154,12 +156,8 @@ async def _page_of_event(
 ) -> DeliveryPage:
     """What happened to one event at some subscriptions, newest first. Unless a status was asked for, this includes
     subscriptions that have no delivery of the event."""
-    left = sorted(
-        (each for each in of if below is None or (event.sequence, each.number) < below),
-        key=lambda each: each.number,
-        reverse=True,
-    )
-    page, entry = left[:limit], row_of(event)
+    left = newest_below(of, None if below is None else _numbers_below(below, event.sequence))
+    page, entry = [*islice(left, limit)], row_of(event)
     views = await context.services.store.deliveries.of_event(page, entry)
     lanes = await _lanes(context, page)
     subject = await _subject(context, event, views.values())
@@ -170,8 +168,16 @@ async def _page_of_event(
         and status in (None, status_of(views[each.id]))
         and is_for(context.portal, each, status_of(views[each.id]))
     ]
-    more = len(left) > limit
+    more = next(left, None) is not None
     return DeliveryPage(data=data, next=write_cursor((event.sequence, page[-1].number)) if more else None)
+
+
+def _numbers_below(position: DeliveryPosition, sequence: int) -> int | None:
+    """The number below which those of subscriptions are whose delivery of an event is below a position; None if all of
+    them are."""
+    if position.sequence > sequence:
+        return None
+    return position.subscription_number if position.sequence == sequence else 0
 
 
 async def read(context: RequestContext) -> DeliveryWithAttempts:

@@ -1,8 +1,11 @@
 """Lists of subscriptions: with their health, and of their names alone."""
 
+import asyncio
 import re
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from operator import attrgetter
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -54,18 +57,18 @@ class NamesQuery(PageQuery, frozen=True):
 
 async def list_all(context: RequestContext) -> Response:
     query: SubscriptionQuery = context.query()
-    newest_first = reversed(context.subscriptions())
-    below = [each for each in newest_first if query.cursor is None or each.number < query.cursor]
-    looked_at = below[:MAX_SCANNED]
-    named = (each for each in looked_at if _matches(each, query))
-    found = [*named] if query.state is not None else [*islice(named, query.limit)]
-    views = await context.services.lane_views.of_all(found)
+    below = newest_below(context.subscriptions(), query.cursor)
+    looked_at = [*islice(below, MAX_SCANNED)]
+    # To look through thousands takes milliseconds. The event loop delivers meanwhile.
+    loop, services = asyncio.get_running_loop(), context.services
+    found = await loop.run_in_executor(services.off_loop, _matching, looked_at, query)
+    views = await services.lane_views.of_all(found)
     views = [view for view in views if query.state in (None, view.state)][: query.limit]
     views = await dated(context, views)
     found = [view.subscription for view in views]
     bodies = (shown_in_list(context, view) for view in views)
     shown = await gathered(fitting(bodies), context.turn)
-    reached = looked_at[-1] if len(below) > MAX_SCANNED else None
+    reached = looked_at[-1] if next(below, None) is not None else None
     if len(found) == query.limit or len(shown) < len(found):
         reached = found[len(shown) - 1]
     position = None if reached is None else (reached.number,)
@@ -77,7 +80,7 @@ async def list_names(context: RequestContext) -> SubscriptionNames:
     query: NamesQuery = context.query()
     every = context.subscriptions()
     of = every if query.ids is None else _with_ids(context, query.ids)
-    below = (each for each in reversed(of) if query.cursor is None or each.number < query.cursor)
+    below = newest_below(of, query.cursor)
     wanted = "" if query.name is None else query.name.casefold()
     found: list[Subscription] = []
     last = None
@@ -93,10 +96,25 @@ async def list_names(context: RequestContext) -> SubscriptionNames:
     )
 
 
+def newest_below(oldest_first: Sequence[Subscription], number: int | None) -> Iterator[Subscription]:
+    """Subscriptions with a lower number than this, newest first. None of the others is looked at."""
+    end = len(oldest_first)
+    if number is not None:
+        end = bisect_left(oldest_first, number, key=attrgetter("number"))
+    return map(oldest_first.__getitem__, range(end - 1, -1, -1))
+
+
 def _with_ids(context: RequestContext, ids: Iterable[str]) -> list[Subscription]:
     """The subscriptions with these ids, oldest first. Those that are not there are left out."""
     named = (context.services.directory.subscription(context.tenant_id, each) for each in ids)
     return sorted((each for each in named if each is not None), key=lambda each: each.number)
+
+
+def _matching(looked_at: Sequence[Subscription], query: SubscriptionQuery) -> list[Subscription]:
+    """Subscriptions with the name and the host that are asked for: as many as a page has, or all if a state is asked
+    for, too, which is not known here."""
+    found = (each for each in looked_at if _matches(each, query))
+    return [*found] if query.state is not None else [*islice(found, query.limit)]
 
 
 def _matches(each: Subscription, query: SubscriptionQuery) -> bool:

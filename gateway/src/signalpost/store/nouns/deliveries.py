@@ -1,6 +1,6 @@
 """Deliveries as people read them: of one event to one subscription, or a list of many."""
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -105,13 +105,20 @@ class ReadDelivery(NamedTuple):
     """None if nothing waits for it, since it is settled or was given up."""
 
 
-class Arrivals(Struct, frozen=True):
-    """How many of the subscriptions that wanted an event got it, wait for it, or will not get it."""
+COUNTED_AMONG: Final = 1_000
+"""Among how many subscriptions of a tenant `Arrivals` are counted, which takes up to 25 µs each."""
+MAX_FAILED: Final = 100
+"""How many failed deliveries of an event are counted among more subscriptions than that."""
 
-    delivered: int
-    waiting: int
+
+class Arrivals(Struct, frozen=True):
+    """How many of the subscriptions that wanted an event got it, wait for it, or will not get it. Among more than
+    `COUNTED_AMONG` only those that failed are counted, up to `MAX_FAILED`; the others are None."""
+
+    delivered: int | None
+    waiting: int | None
     failed: int
-    skipped: int
+    skipped: int | None
     """There was nothing to send."""
 
 

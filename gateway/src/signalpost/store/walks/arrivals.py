@@ -3,6 +3,9 @@
 Nothing is kept for an event and a subscription that go well, so this follows from what is: who wanted events of its
 type then, less those whose lane has not come so far, who have an exception row, or where nothing was to be sent. Of the
 last, those have no attempt whose condition was not met.
+
+So every lane is looked at, unless there are more of them than `COUNTED_AMONG`. Then only those are counted that need
+a person and have an index: deliveries that failed, up to `MAX_FAILED` of each event.
 """
 
 from bisect import bisect_right
@@ -14,9 +17,10 @@ from typing import Final
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.event import EVERY_TYPE
 from signalpost.domain.subscription import Subscription
-from signalpost.store.nouns.deliveries import Arrivals
-from signalpost.store.walks.delivery_queries import DeliveryQueries
+from signalpost.store.nouns.deliveries import COUNTED_AMONG, MAX_FAILED, Arrivals, DeliveryPosition
+from signalpost.store.walks.delivery_queries import DeliveryQueries, DeliveryScope
 from signalpost.store.walks.recorded_lane import RecordedLane, asked_for
+from signalpost.store.walks.together import together
 
 _BEYOND: Final = 2**62
 
@@ -28,6 +32,8 @@ async def arrivals(
     types = dict(await queries.types_of(tenant_id, sequences, EVERY_TYPE)) if sequences else {}
     if not types:
         return {}
+    if len(subscriptions) > COUNTED_AMONG:
+        return await _failures(queries, tenant_id, types)
     wanted = _wanted(((each, each.starts_after) for each in subscriptions), types)
     lanes = await queries.lanes_with_unsettled(subscriptions, max(types))
     waiting, gone = await _underway(queries, lanes.values(), types)
@@ -41,6 +47,13 @@ async def arrivals(
         delivered = wanted[sequence] - gone[sequence] - waits - failed - none_sent
         shown[sequence] = Arrivals(max(0, delivered), waits, failed, none_sent)  # rows outlive a deleted subscription
     return shown
+
+
+async def _failures(queries: DeliveryQueries, tenant_id: int, sequences: Iterable[int]) -> dict[int, Arrivals]:
+    scope, top = DeliveryScope(tenant_id, None), DeliveryPosition(_BEYOND, 0)
+    asked = {each: queries.rows_of_events(scope, [each], [State.FAILED], top, MAX_FAILED) for each in sequences}
+    found = await together(asked.values())
+    return {each: Arrivals(None, None, len(rows), None) for each, rows in zip(asked, found, strict=True)}
 
 
 async def _passed_over(

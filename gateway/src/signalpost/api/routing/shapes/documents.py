@@ -105,15 +105,23 @@ class Feed(Shape, frozen=True):
 
 
 class EventArrivals(Shape, frozen=True):
-    """How many of the subscriptions that wanted an event got it, still wait for it, or will not get it."""
+    """How many of the subscriptions that wanted an event got it, still wait for it, or will not get it. If the tenant
+    has more than 1,000 subscriptions, only `failed` is counted; the others are null."""
 
     sequence: int
-    delivered: int
+    delivered: int | None
     waiting: Annotated[
-        int, Meta(description="Number of subscriptions that it was not sent to yet, or that await a retry.")
+        int | None, Meta(description="Number of subscriptions that it was not sent to yet, or that await a retry.")
     ]
-    failed: Annotated[int, Meta(description="Number of subscriptions for which it was given up.")]
-    skipped: Annotated[int, Meta(description="Number of subscriptions whose condition or kind left nothing to send.")]
+    failed: Annotated[
+        int,
+        Meta(
+            description="Number of subscriptions for which it was given up. If the others are null, 100 is 100 or more."
+        ),
+    ]
+    skipped: Annotated[
+        int | None, Meta(description="Number of subscriptions whose condition or kind left nothing to send.")
+    ]
 
 
 class ArrivalsOfEvents(Shape, frozen=True):
