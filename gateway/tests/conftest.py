@@ -34,7 +34,7 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-SLOW_ONES_BEGIN_WITHIN = 0.75
+SLOW_ONES_BEGIN_WITHIN = 0.5
 """The part of a run in which every file with slow tests is begun."""
 
 

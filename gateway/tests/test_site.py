@@ -15,18 +15,17 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from gateway.tests.console.accessibility import findings_in
+from gateway.tests.console.accessibility import WINDOWS, findings_in, in_turns
 from gateway.tests.patience import LONG_PATIENCE, PATIENCE
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
 CHROMIUM: Final = shutil.which("chromium-headless-shell") or shutil.which("chromium")
-WINDOWS: Final = (("light", 1440), ("dark", 390))
-"""The themes and widths in which each page is looked at: how wide a page is does not change its colours."""
 SAMPLE: Final = ("index", "first-minute", "guides/proxy", "settings", "states", "decisions/README", "api-reference")
 """The pages that `make test` opens: one of each kind, one with drawings, and the one that is made by the gateway."""
 ALL: Final = os.environ.get("SITE") == "all"
@@ -190,9 +189,9 @@ def test_pages_load_nothing_from_elsewhere_complain_of_nothing_and_can_be_read_b
                 route.abort()
 
         page.route("**/*", only_here)
-        for name in every if ALL else SAMPLE:
+        for name, window in product(every, WINDOWS) if ALL else in_turns(SAMPLE):
             page.goto(f"{origin}/{name}.html")
-            trouble += [f"{name}: {each}" for each in findings_in(page, WINDOWS)]
+            trouble += [f"{name}: {each}" for each in findings_in(page, [window])]
         page.goto(f"{origin}/search.html?q=caddy")
         page.wait_for_selector("#search-results li")
         browser.close()

@@ -1,12 +1,14 @@
 """What keeps people from reading or using a page, as far as a machine can tell."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
-WINDOWS = (("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390))
-"""The themes and widths that pages are looked at in."""
+WINDOWS = (("light", 1440), ("dark", 390))
+"""The themes and widths that pages are looked at in, in turns: to look takes longer than all else that a page is asked.
+`make console-shots` looks at every page in both themes at both widths."""
 _VIOLATIONS = """tags => axe.run({runOnly: {type: 'tag', values: tags}, resultTypes: ['violations'], selectors: false})
     .then(ran => ran.violations.flatMap(each => each.nodes.map(node => `${each.id}: ${node.html.slice(0, 120)}`)))"""
 """What axe finds, and no more: it would look up each element for which a rule holds, too, and send megabytes."""
@@ -20,6 +22,11 @@ def findings_of(page: Any) -> list[str]:
     ignore its policy, or it would not let axe run."""
     _load_axe(page)
     return _findings(page)
+
+
+def in_turns(pages: Iterable[str]) -> Iterator[tuple[str, tuple[str, int]]]:
+    """Pages, each with the theme and the width that it is looked at in."""
+    return zip(pages, cycle(WINDOWS), strict=False)
 
 
 def findings_in(page: Any, windows: Iterable[tuple[str, int]]) -> list[str]:

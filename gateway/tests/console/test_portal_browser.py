@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from gateway.tests.console.accessibility import WINDOWS, findings_in
+from gateway.tests.console.accessibility import WINDOWS, findings_in, in_turns
 from gateway.tests.console.test_browser import HOSTILE, Desk, desk, pytestmark
 from gateway.tests.domain.access.test_portal_link import png
 from gateway.tests.patience import PATIENCE
@@ -198,9 +198,9 @@ def test_nothing_keeps_a_customer_from_reading_and_using_it(desk: Desk) -> None:
     looks = {"name": HOSTILE[0], "accent": "#ffe600", "logo": png()}
     customer = Customer(desk, {"name": HOSTILE[1], "theme": looks}, bypass_csp=True, reduced_motion="reduce")
     findings: list[str] = []
-    for path in pages_of(desk).values():
+    for path, window in in_turns(pages_of(desk).values()):
         customer.open(path)
-        findings += [f"{path}: {each}" for each in findings_in(customer.page, WINDOWS)]
+        findings += [f"{path}: {each}" for each in findings_in(customer.page, [window])]
     for subscription in (desk.fine, desk.acme):
         customer.open(f"/subscriptions/{subscription}/test-run")
         customer.page.get_by_role("button", name="Send me the ten cases").click()
