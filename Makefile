@@ -24,7 +24,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills connect-mysql connect-sqs queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills connect-mysql connect-nats connect-sqs queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -106,6 +106,9 @@ connector-kills: .venv/dev ## Kill a real gateway while it renews tokens and cal
 
 connect-mysql: .venv/dev .venv-mariadb ## Feed a gateway from an outbox in MariaDB, and kill all three while documents change (KILLS=30)
 	@KILLS=$${KILLS:-30} $(BIN)/python -m pytest -v -rs -s connect/tests/test_mysql_*.py
+
+connect-nats: .venv/dev .venv-nats/ready ## Feed a gateway from a stream of NATS JetStream, and kill all three (KILLS=30)
+	@KILLS=$${KILLS:-30} $(BIN)/python -m pytest -v -rs connect/tests/test_nats_keeps_the_promises.py
 
 connect-sqs: .venv/dev .venv-sqs/ready ## Feed a gateway from a queue of SQS, as moto serves it
 	@$(BIN)/python -m pytest -v -rs connect/tests/test_sqs_keeps_the_promises.py
@@ -230,12 +233,12 @@ format: .venv/dev ## Format the tree and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 lock: .venv/uv ## Renew the locks in requirements/
-	@for name in uv build runtime dev browser docs mcp fuzz oracles receivers sqs audit release helm; do \
+	@for name in uv build runtime dev browser docs mcp fuzz oracles receivers nats sqs audit release helm; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
 clean: ## Remove the virtual environment and caches
-	@rm -rf receiver-node/dist receiver-node/src/redis_scripts.ts receiver-node/node_modules client-node/dist client-node/node_modules gateway/tests/javascript/node_modules .venv .venv-oracles .venv-receivers .venv-sqs .venv-mariadb .venv-audit .venv-release .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
+	@rm -rf receiver-node/dist receiver-node/src/redis_scripts.ts receiver-node/node_modules client-node/dist client-node/node_modules gateway/tests/javascript/node_modules .venv .venv-oracles .venv-receivers .venv-sqs .venv-mariadb .venv-nats .venv-audit .venv-release .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
 
 # Each marker file stands for one finished step, so that a step that was interrupted is done again.
 .venv/uv: requirements/uv.txt
@@ -297,6 +300,11 @@ UNPACK = rm -rf $@.new && mkdir -p $@.new/archives/partial \
 	@if command -v helm > /dev/null; then mkdir -p $@; \
 	elif command -v go > /dev/null; then GOBIN=$(CURDIR)/$@.new go install -trimpath helm.sh/helm/v3/cmd/helm@v3.22.0 && mv $@.new $@; \
 	else echo "SKIPPED: what Helm renders, because there is neither helm nor go here." >&2; fi
+
+.venv-nats/ready: .venv/uv requirements/nats.txt
+	@$(PYTHON) -m venv .venv-nats
+	@$(BIN)/uv pip install --quiet --python .venv-nats/bin/python --require-hashes -r requirements/nats.txt
+	@touch $@
 
 # What serves queues needs older versions of what other tests have, so it is a program of another environment to them.
 .venv-sqs/ready: .venv/uv requirements/sqs.txt

@@ -37,6 +37,15 @@ def test_the_configuration_of_the_guide_for_sqs_is_one(tmp_path: Path, monkeypat
     assert isinstance(make_source(read_config(file).source), SqsQueue)
 
 
+def test_the_configuration_of_the_guide_for_nats_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = pytest.importorskip("signalpost_connect.nats.stream", exc_type=ImportError)
+    [config] = blocks((ROOT / "docs" / "guides" / "nats.md").read_text(encoding="utf-8"), "toml")
+    monkeypatch.setenv("NATS_URL", "tls://user:password@nats.example.com:4222,tls://nats-2.example.com:4222")
+    file = tmp_path / "nats.toml"
+    file.write_text(config)
+    assert isinstance(make_source(read_config(file).source), stream.NatsStream)
+
+
 @pytest.mark.slow
 def test_the_configuration_of_the_guide_is_one(tmp_path: Path, platform: Platform, gateway: FedGateway) -> None:
     [config] = blocks(GUIDE, "toml")

@@ -1,0 +1,1 @@
+"""The source `nats`: a stream of NATS JetStream."""
