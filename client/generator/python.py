@@ -71,7 +71,7 @@ def _words(words: Words) -> str:
 def _shape(shape: Shape) -> str:
     name = RENAMED.get(shape.name, shape.name)
     lines = [f"class {name}(Shape, frozen=True, kw_only=True):\n"]
-    lines += [_docstring(shape.about, "    "), "\n"] if shape.about else []
+    lines += [_docstring(" ".join(shape.about.split()), "    "), "\n"] if shape.about else []
     for member in shape.members:
         lines.append(f"    {_attribute(member)}\n")
         lines.append(_docstring(member.about, "    "))

@@ -385,8 +385,7 @@ class ConsoleLink(Shape, frozen=True, kw_only=True):
 
 class Counted(Shape, frozen=True, kw_only=True):
     """How the attempts of a span of time ended. Attempts that do not count, such as those that were cut short, are
-    left
-        out.
+    left out.
     """
 
     delivered: int
@@ -620,8 +619,7 @@ class Event(Shape, frozen=True, kw_only=True):
 
 class EventArrivals(Shape, frozen=True, kw_only=True):
     """How many of the subscriptions that wanted an event got it, still wait for it, or will not get it. If the
-    tenant
-        has more than 1,000 subscriptions, only `failed` is counted; the others are null.
+    tenant has more than 1,000 subscriptions, only `failed` is counted; the others are null.
     """
 
     sequence: int
