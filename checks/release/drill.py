@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from checks.parts import GATEWAY, LOCK, OURS, ROOT
-from checks.release import build, contents, index, install, npm_registry, versions
+from checks.release import beside, build, contents, index, install, npm_registry, versions
 from checks.release.build import CommandFailedError, plain_environment, run
 
 RESULT = ROOT / "dist" / "release"
@@ -89,14 +89,20 @@ def tried(files: Sequence[Path], locked: Path, version: str, folder: Path) -> No
             install.install(programs, locked, url)
             check_version(run([programs / "signalpost", "--version"], folder, plain_environment()), version)
             installed = time.monotonic() - began
-            seconds = install.first_event(programs, folder / f"run-{number}", install.example(programs))
+            seconds = install.first_event(programs, folder / f"run-{number}")
             print(f"Python {number}: installed with hashes in {installed:.0f} s, the first event {seconds:.1f} s later")
+            index.fetch_for_companions(programs, packages)
+            for each in beside.COMPANIONS:
+                beside.try_alone(each, version, python, url, folder / f"{number}-{each.name}")
+            print(
+                f"Python {number}: installed alone, and at work: {', '.join(each.name for each in beside.COMPANIONS)}"
+            )
         oldest = next(iter(pythons.values()))
         check_version(install.run_without_installing(oldest, url, folder), version)
         print("run without installing, by uv: it says its version")
         index.fetch_pip(folder / next(iter(pythons)) / "bin", packages)
         of_pipx = install.install_with_pipx(oldest, version, url, folder / "of-pipx")
-        seconds = install.first_event(of_pipx, folder / "run-pipx", install.example(of_pipx))
+        seconds = install.first_event(of_pipx, folder / "run-pipx")
         print(f"installed by pipx: the first event {seconds:.1f} s later")
     kits = [file for file in files if file.suffix == ".tgz"]
     if kits:
@@ -113,8 +119,9 @@ def tried_for_node(kits: Sequence[Path], version: str, gateway: Path, folder: Pa
             integrity = npm_registry.install(name, version, url, project)
             digest = base64.b64encode(hashlib.sha512(kit.read_bytes()).digest()).decode()
             fail_for([] if integrity == f"sha512-{digest}" else [f"npm installed another {name}: {integrity}"])
+            check_version(npm_registry.version_that_runs(name, project) or version, version)
     (project / "receiver.js").write_text(npm_registry.RECEIVER)
-    seconds = install.first_event(gateway, folder / "run-node", ["node", project / "receiver.js"])
+    seconds = install.first_event(gateway, folder / "run-node", f'node {project}/receiver.js "{install.SIGNED_WITH}"')
     print(f"npm: published, installed by its hash, and the first event verified in {seconds:.1f} s")
 
 

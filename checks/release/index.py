@@ -65,6 +65,14 @@ def fetch_third_parties(programs: Path, packages: Path) -> None:
     run([programs / "pip", "download", *how, "--requirement", LOCK, "--dest", packages], ROOT, os.environ)
 
 
+def fetch_for_companions(programs: Path, packages: Path) -> None:
+    """Put there what distributions beside the gateway need, and the gateway does not."""
+    how: list[str | Path] = ["--quiet", "--only-binary=:all:", "--dest", packages]
+    locked: list[str | Path] = ["--no-deps", "--require-hashes", "--requirement", ROOT / "requirements" / "mcp.txt"]
+    run([programs / "pip", "download", *how, *locked], ROOT, os.environ)
+    run([programs / "pip", "download", *how, "pytest"], ROOT, os.environ)
+
+
 def fetch_pip(programs: Path, packages: Path) -> None:
     """Put the newest pip there, too, which pipx installs before anything else."""
     how = ["--quiet", "--only-binary=:all:", "--no-deps"]

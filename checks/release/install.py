@@ -1,18 +1,22 @@
 """Installs what was uploaded as a stranger does, into an empty environment, and has it deliver its first event."""
 
+import os
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from checks.parts import ROOT
 from checks.release.build import UV, CommandFailedError, plain_environment, run
 from checks.release.index import TOOLS, free_port, wait_for
 
 OLDEST = (3, 11)
+SIGNED_WITH = "a secret of mine"
+"""The secret of the README's receiver."""
 VERIFIED = "verified: documentCreated 'My first'"
 PATIENCE = 60
 """Seconds until the first event must have come, on the slowest machine."""
@@ -48,9 +52,18 @@ def empty_environment(python: Path, folder: Path) -> Path:
 
 def install(programs: Path, requirements: Path, index: str) -> None:
     """Install what the requirements name into an environment, from this index alone."""
+    _pip_install(programs, index, "--require-hashes", "--requirement", requirements)
+
+
+def install_by_name(programs: Path, required: str, index: str) -> None:
+    """Install a distribution into an environment, with what it says that it needs, from this index alone."""
+    _pip_install(programs, index, required)
+
+
+def _pip_install(programs: Path, index: str, *what: str | Path) -> None:
     environment = plain_environment(PIP_CONFIG_FILE="/dev/null", PIP_DISABLE_PIP_VERSION_CHECK="1")
-    how = ["--quiet", "--no-cache-dir", "--index-url", f"{index}/simple/", "--require-hashes"]
-    run([programs / "pip", "install", *how, "--requirement", requirements], programs, environment)
+    how = ["--quiet", "--no-cache-dir", "--index-url", f"{index}/simple/"]
+    run([programs / "pip", "install", *how, *what], programs, environment)
 
 
 def run_without_installing(python: Path, index: str, folder: Path) -> str:
@@ -60,12 +73,23 @@ def run_without_installing(python: Path, index: str, folder: Path) -> str:
     return run([UV, "tool", "run", *how, "--python", python, "signalpost", "--version"], folder, environment).strip()
 
 
-def commands_of_readme(readme: str, gateway: int, receiver: int) -> str:
-    """The commands that create a subscription and a document, from the README's minute, with other ports."""
+class Minute(NamedTuple):
+    """The commands of the README's first minute, for a shell in which the environment is activated."""
+
+    serve: str
+    """Starts a gateway."""
+    receive: str
+    """Starts a receiver."""
+    change: str
+    """Creates a subscription and a document."""
+
+
+def minute_of_readme(readme: str, gateway: int, receiver: int) -> Minute:
+    """The README's first minute, with other ports."""
     section = readme.partition("## Your first verified event, in a minute")[2].partition("\n## ")[0]
-    commands: str
-    (commands,) = (block for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) if "curl" in block)
-    return commands.replace(":8080/", f":{gateway}/").replace(":9000/", f":{receiver}/")
+    blocks = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    serve, receive, change = (each.replace(":8080", f":{gateway}").replace(":9000", f":{receiver}") for each in blocks)
+    return Minute(serve.strip(), f"{receive.strip()} {receiver}", change)
 
 
 def pipx(python: Path, index: str, folder: Path, *command: str | Path) -> str:
@@ -86,41 +110,39 @@ def install_with_pipx(python: Path, version: str, index: str, folder: Path) -> P
     return (folder / "bin" / "signalpost").resolve().parent
 
 
-def example(programs: Path) -> Sequence[str | Path]:
-    """The receiver that is installed with the gateway."""
-    return [programs / "python", programs.parent / "share" / "signalpost" / "examples" / "receiver.py"]
+def activated(programs: Path, **more: str) -> dict[str, str]:
+    """The environment of a shell in which the environment with these programs is activated."""
+    return plain_environment(PATH=f"{programs}:{os.environ['PATH']}", VIRTUAL_ENV=str(programs.parent), **more)
 
 
-def first_event(programs: Path, folder: Path, receiving: Sequence[str | Path]) -> float:
-    """Follow the README's minute with an installed gateway, and a receiver that is called with its secret and its port.
-    Returns the seconds until an event was verified."""
+def first_event(programs: Path, folder: Path, receive: str = "") -> float:
+    """Follow the README's minute with an installed gateway. `receive` is a command that starts another receiver
+    instead; the port is appended to it. Returns the seconds until an event was verified."""
     gateway, receiver, began = free_port(), free_port(), time.monotonic()
     folder.mkdir()
-    settings = plain_environment(
-        SIGNALPOST_PORT=str(gateway), SIGNALPOST_ALLOW_TARGETS=f"http://127.0.0.1:{receiver}", PYTHONUNBUFFERED="1"
-    )
+    settings = activated(programs, SIGNALPOST_PORT=str(gateway), PYTHONUNBUFFERED="1")
+    minute = minute_of_readme((ROOT / "README.md").read_text(), gateway, receiver)
     with (
-        _running([programs / "signalpost", "serve"], folder, settings),
-        _running([*receiving, "a secret of mine", str(receiver)], folder, settings) as printed,
+        _running(minute.serve, folder / "gateway.out", settings),
+        _running(f"{receive} {receiver}" if receive else minute.receive, folder / "receiver.out", settings) as printed,
     ):
         wait_for(f"http://127.0.0.1:{gateway}/health/ready")
         _wait_until_printed(printed, "listening on")
-        commands = commands_of_readme((ROOT / "README.md").read_text(), gateway, receiver)
-        run(["sh", "-euc", commands], folder, settings)
+        run(["sh", "-euc", minute.change], folder, settings)
         _wait_until_printed(printed, VERIFIED)
     return time.monotonic() - began
 
 
 @contextmanager
-def _running(command: list[str | Path], folder: Path, environment: dict[str, str]) -> Iterator[Path]:
-    """A program that runs until the block ends, and the file of what it prints."""
-    printed = folder / f"{Path(command[-1]).name}.out"
+def _running(command: str, output: Path, environment: dict[str, str]) -> Iterator[Path]:
+    """A command of a shell that runs until the block ends, and the file of what it prints, in whose folder it runs."""
+    line = ["sh", "-euc", f"exec env {command}"]
     with (
-        printed.open("wb") as file,
-        subprocess.Popen(command, cwd=folder, env=environment, stdout=file, stderr=file) as one,
+        output.open("wb") as file,
+        subprocess.Popen(line, cwd=output.parent, env=environment, stdout=file, stderr=file) as one,
     ):
         try:
-            yield printed
+            yield output
         finally:
             one.terminate()
 

@@ -110,3 +110,9 @@ def install(name: str, version: str, url: str, folder: Path) -> str:
     lock = json.loads((folder / "package-lock.json").read_text())
     integrity: str = lock["packages"][f"node_modules/{name}"]["integrity"]
     return integrity
+
+
+def version_that_runs(name: str, folder: Path) -> str:
+    """The version that an installed package says it is when a program imports it; "" if it says none."""
+    program = f'import("{name}").then((package_) => console.log(package_.VERSION ?? ""))'
+    return run(["node", "--eval", program], folder, plain_environment()).strip()

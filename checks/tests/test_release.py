@@ -1,16 +1,19 @@
 """What a release checks before anything is uploaded, and what it writes."""
 
 import re
+import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
 import pytest
-from checks.parts import ROOT
+from checks.parts import GATEWAY, ROOT
+from checks.release.beside import COMPANIONS
+from checks.release.build import PYTHON_DISTRIBUTIONS
 from checks.release.build import differing as builds_differ
 from checks.release.contents import faults
 from checks.release.drill import requirements
-from checks.release.install import commands_of_readme
+from checks.release.install import SIGNED_WITH, minute_of_readme
 from checks.release.versions import PLACES, differing, found_in, refusal, replaced_in, version_of, wrong_heading
 
 TODAY = date(2027, 1, 31)
@@ -144,8 +147,15 @@ def test_the_requirements_have_the_lock_and_the_hashes_of_wheel_and_source_of_ea
 
 
 def test_the_readmes_minute_has_commands_that_go_to_other_ports() -> None:
-    commands = commands_of_readme((ROOT / "README.md").read_text(), 1, 2)
-    assert "http://127.0.0.1:1/v1/subscriptions" in commands
-    assert '"http://127.0.0.1:2/"' in commands
-    assert "http://127.0.0.1:1/v1/documents" in commands
-    assert "8080" not in commands
+    minute = minute_of_readme((ROOT / "README.md").read_text(), 1, 2)
+    assert minute.serve == "SIGNALPOST_ALLOW_TARGETS=http://127.0.0.1:2 signalpost serve"
+    assert minute.receive.endswith(f'receiver.py" "{SIGNED_WITH}" 2')
+    assert "http://127.0.0.1:1/v1/subscriptions" in minute.change
+    assert '"http://127.0.0.1:2/"' in minute.change
+    assert "http://127.0.0.1:1/v1/documents" in minute.change
+    assert not re.search("8080|9000", " ".join(minute))
+
+
+def test_each_distribution_that_is_built_is_installed_alone() -> None:
+    built = (tomllib.loads((ROOT / name / "pyproject.toml").read_text()) for name in PYTHON_DISTRIBUTIONS)
+    assert sorted(each["project"]["name"] for each in built) == sorted([GATEWAY, *(each.name for each in COMPANIONS)])

@@ -120,28 +120,6 @@ def test_the_first_minute_goes_as_its_page_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_receivers_minute_of_the_readme_goes_as_it_is_pasted(tmp_path: Path) -> None:
-    """Pasted block by block into one shell, whose output ends as the README shows; only the ports are others."""
-    minute = README.read_text(encoding="utf-8").split("## A receiver's first minute")[1].split("\n## ")[0]
-    port, receiver_port = free_port(), free_port()
-    begin, forward, examine = (
-        block.replace("8180", str(port)).replace("9000", str(receiver_port))
-        for block in re.findall(r"```bash\n(.*?)```", minute, re.DOTALL)
-    )
-    [shown] = re.findall(r"```console\n(.*?)```", minute, re.DOTALL)
-    output = tmp_path / "output"
-    with _pasting(output, XDG_STATE_HOME=str(tmp_path), SIGNALPOST_DATA_DIR=str(tmp_path / "none")) as paste:
-        paste(begin)
-        _wait_for(output, "The emulator listens on")
-        _wait_for(output, "listening on")
-        paste(forward)
-        _wait_for(output, "<-- 204")
-        paste(examine)
-        for line in shown.replace("9000", str(receiver_port)).splitlines():
-            _wait_for(output, line.removeprefix("…").strip())
-
-
-@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("jq") is None, reason="the script of the guide needs jq, which is not installed here")
 def test_the_script_for_any_language_works_as_its_guide_shows_it(tmp_path: Path) -> None:
     guide = (ROOT / "docs" / "guides" / "test-a-receiver.md").read_text(encoding="utf-8")
@@ -259,7 +237,7 @@ def _readme_commands(tmp_path: Path, gateway_port: int, receiver_port: int) -> l
     commands = []
     for block in blocks:
         command = block.replace("8080", str(gateway_port)).replace("9000", str(receiver_port))
-        command = command.replace("python examples/", f"{BIN}/python {ROOT}/examples/")
+        command = command.replace('python "$VIRTUAL_ENV/share/signalpost/', f'{BIN}/python "{ROOT}/')
         command = command.replace("signalpost-data/", f"{tmp_path}/data/").replace("$PORT", str(gateway_port))
         command = re.sub(r'("a secret of mine")\n', rf"\1 {receiver_port}\n", command)
         commands.append(f"PORT={gateway_port}\n{command}")
