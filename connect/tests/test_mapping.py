@@ -53,6 +53,15 @@ def test_a_deletion_is_not_mapped() -> None:
     assert line({"title": "{{ body.name }}"}, deletion) == {**deletion, "sourceVersion": 5}
 
 
+def test_a_deletion_has_the_version_that_the_mapping_gives_to_states() -> None:
+    mapping = {"title": "{{ body.name }}", "sourceVersion": "{{ headers.revision | number }}"}
+    deletion = {"externalId": "d1", "deleted": True}
+    assert line(mapping, deletion, headers={"revision": "8"}) == {**deletion, "sourceVersion": 8}
+    assert line(mapping, {**deletion, "sourceVersion": 9}) == {**deletion, "sourceVersion": 9}
+    with pytest.raises(Unusable, match=r"mapping.sourceVersion: the message has no headers.revision"):
+        line(mapping, deletion)
+
+
 def test_a_mapping_can_make_a_deletion() -> None:
     mapping = {"externalId": "{{ body.id }}", "title": '{{ body.name | default: "" }}', "deleted": "{{ body.gone }}"}
     assert line(mapping, {"id": "d1", "gone": True}) == {"externalId": "d1", "deleted": True, "sourceVersion": 5}
