@@ -24,7 +24,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills connect-mysql connect-nats connect-sqs queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills connect-kafka connect-mysql connect-nats connect-sqs queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -109,6 +109,9 @@ connect-mysql: .venv/dev .venv-mariadb ## Feed a gateway from an outbox in Maria
 
 connect-nats: .venv/dev .venv-nats/ready ## Feed a gateway from a stream of NATS JetStream, and kill all three (KILLS=30)
 	@KILLS=$${KILLS:-30} $(BIN)/python -m pytest -v -rs connect/tests/test_nats_keeps_the_promises.py
+
+connect-kafka: .venv/dev .venv-kafka/ready ## Feed a gateway from a topic of Kafka, drain it to one, and kill each of the three (KILLS=20)
+	@KILLS=$${KILLS:-20} $(BIN)/python -m pytest -v -s -rs connect/tests/test_kafka_*.py
 
 connect-sqs: .venv/dev .venv-sqs/ready ## Feed a gateway from a queue of SQS, as moto serves it
 	@$(BIN)/python -m pytest -v -rs connect/tests/test_sqs_keeps_the_promises.py
@@ -238,7 +241,7 @@ lock: .venv/uv ## Renew the locks in requirements/
 	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
 clean: ## Remove the virtual environment and caches
-	@rm -rf receiver-node/dist receiver-node/src/redis_scripts.ts receiver-node/node_modules client-node/dist client-node/node_modules gateway/tests/javascript/node_modules .venv .venv-oracles .venv-receivers .venv-sqs .venv-mariadb .venv-nats .venv-audit .venv-release .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
+	@rm -rf receiver-node/dist receiver-node/src/redis_scripts.ts receiver-node/node_modules client-node/dist client-node/node_modules gateway/tests/javascript/node_modules .venv .venv-oracles .venv-receivers .venv-sqs .venv-kafka .venv-mariadb .venv-nats .venv-audit .venv-release .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
 
 # Each marker file stands for one finished step, so that a step that was interrupted is done again.
 .venv/uv: requirements/uv.txt
@@ -310,6 +313,13 @@ UNPACK = rm -rf $@.new && mkdir -p $@.new/archives/partial \
 .venv-sqs/ready: .venv/uv requirements/sqs.txt
 	@$(PYTHON) -m venv .venv-sqs
 	@$(BIN)/uv pip install --quiet --python .venv-sqs/bin/python --require-hashes -r requirements/sqs.txt
+	@touch $@
+
+# Kafka is some jars, which nothing but its tests needs.
+.venv-kafka/ready: requirements/kafka.pom.xml
+	@command -v java > /dev/null && command -v mvn > /dev/null || { echo "Kafka needs Java 17 or newer, and Maven to fetch it (apt-get install default-jdk-headless maven)." >&2; exit 1; }
+	@rm -rf .venv-kafka && mkdir .venv-kafka
+	@mvn -q -B -f requirements/kafka.pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.venv-kafka/jars
 	@touch $@
 
 .venv-oracles/ready: .venv/dev requirements/oracles.txt

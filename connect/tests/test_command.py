@@ -84,7 +84,7 @@ def test_run_says_that_the_database_cannot_be_used_and_goes_on_when_it_can(
 @pytest.mark.parametrize(
     ("replaced", "by", "said"),
     [
-        ('kind = "outbox"', 'kind = "kafkaesque"', "source.kind: say which source; installed are outbox"),
+        ('kind = "outbox"', 'kind = "kafkaesque"', "source.kind: say which source; installed are"),
         ("[source]", "[source]\ntable = 1", "source: Object contains unknown field `table`"),
         ("[gateway]", "[gateway", "is not TOML"),
         ("url =", "address =", "gateway: Object contains unknown field `address`"),

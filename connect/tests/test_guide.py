@@ -9,8 +9,8 @@ from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import run_command
 from connect.tests.platform import Platform
 
-from signalpost_connect.config import read_config
-from signalpost_connect.kinds import make_source
+from signalpost_connect.config import read_config, read_drain_config
+from signalpost_connect.kinds import make_sink, make_source
 from signalpost_connect.mapping import LineMaker
 from signalpost_connect.sqs.queue import SqsQueue
 
@@ -44,6 +44,17 @@ def test_the_configuration_of_the_guide_for_nats_is_one(tmp_path: Path, monkeypa
     file = tmp_path / "nats.toml"
     file.write_text(config)
     assert isinstance(make_source(read_config(file).source), stream.NatsStream)
+
+
+def test_the_configurations_of_the_guide_for_kafka_are_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("aiokafka", reason="what speaks with Kafka is not installed")
+    monkeypatch.setenv("KAFKA_PASSWORD", "given")
+    source, drain = blocks((ROOT / "docs" / "guides" / "kafka.md").read_text(encoding="utf-8"), "toml")
+    file = tmp_path / "kafka.toml"
+    file.write_text(source)
+    assert make_source(read_config(file).source).config.__name__ == "KafkaConfig"
+    file.write_text(drain)
+    assert make_sink(read_drain_config(file).sink).config.__name__ == "KafkaSinkConfig"
 
 
 @pytest.mark.slow

@@ -11,8 +11,8 @@ from msgspec import Struct
 from signalpost_client import AsyncClient
 from signalpost_connect import AGAIN, APPLIED, UNCHANGED, Batch, Message, Source, SourceAway, Verdict
 from signalpost_connect.mapping import LineMaker
-from signalpost_connect.progress import Progress
-from signalpost_connect.pump import LONGEST_PAUSE, Pump
+from signalpost_connect.progress import LONGEST_PAUSE, Progress
+from signalpost_connect.pump import Pump
 from signalpost_connect.reporting import Reporter
 
 

@@ -6,21 +6,24 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 from signalpost_client import VERSION, AsyncClient, SignalpostError
-from signalpost_connect.config import BadConfig, Config, read_config, secret
-from signalpost_connect.kinds import make_source
+from signalpost_connect.config import BadConfig, GatewayConfig, WatchConfig, read_config, read_drain_config, secret
+from signalpost_connect.draining import Drain
+from signalpost_connect.kinds import make_sink, make_source
 from signalpost_connect.mapping import LineMaker, Unusable
 from signalpost_connect.outbox import statements
-from signalpost_connect.progress import Progress
+from signalpost_connect.progress import DrainProgress, Health, Progress
 from signalpost_connect.pump import TAKE_SECONDS, Pump, log
 from signalpost_connect.reporting import Reporter
-from signalpost_connect.source import Message, Source, SourceAway
+from signalpost_connect.source import Looks, Message, Source, SourceAway
 from signalpost_connect.watch import watched
 
-_DESCRIPTION = "Feeds a Signalpost gateway from where documents live."
+_DESCRIPTION = "Feeds a Signalpost gateway from where documents live, and writes its events to where they are read."
 SHOWN_MESSAGES = 10
 PROGRESS_SECONDS = 30.0
 
@@ -31,6 +34,7 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it cannot do is raised, and said once
     try:
         sys.exit(given.action(given))
     except (BadConfig, ValueError) as error:
@@ -48,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     for each, action in ((run, _run), (check, _check)):
         each.add_argument("config", type=Path, help="the configuration, in TOML")
         each.set_defaults(action=action)
+    drain = commands.add_parser("drain", help="write the gateway's events to a sink, until it is stopped")
+    drain.add_argument("config", type=Path, help="the configuration, in TOML")
+    drain.set_defaults(action=_drain)
     _add_outbox(commands.add_parser("outbox", help="print the SQL that the source outbox needs"))
     return parser
 
@@ -88,7 +95,7 @@ def _print_above(given: argparse.Namespace) -> None:
 
 def _check(given: argparse.Namespace) -> int:
     config = read_config(given.config)
-    source, client, make = make_source(config.source), _client(config), config.line_maker()
+    source, client, make = make_source(config.source), _client(config.gateway), config.line_maker()
     return asyncio.run(_checked(source, client, make))
 
 
@@ -103,7 +110,8 @@ async def _checked(source: Source, client: AsyncClient, make: LineMaker) -> int:
             print(f"The gateway: {error}")
             code = 1
     try:
-        batch = await source.take(SHOWN_MESSAGES, TAKE_SECONDS)
+        look = source.look if isinstance(source, Looks) else source.take
+        batch = await look(SHOWN_MESSAGES, TAKE_SECONDS)
     except SourceAway as error:
         print(f"The source: {error}")
         return 1
@@ -128,33 +136,56 @@ def _shown(make: LineMaker, message: Message) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     config = read_config(given.config)
-    source, client, make = make_source(config.source), _client(config), config.line_maker()
+    source, client, make = make_source(config.source), _client(config.gateway), config.line_maker()
     progress = Progress(time.monotonic)
     reporter = Reporter(client, source, config.source_name, progress, time.monotonic)
-    with ExitStack() as stack:
-        if config.watch is not None:
-            stack.enter_context(watched(progress, config.watch.port))
-        asyncio.run(_pumped(source, client, make, progress, reporter))
+    pump = Pump(source, client, make, progress)
+    log.info("feeding %r", client)
+    _work(pump.run(reporter.report_if_due), progress, config.watch, source.close, client.close)
     return 0
 
 
-async def _pumped(source: Source, client: AsyncClient, make: LineMaker, progress: Progress, reporter: Reporter) -> None:
-    """Feed until SIGTERM or SIGINT. What is under way then comes again with the next start."""
-    pump = Pump(source, client, make, progress)
-    work = asyncio.gather(pump.run(reporter.report_if_due), _told(progress))
+# --- drain ------------------------------------------------------------------------------------------------------------
+
+
+def _drain(given: argparse.Namespace) -> int:
+    config = read_drain_config(given.config)
+    sink, client = make_sink(config.sink), _client(config.gateway)
+    progress = DrainProgress(time.monotonic)
+    drain = Drain(sink, client, config.after, progress)
+    log.info("draining %r", client)
+    _work(drain.run(), progress, config.watch, sink.close, client.close)
+    return 0
+
+
+# --- both -------------------------------------------------------------------------------------------------------------
+
+Close = Callable[[], Awaitable[None]]
+
+
+def _work(work: Coroutine[Any, Any, None], progress: Health, watch: WatchConfig | None, *closes: Close) -> None:
+    with ExitStack() as stack:
+        stack.callback(work.close)
+        if watch is not None:
+            stack.enter_context(watched(progress, watch.port))
+        asyncio.run(_until_stopped(work, progress, closes))
+
+
+async def _until_stopped(work: Coroutine[Any, Any, None], progress: Health, closes: Sequence[Close]) -> None:
+    """Work until SIGTERM or SIGINT. What is under way then comes again with the next start."""
+    both = asyncio.gather(work, _told(progress))
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
-    log.info("feeding %r", client)
+        asyncio.get_running_loop().add_signal_handler(number, both.cancel)
     try:
         with suppress(asyncio.CancelledError):
-            await work
+            await both
     finally:
-        await source.close()
-        await client.close()
+        for close in closes:
+            await close()
     log.info("stopped: %s", progress.sentence())
 
 
-async def _told(progress: Progress) -> None:
+async def _told(progress: Health) -> None:
     """Log how far it is, whenever that changed."""
     before = progress.sentence()
     while True:
@@ -164,8 +195,7 @@ async def _told(progress: Progress) -> None:
         before = now
 
 
-def _client(config: Config) -> AsyncClient:
-    gateway = config.gateway
+def _client(gateway: GatewayConfig) -> AsyncClient:
     try:
         return AsyncClient(gateway.url, secret(gateway.key, "gateway.key"), tenant=gateway.tenant)
     except BadConfig:

@@ -104,15 +104,35 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
             raise BadConfig(f"mapping.{error}") from None
 
 
+class DrainConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file of a drain."""
+
+    gateway: GatewayConfig
+    sink: dict[str, Any]
+    """`kind`, and what the sink wants besides."""
+    after: Annotated[int, Meta(ge=0)] = 0
+    """Events with a sequence up to this one are not written."""
+    watch: WatchConfig | None = None
+
+
 def read_config(path: Path) -> Config:
-    """The configuration in a file. Raises BadConfig."""
+    """The configuration of a source, in a file. Raises BadConfig."""
+    return _read(path, Config)
+
+
+def read_drain_config(path: Path) -> DrainConfig:
+    """The configuration of a drain, in a file. Raises BadConfig."""
+    return _read(path, DrainConfig)
+
+
+def _read(path: Path, kind: type[T]) -> T:
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfig(f"{path} cannot be read ({type(error).__name__}).") from None
     except tomllib.TOMLDecodeError as error:
         raise BadConfig(f"{path} is not TOML: {error}.") from None
-    return convert(given, Config, "")
+    return convert(given, kind, "")
 
 
 def convert(given: Mapping[str, Any], kind: type[T], below: str) -> T:

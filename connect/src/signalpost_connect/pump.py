@@ -13,14 +13,12 @@ from typing import Final
 from signalpost_client import AsyncClient, Problem
 from signalpost_connect.judging import judge
 from signalpost_connect.mapping import LineMaker
-from signalpost_connect.progress import Progress
+from signalpost_connect.progress import Pauses, Progress
 from signalpost_connect.source import Outcome, Source, SourceAway
 
 MOST_MESSAGES: Final = 500
 """An import ends after a thousand refused lines; a batch stays below that even if all of it is wrong."""
 TAKE_SECONDS: Final = 1.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 15.0
-"""Seconds after a failure, if the gateway does not say how many; each is twice as long as the one before."""
 
 log = logging.getLogger("signalpost_connect")
 
@@ -41,7 +39,7 @@ class Pump:
         self._make = make
         self._progress = progress
         self._sleep = sleep
-        self._pause = FIRST_PAUSE
+        self._pauses = Pauses()
 
     async def run(self, after_round: Callable[[], Awaitable[None]]) -> None:
         """Go on until cancelled."""
@@ -73,9 +71,8 @@ class Pump:
     def _failed(self, trouble: str, asked: float | None) -> float:
         if self._progress.failed(trouble):
             log.warning("%s It is tried again.", trouble)
-        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
-        return max(pause, asked or 0.0)
+        return self._pauses.next(asked)
 
     def _went_well(self) -> None:
         self._progress.went_well()
-        self._pause = FIRST_PAUSE
+        self._pauses = Pauses()

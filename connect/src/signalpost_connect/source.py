@@ -10,7 +10,7 @@ there.
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -100,3 +100,12 @@ class Source(Protocol):
 
     async def close(self) -> None:
         """Let go of connections. What was not settled comes again. Never raises."""
+
+
+@runtime_checkable
+class Looks(Protocol):
+    """A source that can show messages and be no reader meanwhile: it has this if its `take` would disturb others."""
+
+    async def look(self, most: int, seconds: float) -> Batch:
+        """What the next `take` would give. Nothing is changed, and nothing is settled. Raises SourceAway."""
+        ...

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from signalpost_connect.progress import Progress
+from signalpost_connect.progress import Health
 
 
 @contextmanager
-def watched(progress: Progress, port: int) -> Iterator[int]:
+def watched(progress: Health, port: int) -> Iterator[int]:
     """Serve until the end of the block. Port 0 takes one that is free; it comes back. Raises OSError."""
     server = _Server(port, progress)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
@@ -25,7 +25,7 @@ def watched(progress: Progress, port: int) -> Iterator[int]:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, port: int, progress: Progress) -> None:
+    def __init__(self, port: int, progress: Health) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.progress = progress
 

@@ -1,0 +1,160 @@
+"""How brokers of Kafka are reached: addresses, TLS, a login, and what is said if they cannot be used."""
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from msgspec import Meta, Struct
+
+from signalpost_connect.config import Secret
+
+ANSWER_SECONDS: Final = 30.0
+"""After so many seconds without an answer, the connections are given up, and made anew."""
+_REQUEST_MILLISECONDS: Final = 10_000
+_ADDRESS: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
+
+Topic = Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,249}$")]
+Name = Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,200}$")]
+
+
+class BrokersConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which brokers, and who asks."""
+
+    servers: Annotated[list[str], Meta(min_length=1)]
+    """Some of them, each as host:port; they name the others."""
+    tls: bool = True
+    ca_file: str | None = None
+    """The authorities that the brokers' certificates are of; without it, those of the system."""
+    certificate_file: str | None = None
+    """A certificate for brokers that want one, with its chain."""
+    key_file: str | None = None
+    """The key of that certificate, without a password."""
+    username: str | None = None
+    password: Secret | None = None
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+
+
+def arguments_of(config: BrokersConfig) -> Mapping[str, Any]:
+    """What each client of Kafka is made with. Raises ValueError, which names the member."""
+    if not all(_ADDRESS.fullmatch(each) for each in config.servers):
+        raise ValueError("servers: each is host:port, such as kafka.example.com:9093.")
+    tls = _tls(config)
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": config.servers,
+        "client_id": "signalpost-connect",
+        "request_timeout_ms": _REQUEST_MILLISECONDS,
+        "ssl_context": tls,
+    }
+    login = _login(config)
+    protocol = {(False, False): "PLAINTEXT", (True, False): "SSL", (False, True): "SASL_PLAINTEXT"}
+    return {**arguments, **login, "security_protocol": protocol.get((config.tls, bool(login)), "SASL_SSL")}
+
+
+def _tls(config: BrokersConfig) -> ssl.SSLContext | None:
+    files = {"ca_file": config.ca_file, "certificate_file": config.certificate_file, "key_file": config.key_file}
+    if not config.tls:
+        if given := [name for name, value in files.items() if value is not None]:
+            raise ValueError(f"{given[0]}: it is of no use with tls = false.")
+        return None
+    if (config.certificate_file is None) != (config.key_file is None):
+        raise ValueError("certificate_file: it goes with a key_file.")
+    try:
+        context = ssl.create_default_context(cafile=config.ca_file)
+    except OSError as error:  # of TLS as well
+        raise ValueError(f"ca_file: {config.ca_file} cannot be read ({type(error).__name__}).") from None
+    if config.certificate_file is not None and config.key_file is not None:
+        try:
+            context.load_cert_chain(config.certificate_file, config.key_file, password="")
+        except OSError as error:
+            raise ValueError(
+                f"certificate_file: it and the key_file cannot be read, or do not belong together"
+                f" ({type(error).__name__})."
+            ) from None
+    return context
+
+
+def _login(config: BrokersConfig) -> Mapping[str, Any]:
+    if (config.username is None) != (config.password is None):
+        raise ValueError("password: it goes with a username.")
+    if config.username is None or config.password is None:
+        return {}
+    if config.mechanism == "PLAIN" and not config.tls:
+        raise ValueError("mechanism: PLAIN sends the password as it is, so it needs tls = true.")
+    try:
+        password = config.password.read()
+    except ValueError as error:
+        raise ValueError(f"password: {error}") from None
+    return {
+        "sasl_mechanism": config.mechanism,
+        "sasl_plain_username": config.username,
+        "sasl_plain_password": password,
+    }
+
+
+class TopicMissing(Exception):
+    """A topic that the configuration names is not there."""
+
+
+class Topics(NamedTuple):
+    """What brokers say of topics."""
+
+    admin: AIOKafkaAdminClient
+    partitions: Mapping[str, int]
+    """How many partitions each topic has."""
+
+    def of(self, topic: str) -> Sequence[int]:
+        """The numbers of a topic's partitions. Raises TopicMissing."""
+        if topic not in self.partitions:
+            raise TopicMissing(f"There is no topic {topic}, or the login may not see it.")
+        return range(self.partitions[topic])
+
+
+@asynccontextmanager
+async def topics(arguments: Mapping[str, Any]) -> AsyncGenerator[Topics]:
+    """Ask for all topics: a client that asks for one which is not there may have it made, with one partition."""
+    admin = AIOKafkaAdminClient(**arguments)
+    try:
+        await admin.start()
+        found = await admin.describe_topics()
+        yield Topics(admin, {each["topic"]: len(each["partitions"]) for each in found})
+    finally:
+        await admin.close()
+
+
+@contextmanager
+def raised_as(away: type[Exception]) -> Iterator[None]:
+    """Raise another exception in place of what clients of Kafka raise, with a sentence for people."""
+    try:
+        yield
+    except TopicMissing as error:
+        raise away(str(error)) from None
+    except TimeoutError as error:
+        raise away("Kafka does not answer.") from error
+    except asyncio.CancelledError as error:
+        if _is_cancelled():
+            raise
+        raise away("Kafka: a connection ended.") from error
+    except (KafkaError, OSError) as error:
+        raise away(f"Kafka: {' '.join(str(error).split()) or type(error).__name__}.") from error
+
+
+async def stop(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer. While its broker is away, it may stop halfway: it cancels a fetch of its own, and takes that
+    for a cancellation of the caller. Its connections are closed all the same."""
+    try:
+        await consumer.stop()
+    except (asyncio.CancelledError, KafkaError, OSError):
+        await consumer._client.close()
+        if _is_cancelled():
+            raise
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,167 @@
+"""SIGKILL, again and again, of the broker, of the gateway, and of what works between them, in both directions.
+
+`make connect-kafka` kills more often.
+"""
+
+import json
+import os
+import random
+import threading
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connect.tests.conftest import FedGateway
+from connect.tests.connector_process import CommandProcess
+from connect.tests.feeding import told_of, until_fed_more
+from connect.tests.kafka_broker import TopicMessage, Writer
+from connect.tests.kafka_rig import Topics, broker, needs_broker, topics
+from gateway.tests.acceptance.client import until
+
+from signalpost_client import Client, SignalpostError
+from signalpost_connect.testing import Change
+
+__all__ = ["broker", "topics"]
+pytestmark = needs_broker
+KILLS = int(os.environ.get("KILLS", "6"))
+DOCUMENTS = 200
+
+
+def test_kills_lose_no_message_make_none_twice_and_keep_the_order(topics: Topics, gateway: FedGateway) -> None:
+    chance = seeded()
+    documents = [str(uuid.UUID(int=chance.getrandbits(128), version=4)) for _ in range(DOCUMENTS)]
+
+    def next_message() -> tuple[str, object]:
+        document = chance.choice(documents)
+        if chance.random() < 0.1:
+            return document, None
+        return document, {**(Change("", 1, str(uuid.uuid4())).snapshot or {}), "externalId": document}
+
+    connector = topics.connector(gateway)
+    connector.start()
+    writer = Writer(topics.broker, topics.topic, next_message)
+    try:
+        kill_at_random(topics, gateway, connector)
+    finally:
+        writer.stop()
+    try:
+        until(lambda: topics.left() == 0, connector.log)
+        assert connector.stop() == 0
+    finally:
+        connector.end()
+    messages, told = topics.broker.read(topics.topic), told_of(gateway)
+    print(f"{len(messages)} messages of {len(documents)} documents, {KILLS} kills")
+    assert topics.problems() == []
+    wanted = states_of(messages)
+    assert {document for document in documents if wanted[document] != told.get(document, [])} == set()
+
+
+def test_kills_write_every_event_once_and_keep_the_order(topics: Topics, gateway: FedGateway) -> None:
+    feeder = Feeder(gateway)
+    drain = topics.drain(gateway)
+    drain.start()
+    try:
+        kill_at_random(topics, gateway, drain)
+    finally:
+        feeder.stop()
+    log = log_of(gateway)
+    try:
+        until(lambda: f"last_sequence {log[-1].sequence}\n" in drain.metrics(), drain.log)
+        assert drain.stop() == 0
+    finally:
+        drain.end()
+    messages = topics.broker.read(topics.topic)
+    print(f"{len(log)} events, {KILLS} kills")
+    assert sorted(each.headers["ce_id"] for each in messages) == sorted(each.event.id for each in log)
+    written, wanted = defaultdict[str | None, list[str]](list), defaultdict[str | None, list[str]](list)
+    for each in messages:
+        written[each.key].append(each.headers["ce_id"])
+    for entry in log:
+        assert entry.event.data.document is not None
+        wanted[entry.event.data.document.external_id].append(entry.event.id)
+    assert written == wanted
+
+
+class Feeder:
+    """Changes documents of a gateway until it is stopped, whatever becomes of the gateway."""
+
+    def __init__(self, gateway: FedGateway) -> None:
+        self._gateway = gateway
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._feed)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _feed(self) -> None:
+        documents = [str(uuid.uuid4()) for _ in range(DOCUMENTS)]
+        version = 0
+        with Client(self._gateway.url, self._gateway.key, deadline=5.0) as client:
+            while not self._stopping.is_set():
+                version += 1
+                lines = [
+                    {**(Change("", 1, str(uuid.uuid4())).snapshot or {}), "externalId": each, "sourceVersion": version}
+                    for each in documents[version % 10 :: 10]
+                ]
+                try:
+                    for _ in client.documents.import_lines(lines):
+                        pass
+                except SignalpostError:
+                    continue  # it is killed now and then
+
+
+def kill_at_random(topics: Topics, gateway: FedGateway, program: CommandProcess) -> None:
+    """Kill one of the three, once there is work under way, and again."""
+    chance = seeded()
+    for number in range(KILLS):
+        until_fed_more(gateway)
+        time.sleep(chance.uniform(0, 0.6))
+        match number % 3:
+            case 0:
+                program.kill()
+                program.start()
+            case 1:
+                gateway.process.kill()
+                gateway.start()
+            case _:
+                topics.broker.kill()
+                topics.broker.start()
+    until_fed_more(gateway)
+
+
+def seeded() -> random.Random:
+    seed = random.randrange(1_000_000)
+    print(f"seed {seed}")
+    return random.Random(seed)
+
+
+def log_of(gateway: FedGateway) -> Sequence[Any]:
+    """All events of the gateway."""
+    entries, after = list[Any](), 0
+    with Client(gateway.url, gateway.operator_key) as client:
+        while (page := client.events.list(after=after, limit=250)).data:
+            entries += page.data
+            after = page.last
+    return entries
+
+
+def states_of(messages: Sequence[TopicMessage]) -> Mapping[str, Sequence[str]]:
+    """The states of each document that messages make, titles and `deleted`; to delete what is not there makes none."""
+    found = defaultdict[str, list[str]](list)
+    for each in messages:
+        assert each.key is not None
+        states = found[each.key]
+        if each.value is not None:
+            states.append(title_of(each.value))
+        elif states and states[-1] != "deleted":
+            states.append("deleted")
+    return found
+
+
+def title_of(value: bytes) -> str:
+    title: str = json.loads(value)["title"]
+    return title
