@@ -232,6 +232,8 @@ export class Subscriptions extends Noun {
      * PEM: the authorities that the endpoint's certificate may be from, in place of those that the gateway trusts else.
      */
     authorities?: string | null | undefined;
+    /** Where tokens are asked for, and as which client. */
+    oauth?: Readonly<Record<string, unknown>> | null | undefined;
     ordering?: shapes.Ordering | undefined;
     /** Maximum attempts that start in any one second; after a pause, up to this many at once. */
     rateLimit?: number | null | undefined;
@@ -265,7 +267,7 @@ export class Subscriptions extends Noun {
     /** With the same key a change is made once, also by another program: a random one. */
     idempotencyKey?: string | undefined;
   } = {}): Promise<shapes.NewSubscription> {
-    return this.sender.send({ method: "POST", path: path("subscriptions"), replies: { 201: "json" }, body: pick(given, ["kind", "name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "ordering", "rateLimit", "retryDelays", "secret", "status", "when", "after", "objective", "trace", "contacts", "startsAfter", "startsAt", "shadowOf", "connection", "config"]), isKeyed: true, idempotencyKey: given.idempotencyKey });
+    return this.sender.send({ method: "POST", path: path("subscriptions"), replies: { 201: "json" }, body: pick(given, ["kind", "name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "oauth", "ordering", "rateLimit", "retryDelays", "secret", "status", "when", "after", "objective", "trace", "contacts", "startsAfter", "startsAt", "shadowOf", "connection", "config"]), isKeyed: true, idempotencyKey: given.idempotencyKey });
   }
 
   /** Check what a new subscription would be made of; nothing is stored or sent. `POST /v1/subscriptions/check`. */
@@ -297,6 +299,8 @@ export class Subscriptions extends Noun {
      * PEM: the authorities that the endpoint's certificate may be from, in place of those that the gateway trusts else.
      */
     authorities?: string | null | undefined;
+    /** Where tokens are asked for, and as which client. */
+    oauth?: Readonly<Record<string, unknown>> | null | undefined;
     ordering?: shapes.Ordering | undefined;
     /** Maximum attempts that start in any one second; after a pause, up to this many at once. */
     rateLimit?: number | null | undefined;
@@ -328,7 +332,7 @@ export class Subscriptions extends Noun {
     /** What the kind asks for; `GET /v1/destinations` has its JSON Schema. */
     config?: Readonly<Record<string, unknown>> | undefined;
   } = {}): Promise<undefined> {
-    return this.sender.send({ method: "POST", path: path("subscriptions", "check"), replies: { 204: "none" }, body: pick(given, ["kind", "name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "ordering", "rateLimit", "retryDelays", "secret", "status", "when", "after", "objective", "trace", "contacts", "startsAfter", "startsAt", "shadowOf", "connection", "config"]) });
+    return this.sender.send({ method: "POST", path: path("subscriptions", "check"), replies: { 204: "none" }, body: pick(given, ["kind", "name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "oauth", "ordering", "rateLimit", "retryDelays", "secret", "status", "when", "after", "objective", "trace", "contacts", "startsAfter", "startsAt", "shadowOf", "connection", "config"]) });
   }
 
   /** List subscriptions. `GET /v1/subscriptions`. */
@@ -389,6 +393,8 @@ export class Subscriptions extends Noun {
      * PEM: the authorities that the endpoint's certificate may be from, in place of those that the gateway trusts else.
      */
     authorities?: string | null | undefined;
+    /** Where tokens are asked for, and as which client. */
+    oauth?: Readonly<Record<string, unknown>> | null | undefined;
     ordering?: shapes.Ordering | undefined;
     /** Maximum attempts that start in any one second; after a pause, up to this many at once. */
     rateLimit?: number | null | undefined;
@@ -420,7 +426,7 @@ export class Subscriptions extends Noun {
     /** With the same key a change is made once, also by another program: a random one. */
     idempotencyKey?: string | undefined;
   } = {}): Promise<shapes.Subscription> {
-    return this.sender.send({ method: "PATCH", path: path("subscriptions", subscriptionId), replies: { 200: "json" }, body: pick(given, ["name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "ordering", "rateLimit", "retryDelays", "status", "connection", "config", "when", "after", "objective", "trace", "contacts", "skipBacklog"]), ifMatch: given.ifMatch, isKeyed: true, idempotencyKey: given.idempotencyKey });
+    return this.sender.send({ method: "PATCH", path: path("subscriptions", subscriptionId), replies: { 200: "json" }, body: pick(given, ["name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "oauth", "ordering", "rateLimit", "retryDelays", "status", "connection", "config", "when", "after", "objective", "trace", "contacts", "skipBacklog"]), ifMatch: given.ifMatch, isKeyed: true, idempotencyKey: given.idempotencyKey });
   }
 
   /** Delete a subscription. `DELETE /v1/subscriptions/{id}`. */
@@ -465,6 +471,8 @@ export class Subscriptions extends Noun {
      * PEM: the authorities that the endpoint's certificate may be from, in place of those that the gateway trusts else.
      */
     authorities?: string | null | undefined;
+    /** Where tokens are asked for, and as which client. */
+    oauth?: Readonly<Record<string, unknown>> | null | undefined;
     ordering?: shapes.Ordering | undefined;
     /** Maximum attempts that start in any one second; after a pause, up to this many at once. */
     rateLimit?: number | null | undefined;
@@ -492,7 +500,7 @@ export class Subscriptions extends Noun {
     /** A timestamp with its zone and at most six decimals. */
     startsAt?: string | Date | undefined;
   }): Promise<shapes.TestResult> {
-    return this.sender.send({ method: "POST", path: path("subscriptions", "test"), replies: { 200: "json" }, body: pick(given, ["kind", "name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "ordering", "rateLimit", "retryDelays", "secret", "status", "when", "after", "objective", "trace", "contacts", "startsAfter", "startsAt"]) });
+    return this.sender.send({ method: "POST", path: path("subscriptions", "test"), replies: { 200: "json" }, body: pick(given, ["kind", "name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "oauth", "ordering", "rateLimit", "retryDelays", "secret", "status", "when", "after", "objective", "trace", "contacts", "startsAfter", "startsAt"]) });
   }
 
   /** Send a sample event now, outside the log. `POST /v1/subscriptions/{id}/test`. */

@@ -44,7 +44,7 @@ export type Algorithm = "sha1" | "sha256" | "sha512" | (string & {});
 
 export type ParticipantDecision = "agreed" | "refused" | (string & {});
 
-export type Failure = "address_refused" | "connect" | "connector" | "cut" | "dns" | "protocol" | "proxy" | "redirect" | "rejected" | "reset" | "skipped" | "status" | "throttled" | "timeout" | "tls_expired" | "tls_handshake" | "tls_hostname" | "tls_untrusted" | "unauthorised" | (string & {});
+export type Failure = "address_refused" | "connect" | "connector" | "cut" | "dns" | "protocol" | "proxy" | "redirect" | "rejected" | "reset" | "skipped" | "status" | "throttled" | "timeout" | "tls_expired" | "tls_handshake" | "tls_hostname" | "tls_untrusted" | "token" | "unauthorised" | (string & {});
 
 export type Remedy = "ask_operator" | "change_headers" | "change_url" | "check_secret" | "limit_rate" | "reconnect" | "tell_customer" | "wait" | (string & {});
 
@@ -450,7 +450,7 @@ export interface DestinationList {
 
 /** The likely cause of a failure, and what to do. It is a judgement: the facts are in the attempts. */
 export interface Diagnosis {
-  readonly cause: "mail_put_off" | "old_secret" | "signature_refused" | "headers_changed" | "firewall" | "credentials_refused" | "url_changed" | "gone" | "wrong_path" | "method_refused" | "too_large" | "content_type_refused" | "overrun" | "event_refused" | "slow_behind" | "unavailable" | "refused" | "endpoint_error" | "redirect" | "no_address" | "name_unresolved" | "private_address" | "gateway_exhausted" | "connection_refused" | "unreachable" | "connect_timeout" | "proxy" | "closed_midway" | "closed_unanswered" | "certificate_not_yet_valid" | "certificate_expired" | "certificate_self_signed" | "certificate_untrusted" | "certificate_for_another_host" | "tls_refused" | "name_timeout" | "tls_timeout" | "answer_unfinished" | "too_slow" | "not_http" | "unauthorised" | "throttled" | "vendor_refuses" | "connector_failed" | (string & {});
+  readonly cause: "mail_put_off" | "old_secret" | "signature_refused" | "headers_changed" | "firewall" | "credentials_refused" | "url_changed" | "gone" | "wrong_path" | "method_refused" | "too_large" | "content_type_refused" | "overrun" | "event_refused" | "slow_behind" | "unavailable" | "refused" | "endpoint_error" | "redirect" | "no_address" | "name_unresolved" | "private_address" | "gateway_exhausted" | "connection_refused" | "unreachable" | "connect_timeout" | "proxy" | "closed_midway" | "closed_unanswered" | "certificate_not_yet_valid" | "certificate_expired" | "certificate_self_signed" | "certificate_untrusted" | "certificate_for_another_host" | "tls_refused" | "no_token" | "name_timeout" | "tls_timeout" | "answer_unfinished" | "too_slow" | "not_http" | "unauthorised" | "throttled" | "vendor_refuses" | "connector_failed" | (string & {});
   readonly title: string;
   /** What happened, and what it most likely means. */
   readonly forUs: string;
@@ -519,10 +519,10 @@ export interface DocumentPage {
   readonly next: string | null;
 }
 
-/** A rotation or a certificate of a subscription that ends soon. */
+/** A rotation, the certificate of an endpoint or one that it is offered, which ends soon. */
 export interface Ending {
   readonly subscription: NamedSubscription;
-  readonly what: "rotation" | "certificate" | (string & {});
+  readonly what: "rotation" | "certificate" | "clientCertificate" | (string & {});
   readonly at: string;
 }
 
@@ -1031,6 +1031,8 @@ export interface NewSubscription {
   readonly clientCertificate?: CertificateShown;
   /** Who may have issued the endpoint's certificate; missing if the usual authorities. */
   readonly authorities?: readonly CertificateShown[];
+  /** As which client tokens are asked for, without its secret; missing if none are sent. */
+  readonly oauth?: OAuthClientShown;
   /** The subscription whose shadow it is; missing if it is none. */
   readonly shadowOf?: string;
   /**
@@ -1118,6 +1120,14 @@ export interface NoticePage {
 
 export interface Number {
   readonly number: string;
+}
+
+/** A client without its secret. */
+export interface OAuthClientShown {
+  readonly tokenUrl: string;
+  readonly clientId: string;
+  readonly scope: string;
+  readonly credentialsIn: "form" | "header" | (string & {});
 }
 
 /** The share of events that are to arrive within some seconds. */
@@ -1661,6 +1671,8 @@ export interface Subscription {
   readonly clientCertificate?: CertificateShown;
   /** Who may have issued the endpoint's certificate; missing if the usual authorities. */
   readonly authorities?: readonly CertificateShown[];
+  /** As which client tokens are asked for, without its secret; missing if none are sent. */
+  readonly oauth?: OAuthClientShown;
   /** The subscription whose shadow it is; missing if it is none. */
   readonly shadowOf?: string;
   readonly health: Health;

@@ -379,6 +379,7 @@ class AsyncSubscriptions(AsyncNoun):
         sign_with_key_pair: bool | UnsetType = UNSET,
         client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
         authorities: str | None | UnsetType = UNSET,
+        oauth: Mapping[str, Any] | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -409,6 +410,7 @@ class AsyncSubscriptions(AsyncNoun):
         `client_certificate`: A certificate with its private key.
         `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
         gateway trusts else.
+        `oauth`: Where tokens are asked for, and as which client.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -437,6 +439,7 @@ class AsyncSubscriptions(AsyncNoun):
                     "signWithKeyPair": sign_with_key_pair,
                     "clientCertificate": client_certificate,
                     "authorities": authorities,
+                    "oauth": oauth,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -470,6 +473,7 @@ class AsyncSubscriptions(AsyncNoun):
         sign_with_key_pair: bool | UnsetType = UNSET,
         client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
         authorities: str | None | UnsetType = UNSET,
+        oauth: Mapping[str, Any] | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -499,6 +503,7 @@ class AsyncSubscriptions(AsyncNoun):
         `client_certificate`: A certificate with its private key.
         `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
         gateway trusts else.
+        `oauth`: Where tokens are asked for, and as which client.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -527,6 +532,7 @@ class AsyncSubscriptions(AsyncNoun):
                     "signWithKeyPair": sign_with_key_pair,
                     "clientCertificate": client_certificate,
                     "authorities": authorities,
+                    "oauth": oauth,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -605,6 +611,7 @@ class AsyncSubscriptions(AsyncNoun):
         sign_with_key_pair: bool | UnsetType = UNSET,
         client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
         authorities: str | None | UnsetType = UNSET,
+        oauth: Mapping[str, Any] | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -633,6 +640,7 @@ class AsyncSubscriptions(AsyncNoun):
         `client_certificate`: A certificate with its private key.
         `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
         gateway trusts else.
+        `oauth`: Where tokens are asked for, and as which client.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `config`: What the kind asks for; `GET /v1/destinations` has its JSON Schema.
@@ -659,6 +667,7 @@ class AsyncSubscriptions(AsyncNoun):
                     "signWithKeyPair": sign_with_key_pair,
                     "clientCertificate": client_certificate,
                     "authorities": authorities,
+                    "oauth": oauth,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -705,6 +714,7 @@ class AsyncSubscriptions(AsyncNoun):
         sign_with_key_pair: bool | UnsetType = UNSET,
         client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
         authorities: str | None | UnsetType = UNSET,
+        oauth: Mapping[str, Any] | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -732,6 +742,7 @@ class AsyncSubscriptions(AsyncNoun):
         `client_certificate`: A certificate with its private key.
         `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
         gateway trusts else.
+        `oauth`: Where tokens are asked for, and as which client.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -759,6 +770,7 @@ class AsyncSubscriptions(AsyncNoun):
                     "signWithKeyPair": sign_with_key_pair,
                     "clientCertificate": client_certificate,
                     "authorities": authorities,
+                    "oauth": oauth,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,

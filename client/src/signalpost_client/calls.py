@@ -377,6 +377,7 @@ class Subscriptions(Noun):
         sign_with_key_pair: bool | UnsetType = UNSET,
         client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
         authorities: str | None | UnsetType = UNSET,
+        oauth: Mapping[str, Any] | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -407,6 +408,7 @@ class Subscriptions(Noun):
         `client_certificate`: A certificate with its private key.
         `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
         gateway trusts else.
+        `oauth`: Where tokens are asked for, and as which client.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -435,6 +437,7 @@ class Subscriptions(Noun):
                     "signWithKeyPair": sign_with_key_pair,
                     "clientCertificate": client_certificate,
                     "authorities": authorities,
+                    "oauth": oauth,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -468,6 +471,7 @@ class Subscriptions(Noun):
         sign_with_key_pair: bool | UnsetType = UNSET,
         client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
         authorities: str | None | UnsetType = UNSET,
+        oauth: Mapping[str, Any] | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -497,6 +501,7 @@ class Subscriptions(Noun):
         `client_certificate`: A certificate with its private key.
         `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
         gateway trusts else.
+        `oauth`: Where tokens are asked for, and as which client.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -525,6 +530,7 @@ class Subscriptions(Noun):
                     "signWithKeyPair": sign_with_key_pair,
                     "clientCertificate": client_certificate,
                     "authorities": authorities,
+                    "oauth": oauth,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -603,6 +609,7 @@ class Subscriptions(Noun):
         sign_with_key_pair: bool | UnsetType = UNSET,
         client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
         authorities: str | None | UnsetType = UNSET,
+        oauth: Mapping[str, Any] | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -631,6 +638,7 @@ class Subscriptions(Noun):
         `client_certificate`: A certificate with its private key.
         `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
         gateway trusts else.
+        `oauth`: Where tokens are asked for, and as which client.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `config`: What the kind asks for; `GET /v1/destinations` has its JSON Schema.
@@ -657,6 +665,7 @@ class Subscriptions(Noun):
                     "signWithKeyPair": sign_with_key_pair,
                     "clientCertificate": client_certificate,
                     "authorities": authorities,
+                    "oauth": oauth,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
@@ -701,6 +710,7 @@ class Subscriptions(Noun):
         sign_with_key_pair: bool | UnsetType = UNSET,
         client_certificate: Mapping[str, Any] | None | UnsetType = UNSET,
         authorities: str | None | UnsetType = UNSET,
+        oauth: Mapping[str, Any] | None | UnsetType = UNSET,
         ordering: Ordering | UnsetType = UNSET,
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
@@ -728,6 +738,7 @@ class Subscriptions(Noun):
         `client_certificate`: A certificate with its private key.
         `authorities`: PEM: the authorities that the endpoint's certificate may be from, in place of those that the
         gateway trusts else.
+        `oauth`: Where tokens are asked for, and as which client.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
         `after`: How long after its event a delivery waits before it is sent.
@@ -755,6 +766,7 @@ class Subscriptions(Noun):
                     "signWithKeyPair": sign_with_key_pair,
                     "clientCertificate": client_certificate,
                     "authorities": authorities,
+                    "oauth": oauth,
                     "ordering": ordering,
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,

@@ -80,7 +80,7 @@ ParticipantDecision = str
 
 Failure = str
 """address_refused, connect, connector, cut, dns, protocol, proxy, redirect, rejected, reset, skipped, status,
-throttled, timeout, tls_expired, tls_handshake, tls_hostname, tls_untrusted, unauthorised.
+throttled, timeout, tls_expired, tls_handshake, tls_hostname, tls_untrusted, token, unauthorised.
 """
 
 Remedy = str
@@ -582,7 +582,7 @@ class DocumentPage(Shape, frozen=True, kw_only=True):
 
 
 class Ending(Shape, frozen=True, kw_only=True):
-    """A rotation or a certificate of a subscription that ends soon."""
+    """A rotation, the certificate of an endpoint or one that it is offered, which ends soon."""
 
     subscription: NamedSubscription
     what: str
@@ -1113,6 +1113,8 @@ class NewSubscription(Shape, frozen=True, kw_only=True):
     """What is offered to the endpoint in TLS, without its private key; missing if nothing is."""
     authorities: list[CertificateShown] | None = None
     """Who may have issued the endpoint's certificate; missing if the usual authorities."""
+    oauth: OAuthClientShown | None = None
+    """As which client tokens are asked for, without its secret; missing if none are sent."""
     shadow_of: str | None = None
     """The subscription whose shadow it is; missing if it is none."""
     secret: str | None = None
@@ -1200,6 +1202,15 @@ class NoticePage(Shape, frozen=True, kw_only=True):
 
 class Number(Shape, frozen=True, kw_only=True):
     number: str
+
+
+class OAuthClientShown(Shape, frozen=True, kw_only=True):
+    """A client without its secret."""
+
+    token_url: str
+    client_id: str
+    scope: str
+    credentials_in: str
 
 
 class Objective(Shape, frozen=True, kw_only=True):
@@ -1760,6 +1771,8 @@ class Subscription(Shape, frozen=True, kw_only=True):
     """What is offered to the endpoint in TLS, without its private key; missing if nothing is."""
     authorities: list[CertificateShown] | None = None
     """Who may have issued the endpoint's certificate; missing if the usual authorities."""
+    oauth: OAuthClientShown | None = None
+    """As which client tokens are asked for, without its secret; missing if none are sent."""
     shadow_of: str | None = None
     """The subscription whose shadow it is; missing if it is none."""
     health: Health

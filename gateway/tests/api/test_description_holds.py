@@ -89,6 +89,8 @@ BEYOND_A_SCHEMA = {
     ("/url", "same_url"): "at which URL its original is, only the tenant's data say",
     ("/signAlso/", "required"): "whether there is a secret that stays, only the tenant's data say",
     ("/signAlso/", "duplicate"): "header names ignore case, and no schema compares two members of a body",
+    ("/oauth", "header_taken"): "header names ignore case, and no schema compares two members of a body",
+    ("/oauth/tokenUrl", "address_refused"): "which addresses may be dialled is the operator's choice",
     ("/connection", "required"): "what goes together depends on the kind, which may be left out",
     ("/url", "required"): "what goes together depends on the kind, which may be left out",
     ("/eventTypes", "not_in_tenant"): "notices are in the tenant operations alone",

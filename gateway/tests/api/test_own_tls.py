@@ -69,6 +69,7 @@ def certificate(identity: str, of: trustme.CA = CLIENTS) -> dict[str, str]:
     return {"certificate": chain, "privateKey": issued.private_key_pem.bytes().decode()}
 
 
+CALLS = ("/v1/subscriptions", "/v1/subscriptions/check", "/v1/subscriptions/test")
 TRUSTED = {"authorities": INSIDE.cert_pem.bytes().decode()}
 
 
@@ -150,12 +151,13 @@ def test_what_cannot_be_used_is_named(world: "World", endpoint: str) -> None:
         ({"authorities": TRUSTED["authorities"], "url": "http://127.0.0.1:9"}, "/authorities", "needs_https"),
     ):
         body = {"url": endpoint, "eventTypes": ["documentCreated"], **members}
-        refused = world.send("POST", "/v1/subscriptions", body)
-        assert (refused.status, [(each["pointer"], each["code"]) for each in refused.json["errors"]]) == (
-            422,
-            [(at, code)],
-        )
-        assert "PRIVATE" not in refused.body.decode()
+        for path in CALLS:
+            refused = world.send("POST", path, body)
+            assert (refused.status, [(each["pointer"], each["code"]) for each in refused.json["errors"]]) == (
+                422,
+                [(at, code)],
+            )
+            assert "PRIVATE" not in refused.body.decode()
 
 
 def test_an_expired_certificate_is_refused(world: "World", endpoint: str) -> None:
@@ -166,8 +168,22 @@ def test_an_expired_certificate_is_refused(world: "World", endpoint: str) -> Non
         "privateKey": issued.private_key_pem.bytes().decode(),
     }
     body = {"url": endpoint, "eventTypes": ["documentCreated"], "clientCertificate": given}
-    [error] = world.send("POST", "/v1/subscriptions", body).json["errors"]
-    assert (error["pointer"], error["code"]) == ("/clientCertificate/certificate", "expired")
+    for path in CALLS:
+        [error] = world.send("POST", path, body).json["errors"]
+        assert (error["pointer"], error["code"]) == ("/clientCertificate/certificate", "expired")
+
+
+def test_the_overview_says_which_end_soon(world: "World", endpoint: str) -> None:
+    ends = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + datetime.timedelta(days=7)
+    issued = CLIENTS.issue_cert("soon.example", not_after=ends)
+    given = {
+        "certificate": issued.cert_chain_pems[0].bytes().decode(),
+        "privateKey": issued.private_key_pem.bytes().decode(),
+    }
+    made = subscribe(world, endpoint, clientCertificate=given, **TRUSTED)
+    [soon] = [each for each in world.get("/v1/overview").ok()["soon"] if each["subscription"]["id"] == made["id"]]
+    assert soon["what"] == "clientCertificate"
+    assert datetime.datetime.fromisoformat(soon["at"]) == ends
 
 
 def test_a_shadow_has_its_own_and_a_promotion_swaps_them(world: "World", endpoint: str) -> None:

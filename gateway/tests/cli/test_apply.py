@@ -193,6 +193,33 @@ def test_certificates_are_applied_exported_and_kept(run: Run, tmp_path: Path) ->
     run("subscriptions", "apply", str(file), "--prune")
 
 
+def test_clients_of_oauth_are_applied_exported_and_kept(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "oauth.toml"
+    table = '[[subscription]]\nname = "Guarded"\nurl = "https://guarded.example/"\neventTypes = ["documentUpdated"]\n'
+    client = (
+        'oauth = {{ tokenUrl = "https://login.example/token", clientId = "us", clientSecret = {{ env = "OURS" }}{} }}\n'
+    )
+    apply = ("subscriptions", "apply", str(file), "--json")
+    for members, action in (
+        (client.format(""), "create"), (client.format(""), "keep"),
+        (client.format(', credentialsIn = "header"'), "keep"),
+        (client.format(', scope = "hooks"'), "update"), ("", "keep"), (client.format(""), "update"),
+    ):  # fmt: skip
+        file.write_text(table + members)
+        said = run(*apply, OURS=CANARY)
+        assert [each["action"] for each in json_of(said)] == [action]
+        assert CANARY not in said.stdout
+    file.write_text((table + client.format("")).replace("guarded.example", "moved.example"))
+    assert [each["action"] for each in json_of(run(*apply, OURS=CANARY))] == ["update"]
+    exported = run("subscriptions", "export").stdout
+    assert 'clientSecret = { env = "GUARDED_OAUTH_CLIENTSECRET" }' in exported
+    file.write_text(exported)
+    again = json_of(run(*apply, GUARDED_OAUTH_CLIENTSECRET="another"))
+    assert [each["action"] for each in again if each["name"] == "Guarded"] == ["keep"]
+    file.write_text("")
+    run(*apply, "--prune")
+
+
 def test_signatures_of_another_system_are_applied_exported_and_kept(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "moved.toml"
     table = f'[[subscription]]\nname = "Moved"\nurl = "{NOWHERE}/moved"\neventTypes = ["documentUpdated"]\n'
@@ -268,6 +295,8 @@ def test_what_the_gateway_fills_in_or_writes_otherwise_is_not_changed_again(run:
             "[[subscription]]\nname = 'x'\nclientCertificate = { certificate = 'a', privateKey = 'in plain' }",
             "so that the file can be shared",
         ),
+        ("[[subscription]]\nname = 'x'\noauth = 5", "oauth must be a table with"),
+        ("[[subscription]]\nname = 'x'\noauth = { clientSecret = 'in plain' }", "so that the file can be shared"),
         ("[[subscription]]\nname = 'x'\nsignAlso = 5", "signAlso must be a list of tables"),
         ("[[subscription]]\nname = 'x'\nsignAlso = [{ secret = 'in plain' }]", "so that the file can be shared"),
         ("[[subscription]]\nname = 'x'\neventTypes = 5", "eventTypes must be a list"),

@@ -36,6 +36,7 @@ from signalpost.domain.delivery.replay import Replay, ReplayChoice
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError
 from signalpost.domain.key_pair import made_of
+from signalpost.domain.oauth import OAuthClient
 from signalpost.domain.old_signature import Algorithm, OldSignature
 from signalpost.domain.own_tls import Certificate, ClientCertificate
 from signalpost.domain.shown_url import STRUCK
@@ -299,6 +300,7 @@ OTHERS: dict[str, Any] = {
     "next_key_pair": made_of(bytes(32)),
     "client_certificate": ClientCertificate(pem=b"p", subject="s", ends_at=1, fingerprint="f", key=b"k"),
     "authorities": (CERTIFICATE,),
+    "oauth": OAuthClient(token_url="https://login.example/token", client_id="c", client_secret="s"),
 }
 
 

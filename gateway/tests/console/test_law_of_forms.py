@@ -29,7 +29,7 @@ DOES_SOMETHING = frozenset({
     "pause", "resume", "skip", "rotate", "promote", "test", "test-new", "test-resume", "delete", "start", "stop",
     "send", "create", "revoke", "invite", "reset", "remove", "save", "activate", "connect", "disconnect", "verify",
     "mute", "unmute", "change-and-send", "sample", "promote-anyway", "end-old", "key-pair", "end-key-pair",
-    "end-certificate", "end-authorities",
+    "end-certificate", "end-authorities", "end-oauth",
 })  # fmt: skip
 """Buttons that do what they say and save nothing that is shown."""
 KINDS = [*Destinations.installed().kinds]

@@ -224,6 +224,7 @@ def test_what_loopback_does_not_do_and_what_vendors_say() -> None:
         (Failure.CONNECT, "The endpoint's address cannot be reached from here.", "unreachable"),
         (Failure.CONNECT, "The gateway cannot open another connection: it is out of memory.", "gateway_exhausted"),
         (Failure.CONNECT, "No connection was made within 2 s.", "connect_timeout"),
+        (Failure.TOKEN, "No token came: the vendor answered 503.", "no_token"),
         (Failure.UNAUTHORISED, "The token was withdrawn.", "unauthorised"),
         (Failure.THROTTLED, "Wait for 30 s.", "throttled"),
         (Failure.REJECTED, "There is no such channel.", "vendor_refuses"),

@@ -57,6 +57,7 @@ def subscription_shown(found: Subscription) -> SubscriptionShown:
         public_keys=[each.public_key for each in found.key_pairs] or UNSET,
         client_certificate=UNSET if found.client_certificate is None else found.client_certificate.shown,
         authorities=[each.shown for each in found.authorities] or UNSET,
+        oauth=UNSET if found.oauth is None else found.oauth.shown,
         shadow_of=found.shadow_of or UNSET,
     )
 

@@ -83,7 +83,7 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
         ),
         left_out=_BOOKKEEPING
         | {"filters", "headers", "sign_also", "skipped_at", "skip_version", "disabled_at", "revived_at"}
-        | {"key_pair", "next_key_pair", "client_certificate", "authorities"}
+        | {"key_pair", "next_key_pair", "client_certificate", "authorities", "oauth"}
         | {"secret_since", "url_since", "headers_since", "when_since"}
         | {"contacts", "unsubscribed"},
         urls=frozenset({"name", "url"}),
@@ -93,6 +93,9 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
             "signAlso": lambda row: {each.header: _HiddenValue(each) for each in row.sign_also} or None,
             "clientCertificate": lambda row: row.client_certificate and row.client_certificate.fingerprint,
             "authorities": lambda row: [each.fingerprint for each in row.authorities] or None,
+            "oauth": lambda row: (
+                row.oauth and _HiddenValue(row.oauth, f"{row.oauth.client_id} {row.oauth.token_origin}")
+            ),
             "publicKeys": lambda row: [each.public_key for each in row.key_pairs] or None,
             # Whose addresses these are: the audit outlives their tenant.
             "contacts": lambda row: [*map(_HiddenValue, row.contacts)] or None,

@@ -10,15 +10,15 @@ from signalpost.commands.subscriptions import (
     SubscriptionChanged,
     SubscriptionCommand,
     SubscriptionCreated,
+    check_apart,
     shadow_in,
     subscription_not_found,
     with_shadow,
 )
-from signalpost.domain import old_signature as old_signatures
-from signalpost.domain import own_tls
 from signalpost.domain import shadow as rules
 from signalpost.domain.errors import Conflict
 from signalpost.domain.key_pair import KeyPair
+from signalpost.domain.new_webhook import endpoint_members
 from signalpost.domain.shadow import ShadowRequest
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_patch import check_keeps_headers, check_no_headers
@@ -40,9 +40,6 @@ class CreateShadow(SubscriptionCommand, frozen=True, kw_only=True):
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
         new, found = self.new, view.row(Subscription, self.new.shadow_of, self.tenant_id)
         original = original_for(new, found, None if found is None else shadow_in(view, found))
-        certificate = own_tls.read_certificate(new.client_certificate)
-        authorities = own_tls.read_authorities(new.authorities)
-        own_tls.check_usable(certificate, authorities, new.url, stamp.now)
         made = Subscription(
             id=self.subscription_id,
             tenant_id=self.tenant_id,
@@ -51,10 +48,8 @@ class CreateShadow(SubscriptionCommand, frozen=True, kw_only=True):
             url=new.url,
             secret=self.secret,
             headers={} if new.headers is UNSET else new.headers,
-            sign_also=old_signatures.with_secrets(new.sign_also, ()),
             key_pair=self.key_pair,
-            client_certificate=certificate,
-            authorities=authorities,
+            **endpoint_members(new, stamp.now),
             status=new.status,
             ordering="loose",
             rate_limit=None,
@@ -68,7 +63,7 @@ class CreateShadow(SubscriptionCommand, frozen=True, kw_only=True):
         )
         following = rules.following(made, original, stamp.sequence - 1, stamp.at)
         made = replace(following, when_since=0, headers_since=0)
-        old_signatures.check_apart(made.sign_also, made.headers)
+        check_apart(made)
         return Decision(result=SubscriptionCreated(made), rows=(made,))
 
 

@@ -18,8 +18,8 @@ from signalpost.commands.command import (
     moved_on,
 )
 from signalpost.commands.documents import check_precondition
+from signalpost.domain import oauth, own_tls
 from signalpost.domain import old_signature as old_signatures
-from signalpost.domain import own_tls
 from signalpost.domain import shadow as shadows
 from signalpost.domain import subscription as rules
 from signalpost.domain.beginning import Beginning
@@ -29,6 +29,7 @@ from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.event import Event
 from signalpost.domain.key_pair import KeyPair
 from signalpost.domain.language.values import is_same
+from signalpost.domain.new_webhook import endpoint_members
 from signalpost.domain.objective import Objective
 from signalpost.domain.subscription import Delay, Ordering, Subscription
 from signalpost.domain.subscription_patch import meant_changes
@@ -89,11 +90,6 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
         new = self.new
-        sign_also = old_signatures.with_secrets(new.sign_also, ())
-        old_signatures.check_apart(sign_also, new.headers)
-        certificate = own_tls.read_certificate(new.client_certificate)
-        authorities = own_tls.read_authorities(new.authorities)
-        own_tls.check_usable(certificate, authorities, new.url, stamp.now)
         made = Subscription(
             id=self.subscription_id,
             tenant_id=self.tenant_id,
@@ -102,10 +98,8 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             url=new.url,
             secret=self.secret,
             headers=new.headers,
-            sign_also=sign_also,
             key_pair=self.key_pair,
-            client_certificate=certificate,
-            authorities=authorities,
+            **endpoint_members(new, stamp.now),
             status=new.status,
             ordering=new.ordering,
             rate_limit=new.rate_limit,
@@ -227,7 +221,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             changes["when_since"] = stamp.at
         changes["unsubscribed"] = _still_unsubscribed(found, changes.get("contacts", found.contacts))
         patched = replace(found, **changes)
-        old_signatures.check_apart(patched.sign_also, patched.headers)
+        check_apart(patched)
         if changes.keys() & {"url", "client_certificate", "authorities"}:
             own_tls.check_usable(patched.client_certificate, patched.authorities, patched.url, stamp.now)
         if original is not None:
@@ -327,8 +321,14 @@ def _followed(view: BatchView, original: Subscription, stamp: Stamp) -> tuple[Su
         return ()
     shadows.check_apart(original.url, shadow.url)
     followed = shadows.following(shadow, original, stamp.sequence - 1, stamp.at)
-    old_signatures.check_apart(followed.sign_also, followed.headers)
+    check_apart(followed)
     return () if followed is shadow else (moved_on(followed, stamp.at),)
+
+
+def check_apart(found: Subscription) -> None:
+    """Raises Invalid if two of what is sent beside the gateway's own would have one header."""
+    old_signatures.check_apart(found.sign_also, found.headers)
+    oauth.check_apart(found.oauth, (*found.headers, *(each.header for each in found.sign_also)))
 
 
 def sent_once() -> Conflict:
@@ -352,6 +352,7 @@ def _gone(found: Subscription, stamp: Stamp) -> Subscription:
         next_key_pair=None,
         client_certificate=None,
         authorities=(),
+        oauth=None,
         contacts=(),
         unsubscribed=(),
     )

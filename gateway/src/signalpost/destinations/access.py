@@ -35,6 +35,16 @@ class Grant(Struct, frozen=True, kw_only=True):
         return f"Grant({self.url}, …)"
 
 
+def client_grant(url: str, client_id: str, client_secret: str, scope: str, *, in_header: bool) -> Grant:
+    """The grant of a client as itself (RFC 6749, 4.4), whose id and secret go in the header or in the form."""
+    form = {"grant_type": "client_credentials"}
+    if scope:
+        form["scope"] = scope
+    if in_header:
+        return Grant(url=url, form=form, basic=(client_id, client_secret))
+    return Grant(url=url, form=form | {"client_id": client_id, "client_secret": client_secret})
+
+
 class RequestToSign(Struct, frozen=True):
     """A request as it is about to go out, for what signs it."""
 

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 
 from msgspec import UNSET, Meta, UnsetType
 
-from signalpost.destinations.access import Access, Fixed, Grant
+from signalpost.destinations.access import Access, Fixed, client_grant
 from signalpost.destinations.calls import Call, Skip
 from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import JsonTemplate, PathTemplate, Private, SecretText, Template, secret
@@ -297,7 +297,10 @@ class Http(Destination[HttpConnection, HttpConfig]):
             case Basic(username=username, password=password):
                 return Fixed(basic_authorization(username, password))
             case ClientCredentials() as client:
-                return _grant(client)
+                in_header = client.credentials_in == "header"
+                return client_grant(
+                    client.token_url, client.client_id, client.client_secret, client.scope, in_header=in_header
+                )
         return None
 
     def prepare(self, connection: HttpConnection, config: HttpConfig, context: Context) -> Call | Skip:
@@ -335,16 +338,6 @@ def _fault_of_body(sign_in: BodyKey, config: HttpConfig) -> Bad | None:
 def _allowed(calls: Sequence[str]) -> str:
     more = f" and {len(calls) - _MAX_SHOWN} more" if len(calls) > _MAX_SHOWN else ""
     return f"The connection allows other calls: {', '.join(calls[:_MAX_SHOWN])}{more}."
-
-
-def _grant(client: ClientCredentials) -> Grant:
-    form = {"grant_type": "client_credentials"}
-    if client.scope:
-        form["scope"] = client.scope
-    if client.credentials_in == "header":
-        return Grant(url=client.token_url, form=form, basic=(client.client_id, client.client_secret))
-    form |= {"client_id": client.client_id, "client_secret": client.client_secret}
-    return Grant(url=client.token_url, form=form)
 
 
 def _header_value(value: str) -> str:

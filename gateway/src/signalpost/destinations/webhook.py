@@ -121,6 +121,11 @@ class Webhook:
         return own + "".join(each.line(event.id, timestamp, body) for each in self._old)
 
 
+def with_authorization(request: OutgoingRequest, authorization: str) -> OutgoingRequest:
+    """The request with a token, which is printable ASCII."""
+    return replace(request, head=request.head[:-2] + f"authorization: {authorization}\r\n\r\n".encode("ascii"))
+
+
 class Signing:
     """The signatures of one request, whose body is given piece by piece."""
 

@@ -67,10 +67,12 @@ def _begin_at_end(content: bytes, secret: bytes) -> int:
 
 def secrets_of(subscription: Subscription) -> Secrets:
     """What no client may read back of a webhook: its secrets, the values of its headers, and what is struck out of its
-    URL."""
+    URLs."""
     headers = (part for value in subscription.headers.values() for part in _parts_of_header(value))
     own = (subscription.secret, subscription.next_secret or "", *(each.secret for each in subscription.sign_also))
-    return Secrets((*own, *headers, *hidden_parts(subscription.url)))
+    client = subscription.oauth
+    of_client = () if client is None else (client.client_secret, *hidden_parts(client.token_url))
+    return Secrets((*own, *headers, *hidden_parts(subscription.url), *of_client))
 
 
 def without_secrets(outcome: Outcome, secrets: Secrets) -> Outcome:

@@ -23,6 +23,7 @@ from signalpost.domain.errors import Conflict, FieldError, Invalid
 from signalpost.domain.fields import Text, Uuid
 from signalpost.domain.key_pair import SignWithKeyPair
 from signalpost.domain.language.values import is_same
+from signalpost.domain.oauth import OAuthGiven
 from signalpost.domain.old_signature import SignAlso
 from signalpost.domain.own_tls import Authorities, ClientCertificateGiven
 from signalpost.domain.subscription import WEBHOOK, Subscription, refiltered
@@ -39,7 +40,7 @@ NOT_OF_SHADOWS: Final = {
 """What other subscriptions have and a shadow does not, with what to tell a caller who sends it."""
 _OF_ENDPOINT: Final = (
     "url", "secret", "next_secret", "promote_at", "secret_since", "headers", "sign_also", "trace",
-    "key_pair", "next_key_pair", "client_certificate", "authorities",
+    "key_pair", "next_key_pair", "client_certificate", "authorities", "oauth",
 )  # fmt: skip
 """What a promotion swaps: all that is said about an endpoint, so that each receiver goes on verifying what it gets."""
 
@@ -56,6 +57,7 @@ class ShadowRequest(Body, frozen=True, kw_only=True):
     sign_with_key_pair: SignWithKeyPair = False
     client_certificate: ClientCertificateGiven | None = None
     authorities: Authorities | None = None
+    oauth: OAuthGiven | None = None
     secret: Secret | UnsetType = UNSET
     status: Literal["active", "paused"] = "active"
     trace: Trace = False

@@ -13,6 +13,7 @@ from signalpost.domain.checks import MAX_TEXT_CHARACTERS
 from signalpost.domain.event import BY_WIRE, EVERY_TYPE, EventType
 from signalpost.domain.key_pair import KeyPair
 from signalpost.domain.language.condition_reader import StillSo
+from signalpost.domain.oauth import OAuthClient
 from signalpost.domain.objective import Objective
 from signalpost.domain.old_signature import OldSignature
 from signalpost.domain.own_tls import Certificate, ClientCertificate
@@ -77,6 +78,8 @@ class Subscription(Struct, frozen=True, kw_only=True):
     """What its webhook offers to its endpoint in TLS; None if nothing."""
     authorities: tuple[Certificate, ...] = ()
     """Who may have issued the certificate of its endpoint; empty for whom the gateway trusts else."""
+    oauth: OAuthClient | None = None
+    """The client as which tokens are asked for that its requests carry; None if they carry none."""
     status: Status
     ordering: Ordering
     rate_limit: int | None

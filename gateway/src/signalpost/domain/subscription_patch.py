@@ -50,8 +50,8 @@ def meant_changes(
         changes["key_pair"], changes["next_key_pair"] = pairs
     if "client_certificate" in changes:
         changes["client_certificate"] = own_tls.read_certificate(patch.client_certificate)
-    elif "url" in changes:
-        _check_keeps_certificate(found, changes["url"])
+    if "url" in changes:
+        _check_keeps(found, changes)
     if "authorities" in changes:
         changes["authorities"] = own_tls.read_authorities(patch.authorities)
     if original is not None and shadows.has_headers_of(original, changes.get("url", found.url)):
@@ -77,12 +77,21 @@ def check_keeps_headers(found: Subscription, url: str) -> None:
         raise Invalid([FieldError(pointer("headers", name), "give_again", detail) for name in found.headers])
 
 
-def _check_keeps_certificate(found: Subscription, url: str) -> None:
-    """Raises Invalid if the present client certificate would be offered to another origin than it was given for."""
-    origin = parse_url(url).origin
-    if found.client_certificate is not None and origin != origin_of(found.url):
+def _check_keeps(found: Subscription, changes: Mapping[str, Any]) -> None:
+    """Raises Invalid if the present client certificate, or tokens of the present client, would go to another origin
+    than they were given for."""
+    origin = parse_url(changes["url"]).origin
+    if origin == origin_of(found.url):
+        return
+    errors = []
+    if found.client_certificate is not None and "client_certificate" not in changes:
         detail = f"It would now be offered to {origin}. Give it again, with its private key; or null for none."
-        raise Invalid([FieldError("/clientCertificate", "give_again", detail)])
+        errors.append(FieldError("/clientCertificate", "give_again", detail))
+    if found.oauth is not None and "oauth" not in changes:
+        detail = f"Its tokens would now go to {origin}. Give it again, with its secret; or null for none."
+        errors.append(FieldError("/oauth", "give_again", detail))
+    if errors:
+        raise Invalid(errors)
 
 
 def _check_fits(kind: str, changes: Mapping[str, Any]) -> None:
@@ -92,7 +101,7 @@ def _check_fits(kind: str, changes: Mapping[str, Any]) -> None:
     else:
         foreign = {"url": "url", "headers": "headers", "sign_also": "signAlso", "trace": "trace"}
         foreign |= {"sign_with_key_pair": "signWithKeyPair", "client_certificate": "clientCertificate"}
-        foreign["authorities"] = "authorities"
+        foreign |= {"authorities": "authorities", "oauth": "oauth"}
         detail = "The connection and the config say where and how it is sent."
     errors = [FieldError(f"/{wire}", "not_allowed", detail) for name, wire in foreign.items() if name in changes]
     if errors:

@@ -14,6 +14,7 @@ from signalpost.domain.fields import GivenTimestamp, Text, Uuid
 from signalpost.domain.key_pair import SignWithKeyPair
 from signalpost.domain.kind_config import Config, KindName
 from signalpost.domain.language.condition_reader import When
+from signalpost.domain.oauth import OAuthGiven
 from signalpost.domain.objective import Objective
 from signalpost.domain.old_signature import ChangedSignAlso, SignAlso
 from signalpost.domain.own_tls import Authorities, ClientCertificateGiven
@@ -58,6 +59,7 @@ class SubscriptionRequest(Body, frozen=True, kw_only=True):
     sign_with_key_pair: SignWithKeyPair = False
     client_certificate: ClientCertificateGiven | None = None
     authorities: Authorities | None = None
+    oauth: OAuthGiven | None = None
     ordering: Ordering = "loose"
     rate_limit: RateLimit | None = None
     retry_delays: RetryDelays | UnsetType = UNSET
@@ -101,6 +103,7 @@ class SubscriptionPatch(Body, frozen=True, kw_only=True):
     sign_with_key_pair: SignWithKeyPair | UnsetType = UNSET
     client_certificate: ClientCertificateGiven | None | UnsetType = UNSET
     authorities: Authorities | None | UnsetType = UNSET
+    oauth: OAuthGiven | None | UnsetType = UNSET
     ordering: Ordering | UnsetType = UNSET
     rate_limit: RateLimit | None | UnsetType = UNSET
     retry_delays: RetryDelays | UnsetType = UNSET

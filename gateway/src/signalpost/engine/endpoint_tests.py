@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
 from signalpost.destinations.webhook import RequestKind, Webhook
@@ -17,6 +18,7 @@ from signalpost.domain.delivery.receiver_cases import (
 )
 from signalpost.domain.errors import TooMany
 from signalpost.domain.event import Event
+from signalpost.domain.request import OutgoingRequest
 from signalpost.domain.secrets import secrets_of, without_secrets
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.engine.connectors.connectors import Connectors
@@ -89,15 +91,25 @@ class EndpointTests:
         return run.findings
 
     async def _send(self, subscription: Subscription, signer: Subscription, sample: CaseRequest) -> Outcome:
-        """Send a sample to a webhook, with the signatures of `signer`. Raises TooMany."""
+        """Send a sample to a webhook, with the signatures of `signer` and a token if its endpoint wants one. Raises
+        TooMany."""
+        if (tokens := self._connectors.tokens.of(subscription)) is not None:
+            send, made, judges = (
+                self._connectors.send_with_token,
+                partial(self._made, signer, sample),
+                signer is subscription,
+            )
+            return await self._awaited(subscription, lambda done: send(tokens, made, done, judges=judges))
+        request = await self._made(signer, sample)
+        return await self._awaited(subscription, lambda done: self._transport.send(request, done))
+
+    async def _made(self, signer: Subscription, sample: CaseRequest) -> OutgoingRequest:
         kind = RequestKind.TEST_REPLAY if sample.is_replay else RequestKind.TEST
         webhook, event, now = Webhook(signer), sample.event, self._clock.wall()
         if len(event.body) > SLICE_BYTES:
             signatures = await sign_in_turns(webhook, event, now, self._turns)
-            request = webhook.signed(event, sample.attempt, kind, signatures)
-        else:
-            request = webhook.prepare(event, sample.attempt, kind, now)
-        return await self._awaited(subscription, lambda done: self._transport.send(request, done))
+            return webhook.signed(event, sample.attempt, kind, signatures)
+        return webhook.prepare(event, sample.attempt, kind, now)
 
     async def _awaited(
         self, subscription: Subscription, send: Callable[[Callable[[Outcome], None]], object]

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from signalpost.api.portal_views import case_for, test_for
 from signalpost.api.resources.diagnoses import diagnosis_of_test
 from signalpost.api.resources.exchanges import shown_exchange
-from signalpost.api.resources.subscription_checks import vetted
+from signalpost.api.resources.subscription_checks import oauth_check, vetted
 from signalpost.api.resources.subscriptions import PATH, find, new_key_pair, secret_of
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import SUBSCRIBES, Example, Reply, Route
@@ -22,8 +22,7 @@ from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.language.condition_reader import read_condition
 from signalpost.domain.language.subject import subject_of
-from signalpost.domain.old_signature import with_secrets
-from signalpost.domain.own_tls import read_authorities, read_certificate
+from signalpost.domain.new_webhook import endpoint_members
 from signalpost.domain.secrets import secrets_of, without_secrets
 from signalpost.domain.subscription import UNSAVED, WEBHOOK, Subscription, bits_of
 from signalpost.domain.subscription_requests import SubscriptionRequest, SubscriptionTest
@@ -57,7 +56,7 @@ def _signing_with_next_secret(found: Subscription, now: int) -> Subscription:
 
 async def test_draft(context: RequestContext) -> TestResult:
     """Test an endpoint that has no subscription yet. Nothing is stored."""
-    new: SubscriptionRequest = await context.read_body(url=vetted(context))
+    new: SubscriptionRequest = await context.read_body(url=vetted(context), oauth=oauth_check(context))
     now = context.services.clock.wall()
     draft = replace(
         UNSAVED,
@@ -66,10 +65,8 @@ async def test_draft(context: RequestContext) -> TestResult:
         url=new.url,
         secret=secret_of(context, new.secret),
         headers=new.headers,
-        sign_also=with_secrets(new.sign_also, ()),
         key_pair=new_key_pair(context, wanted=new.sign_with_key_pair),
-        client_certificate=read_certificate(new.client_certificate),
-        authorities=read_authorities(new.authorities),
+        **endpoint_members(new, now),
         filters=((0, bits_of(new.event_types)),),
         created_at=now,
         updated_at=now,

@@ -222,6 +222,9 @@ def _soon(lanes: Sequence[LaneView], now: int) -> list[Ending]:
         ends = lane.standing.health.certificate_ends
         if ends is not None and ends < now + CERTIFICATE_SOON:
             found.append((ends, "certificate", each))
+        offered = each.client_certificate
+        if offered is not None and offered.ends_at < now + CERTIFICATE_SOON:
+            found.append((offered.ends_at, "clientCertificate", each))
     found.sort(key=itemgetter(0))
     return [
         Ending(subscription=_named(each), what=what, at=format_timestamp(at)) for at, what, each in found[:MAX_SHOWN]

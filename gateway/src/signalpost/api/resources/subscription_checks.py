@@ -16,6 +16,7 @@ from signalpost.domain.checks import Bad, Check, Several, pointer
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import FieldError, Forbidden, Invalid
 from signalpost.domain.event import OF_DOCUMENTS, OF_OPERATIONS
+from signalpost.domain.oauth import OAuthClient
 from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import WEBHOOK, Delay, Subscription
 from signalpost.domain.subscription_requests import ConnectorRequest, SubscriptionRequest
@@ -45,6 +46,21 @@ def vetted(context: RequestContext, present: str | None = None) -> Check:
     return check
 
 
+def oauth_check(context: RequestContext) -> Check:
+    """The check that refuses a token endpoint at an address that would not be dialled: see `vetted`."""
+    check_url = vetted(context)
+
+    def check(client: OAuthClient | None) -> OAuthClient | None:
+        if client is not None:
+            try:
+                check_url(client.token_url)
+            except Bad as bad:
+                raise Bad(bad.code, bad.detail, ("tokenUrl",)) from None
+        return client
+
+    return check
+
+
 def require_editable(context: RequestContext, sent: Mapping[str, Any]) -> None:
     """Raise Invalid if a customer tries to change which events they get, or how the gateway works for them. A customer
     whose link reaches the whole tenant may choose event types."""
@@ -60,6 +76,7 @@ def require_editable(context: RequestContext, sent: Mapping[str, Any]) -> None:
 def webhook_checks(context: RequestContext) -> dict[str, Check]:
     return {
         "url": vetted(context),
+        "oauth": oauth_check(context),
         "eventTypes": types_check(context),
         "after": delay_check(context),
         "contacts": contacts_check(context),
@@ -87,7 +104,7 @@ def shadow_checks(context: RequestContext, sent: Mapping[str, Any]) -> dict[str,
     if context.portal is not None:
         raise Forbidden("not_in_portal_link", "A shadow cannot be made here.")
     shadow.check_members(sent)
-    return {"url": vetted(context)}
+    return {"url": vetted(context), "oauth": oauth_check(context)}
 
 
 def is_of_shadow(sent: Mapping[str, Any]) -> bool:
@@ -122,6 +139,7 @@ def patch_checks(context: RequestContext, found: Subscription, sent: Mapping[str
 
     return {
         "url": vetted(context, found.url),
+        "oauth": oauth_check(context),
         "connection": moved,
         "config": check_config,
         "eventTypes": types_check(context),

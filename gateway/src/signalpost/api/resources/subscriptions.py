@@ -33,6 +33,7 @@ from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS
 from signalpost.domain.errors import NotFound
 from signalpost.domain.key_pair import KeyPair
+from signalpost.domain.new_webhook import endpoint_members
 from signalpost.domain.shadow import ShadowRequest
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_requests import ConnectorRequest, SubscriptionPatch, SubscriptionRequest
@@ -116,14 +117,17 @@ async def _create_for_connector(context: RequestContext) -> Response:
 async def check_new(context: RequestContext) -> Response:
     """Check a body as `create` does, and create nothing."""
     context.query()
-    sent = await context.body_as_sent()
+    sent, now = await context.body_as_sent(), context.services.clock.wall()
     if checks.is_of_shadow(sent):
         asked: ShadowRequest = await context.read_body(**checks.shadow_checks(context, sent))
         original_for(asked, *_with_shadow(context, asked.shadow_of))
+        endpoint_members(asked, now)
         return Response(204, b"")
     new = await context.read_body(
         **(checks.connector_checks(context, sent) if checks.is_of_connector(sent) else checks.webhook_checks(context))
     )
+    if isinstance(new, SubscriptionRequest):
+        endpoint_members(new, now)
     if (begins := await checks.beginning_of(context, new)) is not None:
         begins.in_log_up_to((await context.services.store.log.after(context.tenant_id, END_OF_LOG, 1)).last)
     return Response(204, b"")

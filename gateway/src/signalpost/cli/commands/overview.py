@@ -1,11 +1,17 @@
 """`signalpost overview`: what needs attention now, in words, the worst first."""
 
-from typing import Any
+from typing import Any, Final
 
 from signalpost.cli.client import connect, path
 from signalpost.cli.terminal.output import TEXT, Output, Parts
 from signalpost.cli.terminal.parts import Line
 from signalpost.cli.terminal.plain import without_fractions
+
+ENDING: Final = {
+    "rotation": "The old secret of",
+    "certificate": "The certificate of",
+    "clientCertificate": "The client certificate of",
+}
 
 
 def overview(*, out: Output = TEXT) -> None:
@@ -58,5 +64,5 @@ def _later(found: dict[str, Any]) -> Parts:
         far = f"{each['queued']:,} of {each['count']:,}{_ends(each)}"
         yield f"A replay to {each['subscription']['name']} has queued {far}."
     for each in found["soon"]:
-        ends = "The old secret of" if each["what"] == "rotation" else "The certificate of"
+        ends = ENDING[each["what"]]
         yield f"{ends} {each['subscription']['name']} ends at {without_fractions(each['at'])}."

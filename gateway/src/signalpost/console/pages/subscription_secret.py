@@ -1,5 +1,5 @@
 """What every request to an endpoint carries beside the event: the signatures of the secret and of a key pair,
-additional headers, and signatures of other systems; and the certificates with which it is sent."""
+additional headers, signatures of other systems and a token; and the certificates with which it is sent."""
 
 from collections.abc import Mapping, Sequence
 
@@ -44,6 +44,10 @@ class SecretView(Struct, frozen=True):
             "/clientCertificate/certificate": "Certificate",
             "/clientCertificate/privateKey": "Private key",
             "/authorities": "Authorities",
+            "/oauth/tokenUrl": "Token URL",
+            "/oauth/clientId": "Client id",
+            "/oauth/clientSecret": "Client secret",
+            "/oauth/scope": "Scope",
         }
 
 
@@ -139,12 +143,31 @@ async def end_authorities(visit: Visit) -> SeeOther:
     return back(visit, "authorities-ended", TAB)
 
 
+async def send_tokens(visit: Visit) -> SeeOther:
+    client = {
+        "tokenUrl": visit.given("token_url").strip(),
+        "clientId": visit.given("client_id").strip(),
+        "clientSecret": visit.given("client_secret"),
+        "scope": visit.given("scope").strip(),
+        "credentialsIn": visit.given("credentials_in"),
+    }
+    await patch(visit, {"oauth": client})
+    return back(visit, "oauth", TAB)
+
+
+async def end_tokens(visit: Visit) -> SeeOther:
+    await patch(visit, {"oauth": None})
+    return back(visit, "oauth-ended", TAB)
+
+
 DONE = {
     "certificate": "The certificate is offered to the endpoint from now on.",
     "certificate-ended": "No certificate is offered to the endpoint any more.",
     "authorities": "The endpoint's certificate must be from these authorities from now on.",
     "authorities-ended": "The endpoint's certificate may be from the usual authorities again.",
     "headers": "The headers were replaced.",
+    "oauth": "Requests carry a token of this client from now on. Test the endpoint to see whether one comes.",
+    "oauth-ended": "Requests carry no token any more.",
     "same": "No header was typed, so all are as they were.",
     "promoted": "The new secret is the only one now.",
     "signs-also": "Requests carry the signature of the other system from now on.",
@@ -173,6 +196,8 @@ PAGES = (
             "end-certificate": end_certificate,
             "authorities": trust_authorities,
             "end-authorities": end_authorities,
+            "oauth": send_tokens,
+            "end-oauth": end_tokens,
         },
         done=DONE,
     ),

@@ -300,6 +300,12 @@ RULES: Final[tuple[CauseRule, ...]] = (
         "Please offer TLS 1.2 or 1.3 on the port of the URL.",
         Remedy.TELL_CUSTOMER,
     ),
+    CauseRule(
+        "no_token", Failure.TOKEN, "No token came for the endpoint",
+        "The endpoint wants a token, and the token endpoint that the subscription names gave none.",
+        "Please check that your token endpoint works, and that it knows the client that we ask as.",
+        Remedy.TELL_CUSTOMER,
+    ),
     # --- Time and form ------------------------------------------------------------------------------------------------
     CauseRule(
         "name_timeout", Failure.TIMEOUT, "The host name is not resolved in time",

@@ -39,11 +39,14 @@ class Failure(StrEnum):
     """A 3xx answer; redirects are not followed (C15)."""
     STATUS = "status"
     """Any other answer that is not 2xx."""
+    TOKEN = "token"  # noqa: S105 - a name
+    """No token came for the endpoint that wants one, so nothing was sent: the token endpoint is away, or refuses the
+    client."""
     INTERRUPTED = "cut"
     """Signalpost cut the attempt short to shut down, lost the process that made it, or could not make a test's call; it
     does not count (C16)."""
 
-    # The following come from kinds of destinations other than the signed webhook.
+    # The following come from kinds of destinations other than the signed webhook; UNAUTHORISED from both.
     SKIPPED = "skipped"
     """There was nothing to send: the subscription's conditions are not met, or its kind makes nothing of the event.
     That settles the delivery."""
@@ -53,7 +56,8 @@ class Failure(StrEnum):
     THROTTLED = "throttled"
     """The vendor limits our calls. The delivery waits as long as the vendor asks, and the attempt does not count."""
     UNAUTHORISED = "unauthorised"
-    """The vendor no longer accepts the token. The delivery waits for another one, and the attempt does not count."""
+    """The vendor, or an endpoint that wants tokens, no longer accepts the token. The delivery waits for another one,
+    and the attempt does not count."""
     CONNECTOR = "connector"
     """The code of the kind of destination failed: it raised an error, or asked for something impossible."""
 

@@ -33,6 +33,12 @@ from signalpost.engine.committer import Committer
 from signalpost.engine.connectors.closed_gate import ClosedGate
 from signalpost.engine.connectors.courier import Courier, CourierParts
 from signalpost.engine.connectors.disconnection import Disconnection
+from signalpost.engine.connectors.endpoint_tokens import (
+    EndpointTokens,
+    RequestMaker,
+    TokenParts,
+    TokensOfEndpoints,
+)
 from signalpost.engine.connectors.open_connection import OpenConnection, OpenedConnection, Surroundings
 from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.post_office import PostOffice
@@ -105,6 +111,8 @@ class Connectors:
         self._passages: dict[GatedLane, Passage] = {}
         self._commands = Tasks()
         self._attempts = Tasks()
+        self.tokens = TokensOfEndpoints(TokenParts(transport, self.transport, clock, counts, self._attempts))
+        """The tokens of webhooks."""
         self._surroundings = Surroundings(
             counts,
             destinations,
@@ -188,7 +196,10 @@ class Connectors:
         if isinstance(gate, Passage) and made is not None:
             return Courier(subscription, gate, made, self._parts)
         may_start = self._parts.may_start
-        return WebhookCarrier(subscription, self._transport, self._clock, self._turns, self._attempts, may_start)
+        tokens = self.tokens.of(subscription)
+        return WebhookCarrier(
+            subscription, self._transport, self._clock, self._turns, self._attempts, may_start, tokens
+        )
 
     def made(self, subscription: Subscription) -> Made:
         """See `Carriers`."""
@@ -197,6 +208,16 @@ class Connectors:
     def try_out(self, subscription: Subscription, event: Event, done: Callable[[Outcome], None]) -> None:
         """Send an event outside the log, so that people see what happens to it. Nothing is recorded."""
         self._attempts.start(self._try_out(subscription, event, done))
+
+    def send_with_token(
+        self, tokens: EndpointTokens, made: RequestMaker, done: Callable[[Outcome], None], *, judges: bool
+    ) -> None:
+        """Send a request to an endpoint that wants a token, outside the log. See `EndpointTokens.send`."""
+
+        def ended(outcome: Outcome | None) -> None:
+            done(NOT_MADE if outcome is None else outcome)
+
+        self._attempts.start(tokens.send(made, ended, judges=judges))
 
     async def _try_out(self, subscription: Subscription, event: Event, done: Callable[[Outcome], None]) -> None:
         opened = self._opened(subscription.tenant_id, subscription.connection_id or "")

@@ -13,7 +13,7 @@ from signalpost.destinations.fields import Filling, secrets_in
 from signalpost.destinations.members import origin_of
 from signalpost.destinations.registry import Destinations
 from signalpost.destinations.rulings import Reject
-from signalpost.destinations.webhook import DELIVERY, Webhook
+from signalpost.destinations.webhook import DELIVERY, Webhook, with_authorization
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad
 from signalpost.domain.connection import Connection
@@ -149,6 +149,8 @@ def webhook_request(subscription: Subscription, event: Event, now: int) -> Shown
     struck = dict.fromkeys(subscription.headers, STRUCK)
     webhook = Webhook(replace(subscription.signing_with(NO_SECRET), headers=struck))
     request = webhook.prepare(event, 1, DELIVERY, now)
+    if subscription.oauth is not None:
+        request = with_authorization(request, f"Bearer {STRUCK}")
     return ShownRequest(
         method="POST",
         url=shown_url(subscription.url),

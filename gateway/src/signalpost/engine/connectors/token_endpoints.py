@@ -29,12 +29,13 @@ class TokenRefused(Exception):
 class Unanswered(Exception):
     """No token came for now. The message is a sentence for people."""
 
-    def __init__(self, detail: str, wait: float = 0.0, *, is_lost: bool = False) -> None:
+    def __init__(self, detail: str, wait: float = 0.0, *, is_lost: bool = False, is_cut: bool = False) -> None:
         """`wait` is for how many seconds the vendor asked the gateway to wait. With `is_lost` no one knows whether the
-        vendor saw the request."""
+        vendor saw the request. With `is_cut` the gateway itself ended it."""
         super().__init__(detail)
         self.wait = wait
         self.is_lost = is_lost
+        self.is_cut = is_cut
 
 
 class IssuedToken(Struct, frozen=True):
@@ -103,7 +104,8 @@ def _read(outcome: Outcome) -> IssuedToken:
     """What a token endpoint answered. Raises TokenRefused, Unanswered."""
     reply = reply_of(outcome)
     if reply is None:
-        raise Unanswered(f"No token came. {outcome.detail}", is_lost=outcome.failure in _LOST)
+        is_lost, is_cut = outcome.failure in _LOST, outcome.failure is Failure.INTERRUPTED
+        raise Unanswered(f"No token came. {outcome.detail}", is_lost=is_lost, is_cut=is_cut)
     token, refresh, seconds = reply.at("access_token"), reply.at("refresh_token"), reply.at("expires_in")
     if reply.is_success and isinstance(token, str) and token:
         return IssuedToken(token, refresh if isinstance(refresh, str) and refresh else None, _seconds(seconds))

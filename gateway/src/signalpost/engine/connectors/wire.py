@@ -58,9 +58,9 @@ def request_of(
     content_type, body = _body(call)
     headers = {"accept": "application/json", **content_type}
     for name, value in call.headers.items():
-        headers[_header_name(name)] = _header_value(name, value)
+        headers[_header_name(name)] = header_value(name, value)
     if authorization is not None:
-        headers["authorization"] = _header_value("authorization", authorization)
+        headers["authorization"] = header_value("authorization", authorization)
     if sign is not None and call.authorised:
         headers |= _signature(sign, RequestToSign(call.method, url.path, {"host": authority, **headers}, body))
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -76,7 +76,7 @@ def _signature(sign: Sign, request: RequestToSign) -> Mapping[str, str]:
         signature = sign(request)
     except Exception as error:  # it may come from any package, and what it says may hold a secret
         raise Impossible(f"The call could not be signed: {type(error).__name__}.") from error
-    return {_signed_name(name): _header_value(name, value) for name, value in signature.items()}
+    return {_signed_name(name): header_value(name, value) for name, value in signature.items()}
 
 
 def _signed_name(name: str) -> str:
@@ -104,7 +104,8 @@ def _header_name(name: str) -> str:
     return lowered
 
 
-def _header_value(name: str, value: str) -> str:
+def header_value(name: str, value: str) -> str:
+    """Let a value through that a header can have. Raises Impossible."""
     if not _VALUE.fullmatch(value):
         raise Impossible(f"The value of the call's header {name} is not printable ASCII, or too long.")
     return value

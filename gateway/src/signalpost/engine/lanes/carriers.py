@@ -4,7 +4,7 @@ The signed webhook is carried straight to the transport. Every other kind of des
 (`engine/connectors/courier.py`), and its lane asks a gate before it sends.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol, TypeAlias
 
 from signalpost.destinations.webhook import DELIVERY, REPLAY, Signing, Webhook
@@ -12,6 +12,7 @@ from signalpost.domain.delivery.attempt_trace import AttemptTrace
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.event import Event
+from signalpost.domain.request import OutgoingRequest
 from signalpost.domain.subscription import Subscription
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.tasks import Tasks
@@ -147,6 +148,15 @@ class Carriers(Protocol):
         ...
 
 
+class TokenSender(Protocol):
+    """Sends the requests of one webhook with a token."""
+
+    async def send(self, made: Callable[[], Awaitable[OutgoingRequest | None]], done: AttemptEnded) -> None:
+        """Send the request that is made once there is a token; None if it may not be sent any more. Tells the outcome,
+        also if there is no token."""
+        ...
+
+
 class WebhookCarrier:
     """Carries an event to an endpoint as the signed webhook. Signing a large one is long work for the event loop, so it
     is done in slices, in turns with other long work."""
@@ -159,8 +169,10 @@ class WebhookCarrier:
         turns: LoopTurns,
         attempts: Tasks,
         may_start: Callable[[], bool],
+        tokens: TokenSender | None = None,
     ) -> None:
-        """`attempts` runs the tasks that sign large events; `may_start` says whether this node may start attempts."""
+        """`attempts` runs the tasks that sign large events or wait for tokens; `may_start` says whether this node may
+        start attempts. `tokens` are given if the endpoint wants some."""
         self._webhook = Webhook(subscription)
         self._tells_traces = subscription.trace
         self._transport = transport
@@ -168,10 +180,14 @@ class WebhookCarrier:
         self._turns = turns
         self._attempts = attempts
         self._may_start = may_start
+        self._tokens = tokens
 
     def carry(self, event: Event, delivery: Delivery, done: AttemptEnded, trace: AttemptTrace | None = None) -> None:
         """See `Carrier`."""
         traceparent = trace.header if trace is not None and self._tells_traces else None
+        if self._tokens is not None:
+            self._attempts.start(self._tokens.send(lambda: self._made(event, delivery, traceparent), done))
+            return
         if len(event.body) > SLICE_BYTES:
             self._attempts.start(self._carry_large(event, delivery, done, traceparent))
             return
@@ -180,13 +196,22 @@ class WebhookCarrier:
         self._transport.send(request, done)
 
     async def _carry_large(self, event: Event, delivery: Delivery, done: AttemptEnded, traceparent: str | None) -> None:
-        kind = REPLAY if delivery.run > 0 else DELIVERY
-        signing = await sign_in_turns(self._webhook, event, self._clock.wall(), self._turns)
-        if not self._may_start():  # the lease may have ended meanwhile, and the lane be another node's
+        request = await self._made(event, delivery, traceparent)
+        if request is None:
             done(None)
-            return
-        number = delivery.failed_attempts + 1
-        self._transport.send(self._webhook.signed(event, number, kind, signing, traceparent), done)
+        else:
+            self._transport.send(request, done)
+
+    async def _made(self, event: Event, delivery: Delivery, traceparent: str | None) -> OutgoingRequest | None:
+        """The request of an attempt; None if it may not start any more: the lease may have ended meanwhile, and the
+        lane be another node's."""
+        kind, number = REPLAY if delivery.run > 0 else DELIVERY, delivery.failed_attempts + 1
+        if len(event.body) <= SLICE_BYTES:
+            request = self._webhook.prepare(event, number, kind, self._clock.wall(), traceparent)
+        else:
+            signing = await sign_in_turns(self._webhook, event, self._clock.wall(), self._turns)
+            request = self._webhook.signed(event, number, kind, signing, traceparent)
+        return request if self._may_start() else None
 
 
 async def sign_in_turns(webhook: Webhook, event: Event, now: int, turns: LoopTurns) -> Signing:

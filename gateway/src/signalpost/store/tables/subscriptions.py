@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.domain.key_pair import KeyPair
+from signalpost.domain.oauth import OAuthClient
 from signalpost.domain.objective import Objective
 from signalpost.domain.old_signature import OldSignature
 from signalpost.domain.own_tls import Certificate, ClientCertificate
@@ -63,6 +64,7 @@ class _SealedMembers(Struct, frozen=True):
     next_key_pair: KeyPair | None = None
     client_certificate: ClientCertificate | None = None
     authorities: tuple[Certificate, ...] = ()
+    oauth: OAuthClient | None = None
 
 
 _decode_config = msgspec.json.Decoder(SubscriptionConfig).decode

@@ -84,10 +84,10 @@ class AttentionCount(Shape, frozen=True):
 
 
 class Ending(Shape, frozen=True):
-    """A rotation or a certificate of a subscription that ends soon."""
+    """A rotation, the certificate of an endpoint or one that it is offered, which ends soon."""
 
     subscription: NamedSubscription
-    what: Annotated[str, Meta(extra_json_schema={"enum": ["rotation", "certificate"]})]
+    what: Annotated[str, Meta(extra_json_schema={"enum": ["rotation", "certificate", "clientCertificate"]})]
     at: Timestamp
 
 

@@ -14,6 +14,7 @@ from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.delivery.receiver_cases import CASES, Verdict
 from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
+from signalpost.domain.oauth import OAuthClientShown
 from signalpost.domain.objective import Objective
 from signalpost.domain.old_signature import OldSignatureShown
 from signalpost.domain.own_tls import CertificateShown
@@ -125,6 +126,10 @@ class SubscriptionShown(Shape, frozen=True):
     authorities: Annotated[
         list[CertificateShown] | UnsetType,
         Meta(description="Who may have issued the endpoint's certificate; missing if the usual authorities."),
+    ] = UNSET
+    oauth: Annotated[
+        OAuthClientShown | UnsetType,
+        Meta(description="As which client tokens are asked for, without its secret; missing if none are sent."),
     ] = UNSET
     shadow_of: Annotated[
         Uuid | UnsetType, Meta(description="The subscription whose shadow it is; missing if it is none.")

@@ -72,6 +72,10 @@ def _subscription(shown: Mapping[str, Any], connections: Mapping[str, str], vari
         table["clientCertificate"] = {
             name: variables.of(shown["name"], "client", name) for name in ("certificate", "privateKey")
         }
+    if "oauth" in shown:
+        table["oauth"] = shown["oauth"] | {"clientSecret": variables.of(shown["name"], "oauth", "clientSecret")}
+        if STRUCK in table["oauth"]["tokenUrl"]:
+            table["oauth"]["tokenUrl"] = variables.of(shown["name"], "oauth", "tokenUrl")
     if "authorities" in shown:
         table["authorities"] = variables.of(shown["name"], "authorities")
     if shown["status"] == "paused":
@@ -85,7 +89,8 @@ def _shadow(
     """A shadow, without what it has of its original."""
     original = originals[shown["shadowOf"]]
     table = _subscription(shown, {}, variables)
-    of_its_own = {"name", "url", "clientCertificate", "authorities", "signAlso", "signWithKeyPair", "trace", "status"}
+    of_its_own = {"name", "url", "clientCertificate", "authorities", "oauth", "signAlso", "signWithKeyPair"}
+    of_its_own |= {"trace", "status"}
     if origin_of(shown["url"]) != origin_of(original["url"]):
         of_its_own.add("headers")
     return {"name": shown["name"], "shadowOf": original["name"]} | {

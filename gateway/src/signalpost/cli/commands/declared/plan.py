@@ -16,8 +16,10 @@ from signalpost.domain.shown_url import is_url, shown_url
 
 ONLY_AT_FIRST = frozenset({"secret", "kind", "startsAfter", "startsAt", "shadowOf"})
 """Members that count when an entry is created, and not afterwards."""
-WHOLE = frozenset({"headers", "when", "after", "objective", "clientCertificate"})
+WHOLE = frozenset({"headers", "when", "after", "objective", "clientCertificate", "oauth"})
 """Members that are replaced as a whole: what the file does not name in them goes."""
+OF_ONE_ORIGIN = ("headers", "clientCertificate", "oauth")
+"""Members that were given for the origin of the URL, and for no other."""
 Existing = Mapping[str, Sequence[Mapping[str, Any]]]
 """What the gateway has, by section, as its lists show it."""
 
@@ -86,8 +88,8 @@ def _change(
         if key not in ONLY_AT_FIRST
         and (not _is_as(key, value, now.get(key)) or (resend_secrets and has_reference(value)))
     }
-    if "url" in changed and "headers" in entry.members:  # the gateway keeps no header's value for another origin
-        changed["headers"] = entry.members["headers"]
+    if "url" in changed:  # the gateway keeps none of these for another origin
+        changed |= {name: entry.members[name] for name in OF_ONE_ORIGIN if name in entry.members}
     differences = tuple(_differences(changed, now))
     action = PlannedAction.UPDATE if changed else PlannedAction.KEEP
     return PlannedChange(entry.section, entry.name, action, found["id"], changed, differences)
@@ -116,6 +118,10 @@ def _is_as(member: str, wanted: Any, found: Any) -> bool:
             return _covers([{key: each[key] for key in each if key != "secret"} for each in wanted], found or [])
         case "clientCertificate":
             return fingerprints(plain(wanted["certificate"]))[:1] == [found["fingerprint"]] if found else False
+        case "oauth":
+            named = {"scope": "", "credentialsIn": "header", **wanted}
+            named.pop("clientSecret", None)
+            return bool(found) and named.keys() == found.keys() and _covers(named, found)
         case "authorities":
             return fingerprints(plain(wanted)) == [each["fingerprint"] for each in found or ()]
         case "signWithKeyPair":

@@ -85,6 +85,11 @@ def _check(members: Mapping[str, Any], where: str) -> None:
         if not isinstance(value, Reference):
             raise Misuse(f"{where}: the header {header} may be a secret. {_INLINE}")
     _check_certificate(members.get("clientCertificate"), where)
+    client = members.get("oauth", {})
+    if not isinstance(client, dict):
+        raise Misuse(f"{where}: oauth must be a table with tokenUrl, clientId and clientSecret.")
+    if not isinstance(client.get("clientSecret", Reference("", "")), Reference):
+        raise Misuse(f"{where}: the clientSecret of oauth. {_INLINE}")
     signatures = members.get("signAlso", [])
     if not (isinstance(signatures, list) and all(isinstance(each, dict) for each in signatures)):
         raise Misuse(f'{where}: signAlso must be a list of tables, such as [{{ header = "X-Old", secret = … }}].')
