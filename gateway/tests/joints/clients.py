@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from gateway.tests.joints.documents import Documents
 from gateway.tests.joints.guests import Guests
 from gateway.tests.joints.history import ClientCall
+from gateway.tests.joints.key_pairs import KeyPairs
 from gateway.tests.joints.node import OPERATOR_KEY, Answer, JointNode
 from gateway.tests.joints.old_signatures import OldSignatures
 from gateway.tests.joints.owners import Owners
 from gateway.tests.joints.shadows import Shadows
+from gateway.tests.world.model.wishes import Wish
 
 if TYPE_CHECKING:
     from gateway.tests.joints.joint_world import JointWorld
@@ -36,6 +38,7 @@ class Clients:
         self.guests = Guests()
         self.shadows = Shadows(self)
         self.old_signatures = OldSignatures(self)
+        self.key_pairs = KeyPairs(self)
 
     async def live(self, node: JointNode) -> None:
         """Do one thing after the other, as long as there is something to do."""
@@ -46,9 +49,18 @@ class Clients:
             await self.owners.begin_in_the_past(node)
             await self.shadows.act(node)
             await self.old_signatures.act(node)
+            await self.key_pairs.act(node)
             is_owner = self.random.random() < world.plan.owning
             await (self.owners.act(node) if is_owner else self.documents.act(node))
             await world.follow_erasures(node)
+
+    @property
+    def webhooks(self) -> list[Wish]:
+        """The webhooks that are there, and the shadows whose originals are not busy."""
+        shadows = [each for each in self.shadows.by_host.values() if each.is_there]
+        shadows = [each for each in shadows if not self.is_busy(each.original)]
+        wishes = [each for each in self.owners.wishes.values() if each.is_webhook and not each.deleted.last]
+        return [*wishes, *(each.wish for each in shadows)]
 
     def is_busy(self, about: object) -> bool:
         """Whether a client still waits for an answer about this document or subscription."""

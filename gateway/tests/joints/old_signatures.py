@@ -31,16 +31,9 @@ class OldSignatures:
         """Change how one webhook or shadow signs also, if it is time for that."""
         if self._random.random() >= self._often:
             return
-        fit = [each for each in self._webhooks() if each.id and not self._clients.is_busy(each)]
+        fit = [each for each in self._clients.webhooks if each.id and not self._clients.is_busy(each)]
         if fit:
             await self._change(node, self._random.choice(fit))
-
-    def _webhooks(self) -> list[Wish]:
-        clients = self._clients
-        shadows = [each for each in clients.shadows.by_host.values() if each.is_there]
-        shadows = [each for each in shadows if not clients.is_busy(each.original)]
-        wishes = [each for each in clients.owners.wishes.values() if each.is_webhook and not each.deleted.last]
-        return [*wishes, *(each.wish for each in shadows)]
 
     async def _change(self, node: JointNode, wish: Wish) -> None:
         """Another list: none, or new signatures, or those that were there with another secret or another form."""

@@ -163,6 +163,7 @@ class Shadows:
             *_swapped(wish.headers, original.headers, now),
             *_swapped(wish.secrets, original.secrets, now),
             *_swapped(wish.sign_also, original.sign_also, now),
+            *_swapped(wish.has_key_pair, original.has_key_pair, now),
         ]
         shadow.is_promoted = True
 

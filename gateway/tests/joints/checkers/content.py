@@ -48,6 +48,8 @@ class Content(Checker):
             self.world.fail("headers elsewhere", f"{attempt} brings {value!r}, which was given for another origin")
         if not any(_is_signed(attempt, secrets) for secrets in wish.secrets.between(first, at)):
             self.world.fail(sayings.SIGNED.rule, f"{attempt} is signed with other secrets")
+        if _has_key_pair(attempt) not in wish.has_key_pair.between(first, at):
+            self.world.fail(sayings.SIGNED.rule, f"{attempt} is signed as {attempt.headers['webhook-signature']}")
         also = wish.sign_also.between(first, at)
         if not any(is_signed_so(attempt.headers, attempt.body, each) for each in also):
             self.world.fail(signed_also.rule, f"{attempt} is signed as {attempt.headers}, not as {also}")
@@ -78,4 +80,16 @@ def _fits(attempt: Attempt, signing: tuple[str, ...]) -> bool:
     standard = " ".join(
         "v1," + base64.b64encode(hmac.new(each.encode(), signed, hashlib.sha256).digest()).decode() for each in signing
     )
-    return given == (*plain, None)[:2] and headers["webhook-signature"] == standard
+    return given == (*plain, None)[:2] and " ".join(_signatures(attempt, "v1")) == standard
+
+
+def _signatures(attempt: Attempt, version: str) -> list[str]:
+    return [each for each in attempt.headers["webhook-signature"].split(" ") if each.startswith(f"{version},")]
+
+
+def _has_key_pair(attempt: Attempt) -> bool:
+    """Whether it has signatures of a key pair, after those of secrets, and each has its length."""
+    found = _signatures(attempt, "v1a")
+    together = " ".join((*_signatures(attempt, "v1"), *found)) == attempt.headers["webhook-signature"]
+    lengths = {len(base64.b64decode(each.removeprefix("v1a,"), validate=True)) for each in found}
+    return bool(found) and together and lengths == {64}

@@ -104,6 +104,7 @@ class Wish:
         self.headers: Timeline[Mapping[str, str]] = Timeline(headers or {}, at)
         self.secrets = Timeline(Secrets(secret), at)
         self.sign_also: Timeline[tuple[OldSigning, ...]] = Timeline((), at)
+        self.has_key_pair = Timeline(value=False, mark=at)
         self.text = Timeline(text, at)
         """What a connector sends, before its placeholders."""
         self.deleted = Timeline(value=False, mark=at)
