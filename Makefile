@@ -24,7 +24,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills connect-kafka connect-mysql connect-nats connect-sqs queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills connect-kafka connect-mysql connect-nats connect-rabbitmq connect-sqs queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -112,6 +112,9 @@ connect-nats: .venv/dev .venv-nats/ready ## Feed a gateway from a stream of NATS
 
 connect-kafka: .venv/dev .venv-kafka/ready ## Feed a gateway from a topic of Kafka, drain it to one, and kill each of the three (KILLS=20)
 	@KILLS=$${KILLS:-20} $(BIN)/python -m pytest -v -s -rs connect/tests/test_kafka_*.py
+
+connect-rabbitmq: .venv/dev .venv-rabbitmq ## Feed a gateway from a queue of RabbitMQ, and kill all three (KILLS=30)
+	@KILLS=$${KILLS:-30} $(BIN)/python -m pytest -v -rs connect/tests/test_rabbitmq_keeps_the_promises.py
 
 connect-sqs: .venv/dev .venv-sqs/ready ## Feed a gateway from a queue of SQS, as moto serves it
 	@$(BIN)/python -m pytest -v -rs connect/tests/test_sqs_keeps_the_promises.py
@@ -241,7 +244,7 @@ lock: .venv/uv ## Renew the locks in requirements/
 	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
 clean: ## Remove the virtual environment and caches
-	@rm -rf receiver-node/dist receiver-node/src/redis_scripts.ts receiver-node/node_modules client-node/dist client-node/node_modules gateway/tests/javascript/node_modules .venv .venv-oracles .venv-receivers .venv-sqs .venv-kafka .venv-mariadb .venv-nats .venv-audit .venv-release .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
+	@rm -rf receiver-node/dist receiver-node/src/redis_scripts.ts receiver-node/node_modules client-node/dist client-node/node_modules gateway/tests/javascript/node_modules .venv .venv-oracles .venv-receivers .venv-sqs .venv-kafka .venv-mariadb .venv-nats .venv-rabbitmq .venv-audit .venv-release .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
 
 # Each marker file stands for one finished step, so that a step that was interrupted is done again.
 .venv/uv: requirements/uv.txt
@@ -285,10 +288,16 @@ clean: ## Remove the virtual environment and caches
 # Programs of Debian, unpacked with what this machine lacks for them: nothing is installed, and nobody has to be root.
 UNPACK = rm -rf $@.new && mkdir -p $@.new/archives/partial \
 	&& apt-get install -qq --yes --no-install-recommends --download-only -o Debug::NoLocking=1 -o Dir::Cache::archives=$(CURDIR)/$@.new/archives $(1) > /dev/null \
-	&& for package in $@.new/archives/*.deb; do dpkg-deb -x $$package $@.new || exit 1; done && rm -r $@.new/archives && mv $@.new $@
+	&& (for package in $@.new/archives/*.deb; do [ ! -e $$package ] || dpkg-deb -x $$package $@.new || exit 1; done) \
+	&& rm -r $@.new/archives && mv $@.new $@
 
 .venv-mariadb:
 	@$(call UNPACK,mariadb-server-core mariadb-client-core) || echo "SKIPPED: the tests with MariaDB, which did not come from Debian (apt-get update)." >&2
+
+# Erlang is told where it is.
+.venv-rabbitmq:
+	@$(call UNPACK,rabbitmq-server) && sed -i 's,ROOTDIR=/usr/lib/erlang,ROOTDIR=$(CURDIR)/$@/usr/lib/erlang,' $@/usr/lib/erlang/bin/erl \
+	  || echo "SKIPPED: the tests with RabbitMQ, which did not come from Debian (apt-get update)." >&2
 
 # Prometheus and promtool of Debian's package, unpacked: nothing is installed, and nobody has to be root.
 .venv/prometheus: .venv/uv

@@ -37,6 +37,15 @@ def test_the_configuration_of_the_guide_for_sqs_is_one(tmp_path: Path, monkeypat
     assert isinstance(make_source(read_config(file).source), SqsQueue)
 
 
+def test_the_configuration_of_the_guide_for_rabbitmq_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = pytest.importorskip("signalpost_connect.rabbitmq.queue", exc_type=ImportError)
+    [config] = blocks((ROOT / "docs" / "guides" / "rabbitmq.md").read_text(encoding="utf-8"), "toml")
+    monkeypatch.setenv("RABBITMQ_URL", "amqps://user:password@rabbitmq.example.com/")
+    file = tmp_path / "rabbitmq.toml"
+    file.write_text(config)
+    assert isinstance(make_source(read_config(file).source), queue.RabbitQueue)
+
+
 def test_the_configuration_of_the_guide_for_nats_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = pytest.importorskip("signalpost_connect.nats.stream", exc_type=ImportError)
     [config] = blocks((ROOT / "docs" / "guides" / "nats.md").read_text(encoding="utf-8"), "toml")

@@ -14,7 +14,7 @@ from typing import Any
 from signalpost_client import VERSION, AsyncClient, SignalpostError
 from signalpost_connect.config import BadConfig, GatewayConfig, WatchConfig, read_config, read_drain_config, secret
 from signalpost_connect.draining import Drain
-from signalpost_connect.kinds import make_sink, make_source
+from signalpost_connect.kinds import make_lines, make_sink, make_source
 from signalpost_connect.mapping import LineMaker, Unusable
 from signalpost_connect.outbox import statements
 from signalpost_connect.progress import DrainProgress, Health, Progress
@@ -34,7 +34,8 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it cannot do is raised, and said once
+    for driver in ("aiokafka", "aiormq"):  # what they cannot do is raised, and said once
+        logging.getLogger(driver).setLevel(logging.CRITICAL)
     try:
         sys.exit(given.action(given))
     except (BadConfig, ValueError) as error:
@@ -95,7 +96,8 @@ def _print_above(given: argparse.Namespace) -> None:
 
 def _check(given: argparse.Namespace) -> int:
     config = read_config(given.config)
-    source, client, make = make_source(config.source), _client(config.gateway), config.line_maker()
+    source, client = make_source(config.source), _client(config.gateway)
+    make = make_lines(config, source)
     return asyncio.run(_checked(source, client, make))
 
 
@@ -136,7 +138,8 @@ def _shown(make: LineMaker, message: Message) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     config = read_config(given.config)
-    source, client, make = make_source(config.source), _client(config.gateway), config.line_maker()
+    source, client = make_source(config.source), _client(config.gateway)
+    make = make_lines(config, source)
     progress = Progress(time.monotonic)
     reporter = Reporter(client, source, config.source_name, progress, time.monotonic)
     pump = Pump(source, client, make, progress)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
-from signalpost_connect.config import BadConfig, convert
+from signalpost_connect.config import BadConfig, Config, convert
+from signalpost_connect.mapping import LineMaker
 from signalpost_connect.sink import Sink
 from signalpost_connect.source import Source
 
@@ -17,6 +18,17 @@ def make_source(table: Mapping[str, Any]) -> Source:
     """The source of the table `[source]`. Raises BadConfig."""
     made: Source = _made({name: value for name, value in table.items() if name != "name"}, "source", SOURCES)
     return made
+
+
+def make_lines(config: Config, source: Source) -> LineMaker:
+    """What makes lines of the messages of a source. Raises BadConfig, also if no version could ever be in them."""
+    has_versions = getattr(source, "has_versions", True)
+    if config.mapping is not None and "sourceVersion" not in config.mapping and not has_versions:
+        raise BadConfig(
+            "mapping.sourceVersion: messages of this source have no version of their own; say where they have a number"
+            " that rises with every state of a document."
+        )
+    return config.line_maker()
 
 
 def make_sink(table: Mapping[str, Any]) -> Sink:

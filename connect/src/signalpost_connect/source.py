@@ -72,7 +72,7 @@ class SourceAway(Exception):
 
 class Source(Protocol):
     """Where messages come from. Registered as an entry point in the group `signalpost.sources`: its name is the `kind`
-    of a configuration."""
+    of a configuration. If its messages have no version, `has_versions = False` has a mapping without one refused."""
 
     api: ClassVar[int] = 1
     """The version of this interface that the class is written for."""

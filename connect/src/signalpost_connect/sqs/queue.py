@@ -59,6 +59,7 @@ class SqsQueue:
         token = None if config.session_token is None else _read(config.session_token, "session_token")
         credentials = Credentials(_read(config.access_key, "access_key"), _read(config.secret_key, "secret_key"), token)
         self._config = config
+        self.has_versions = config.queue.endswith(".fifo")
         self._calls = SqsCalls(f"{parts.scheme}://{parts.netloc}/", config.region, credentials)
         self._held: dict[str, dict[str, Any]] = {}
         """Messages that were received and not settled, by id, as SQS gave them."""

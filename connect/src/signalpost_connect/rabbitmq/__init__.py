@@ -1,0 +1,1 @@
+"""The source `rabbitmq`: a queue of RabbitMQ."""

@@ -1,0 +1,102 @@
+"""A RabbitMQ of Debian's packages, unpacked by `make connect-rabbitmq`, in a folder of its own."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aio_pika
+from gateway.tests.acceptance.client import until
+
+from signalpost_bench.free_port import free_port
+
+T = TypeVar("T")
+UNPACKED = Path(__file__).parents[2] / ".venv-rabbitmq"
+ERLANG = UNPACKED / "usr" / "lib" / "erlang" / "bin"
+[*_HOMES] = UNPACKED.glob("usr/lib/rabbitmq/lib/rabbitmq_server-*")
+
+
+class Broker:
+    """A node that can be killed and started again, at the same ports of the loopback interface."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port, self._own_port, self._names_port = free_port(), free_port(), free_port()
+        self.url = f"amqp://guest:guest@127.0.0.1:{self._port}/"
+        (folder / "plugins").touch()
+        self._names: subprocess.Popen[bytes] | None = None
+        self._node: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it lets clients in."""
+        environment = self._environment()
+        with (self._folder / "out").open("ab") as out:
+            if self._names is None:  # which nodes there are: else a node would start one that outlives it
+                names = [str(ERLANG / "epmd"), "-address", "127.0.0.1", "-port", str(self._names_port)]
+                self._names = subprocess.Popen(names, env=environment, stdout=out, stderr=out)
+            script = str(_HOMES[0] / "sbin" / "rabbitmq-server")
+            self._node = subprocess.Popen([script], env=environment, stdout=out, stderr=out, start_new_session=True)
+        until(self._lets_in, (self._folder / "out").read_text)
+
+    def kill(self) -> None:
+        """End it by SIGKILL, as a crash would, with the programs that it started."""
+        node, self._node = self._node, None
+        if node is not None:
+            os.killpg(node.pid, signal.SIGKILL)
+            node.wait()
+
+    def end(self) -> None:
+        """End it for good."""
+        self.kill()
+        if self._names is not None:
+            self._names.kill()
+            self._names.wait()
+
+    def do(self, act: Callable[[aio_pika.abc.AbstractChannel], Awaitable[T]]) -> T:
+        """What a program of the platform does."""
+
+        async def run() -> T:
+            connection = await aio_pika.connect(self.url, timeout=30)
+            try:
+                return await act(await connection.channel(on_return_raises=True))
+            finally:
+                await connection.close()
+
+        return asyncio.run(run())
+
+    def _lets_in(self) -> bool:
+        assert self._node is not None
+        assert self._node.poll() is None, (self._folder / "out").read_text()
+
+        async def look(channel: Any) -> bool:
+            return True
+
+        try:
+            return self.do(look)
+        except (aio_pika.exceptions.AMQPError, OSError, TimeoutError):
+            return False
+
+    def _environment(self) -> Mapping[str, str]:
+        own = {
+            "HOME": self._folder,
+            "RABBITMQ_NODENAME": f"tests{self._port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": self._port,
+            "RABBITMQ_DIST_PORT": self._own_port,
+            "RABBITMQ_MNESIA_BASE": self._folder / "mnesia",
+            "RABBITMQ_LOG_BASE": self._folder / "logs",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": self._folder / "plugins",
+            "RABBITMQ_CONFIG_FILE": self._folder / "none",
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none",
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": self._names_port,
+        }
+        return {
+            **os.environ,
+            **{name: str(value) for name, value in own.items()},
+            "PATH": f"{ERLANG}:{os.environ['PATH']}",
+        }
