@@ -47,8 +47,10 @@ class ForetoldWorld(JointWorld):
         """The rehearsal of a new subscription."""
         self.replayed: set[int] | None = None
         """What a replay of the rehearsal sent; None if there was none."""
-        self.is_disabled = False
-        """Whether the gateway disabled a subscription."""
+        self.is_held_up = False
+        """Whether what is left of a subscription waits, because it was disabled or its breaker is open."""
+        self.past_is_held_up = False
+        """The same of the one that begins in the past, where all that is refused comes in a row."""
         self._ids: dict[str, str] = {}
         self._connection_id = ""
         self._vendor = FakeVendor()
@@ -174,10 +176,14 @@ class ForetoldWorld(JointWorld):
         for name, identity in self._ids.items():
             found = await self._ask(node, "GET", f"/v1/subscriptions/{identity}/deliveries?status=failed&limit=250")
             self.failed[name] = {each["sequence"] for each in found["data"]}
-            there = await self._ask(node, "GET", f"/v1/subscriptions/{identity}")
-            self.is_disabled |= there["health"]["state"] == "disabled"
+            self.is_held_up |= await self._is_held_up(node, name)
         if not self.is_changed:
             await self._rehearse(node)
+
+    async def _is_held_up(self, node: JointNode, name: str) -> bool:
+        """Whether what is left of a subscription waits, because too much in a row failed."""
+        health = (await self._ask(node, "GET", f"/v1/subscriptions/{self._ids[name]}"))["health"]
+        return bool(health["state"] == "disabled" or health["breaker"] == "open")
 
     @property
     def _can_be_replayed(self) -> bool:
@@ -200,6 +206,7 @@ class ForetoldWorld(JointWorld):
         if not then.asks_newest:
             await self._subscribe(node, "past", then, startsAfter=told_of_draft["fromSequence"] - 1)
             await asyncio.sleep(2 * SETTLED)
+            self.past_is_held_up = await self._is_held_up(node, "past")
         if self._can_be_replayed:
             sent = set(self.sent_to.get("s", ()))
             await self._ask(node, "PATCH", path, change)
