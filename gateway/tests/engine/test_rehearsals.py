@@ -123,15 +123,15 @@ def test_a_walk_ends_at_its_bounds_and_says_how_far_back_it_came(world: Scripted
         now = gateway.of("a.example")
         whole = await gateway.engine.rehearsals.run(await question(gateway, now, now))
         assert (whole.reached, whole.reached_at, whole.tally.then) == (1, None, 1_200)
-        part = await bounded(gateway, RehearsalBounds(events=400)).run(await question(gateway, now, now))
+        part = await bounded(gateway, RehearsalBounds(events=400, page=500)).run(await question(gateway, now, now))
         assert (part.reached, part.tally.then) == (201, 1_000), "with the page that was being read"
         [event] = await gateway.store.log.events(TENANT, [201])
         assert part.reached_at == event.at
         assert (
-            await bounded(gateway, RehearsalBounds(seconds=0)).run(await question(gateway, now, now))
+            await bounded(gateway, RehearsalBounds(seconds=0, page=500)).run(await question(gateway, now, now))
         ).tally.then == 500
         still = as_patched(now, subscription_patch(after={"seconds": HOUR, "if": {"not": STILL}}))
-        full = await bounded(gateway, RehearsalBounds(documents=400)).run(await question(gateway, now, still))
+        full = await bounded(gateway, RehearsalBounds(documents=400, page=500)).run(await question(gateway, now, still))
         assert full.reached == 201
 
     world.run(scenario)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from signalpost.domain.subscription import Delay
 from signalpost.engine.lanes.erased import ErasedEvents
-from signalpost.engine.rehearsing.rehearsals import PAGE, Question, Rehearsals
+from signalpost.engine.rehearsing.rehearsals import Question, RehearsalBounds, Rehearsals
 from signalpost.engine.rehearsing.side import Side
 from signalpost.runtime.clock import SystemClock
 from signalpost.sharing.resting_turns import RestingTurns
@@ -15,6 +15,7 @@ from signalpost.sharing.resting_turns import RestingTurns
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
 
+PAGE = 300
 COUNT = 2 * PAGE + 30
 
 
@@ -24,7 +25,8 @@ def test_every_event_of_a_period_is_judged_once(play: "Play", make: "type[Tools]
         for first in range(0, COUNT, 200):
             await shop.publish(*(make.create(number) for number in range(first, min(first + 200, COUNT))))
         await shop.publish(*(make.patch(number, "changed") for number in range(10)))
-        rehearsals = Rehearsals(shop.store, ThreadPoolExecutor(1), RestingTurns(), SystemClock(), ErasedEvents())
+        thread, bounds = ThreadPoolExecutor(1), RehearsalBounds(page=PAGE)
+        rehearsals = Rehearsals(shop.store, thread, RestingTurns(), SystemClock(), ErasedEvents(), bounds)
         still = Delay(seconds=3600, condition={"not": {"field": "document.title", "is": "changed"}})
         then = replace(subscription, filters=((0, 3),), after=still)
         question = Question(

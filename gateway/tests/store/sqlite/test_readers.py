@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 from gateway.tests.told_thread import ToldThread, everything_else
 
-from signalpost.store.sqlite.readers import Readers
+from signalpost.store.sqlite.readers import ROWS_IN_A_ROW, Readers
 
 
 def test_reads_of_megabytes_leave_all_threads_but_one_to_what_is_short() -> None:
@@ -36,7 +36,7 @@ def test_reads_of_megabytes_leave_all_threads_but_one_to_what_is_short() -> None
     asyncio.run(scenario())
 
 
-def test_reads_of_megabytes_may_rest_after_each_row_and_short_ones_do_not() -> None:
+def test_reads_of_megabytes_may_rest_every_few_rows_and_short_ones_do_not() -> None:
     async def scenario() -> None:
         looked = 0
 
@@ -53,7 +53,7 @@ def test_reads_of_megabytes_may_rest_after_each_row_and_short_ones_do_not() -> N
         with ThreadPoolExecutor(1) as thread:
             readers = Readers([apsw.Connection(":memory:")], thread, cpu)
             in_turn = partial(readers.run_in_turn, 1)
-            assert await looks(in_turn, 30) - await looks(in_turn, 10) == 20
-            assert await looks(readers.run, 30) == 0
+            assert await looks(in_turn, 9 * ROWS_IN_A_ROW) - await looks(in_turn, 4 * ROWS_IN_A_ROW) == 5
+            assert await looks(readers.run, 9 * ROWS_IN_A_ROW) == 0
 
     asyncio.run(scenario())

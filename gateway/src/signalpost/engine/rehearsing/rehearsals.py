@@ -37,18 +37,18 @@ from signalpost.store.store import Store
 
 
 class RehearsalBounds(NamedTuple):
-    """Where a walk ends, although it has not come to the beginning of its period."""
+    """Where a walk ends, although it has not come to the beginning of its period, and how much it does at once."""
 
     events: int = 2_000_000
     seconds: int = 25
     """Less than clients wait for an answer."""
     documents: int = 200_000
     """The number of documents of which answers of later events are kept for a delay's condition."""
+    page: int = 1_000
+    """How many events one page has at most: it is judged while the next one is read."""
 
 
 BOUNDS: Final = RehearsalBounds()
-PAGE: Final = 500
-"""How many events one page has at most."""
 BYTES_IN_A_ROW: Final = 8 * 1024
 """After so many bytes of events, some 0.1 ms, the thread may rest."""
 
@@ -161,7 +161,7 @@ class Rehearsals:
     async def _page(self, question: Question, before: int | None) -> _Page:
         assert before is not None, "the walk has not come to the end of the log"
         types = reduce(or_, (side.reads for side in question.sides))
-        page = await self._store.log.back(question.tenant_id, before, types, None, PAGE)
+        page = await self._store.log.back(question.tenant_id, before, types, None, self._bounds.page)
         made: Mapping[str, Mapping[str, str]] = {}
         if question.now is not None and any(side.looks_at_made for side in question.sides):
             documents = list({event.document_id for event in page.events})

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from functools import partial, wraps
 from time import thread_time
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 import apsw
 
@@ -21,6 +21,9 @@ from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.statements import found_by
 from signalpost.store.statements import Row, Statement
 
+ROWS_IN_A_ROW: Final = 4
+"""After so many rows a query may rest. To ask after each whether it should takes a quarter as long as to read a small
+one, and four large ones take less than a millisecond."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -56,7 +59,7 @@ class Readers:
 
     async def run_in_turn(self, tenant_id: int, query: Callable[[apsw.Connection], T]) -> T:
         """The same for queries that may read megabytes: one of them at a time, in turns between tenants, so that the
-        other threads are left to short ones. It may rest after each row."""
+        other threads are left to short ones. It may rest every few rows."""
         return await self._answered(
             lambda: self._turns.run(tenant_id, self._executor, partial(self._with_rests, query))
         )
@@ -73,8 +76,14 @@ class Readers:
             raise Unavailable("The disk could not be read. Repeat the request in a moment.") from None
 
     def _with_rests(self, query: Callable[[apsw.Connection], T], rest: Rest) -> T:
+        left = ROWS_IN_A_ROW
+
         def rest_after(_: apsw.Cursor, row: Any) -> Any:
-            rest()
+            nonlocal left
+            left -= 1
+            if left == 0:
+                left = ROWS_IN_A_ROW
+                rest()
             return row
 
         def resting(connection: apsw.Connection) -> T:
