@@ -1,6 +1,8 @@
 """Tenants: create, list, pause, resume, limit and delete them, and say how long their events are kept. Only operators
 may."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -16,6 +18,7 @@ from signalpost.domain.access.tenant_limits import NO_LIMITS
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.fields import Text
 from signalpost.engine.directory import Directory
+from signalpost.engine.lanes.lane_health import LaneView
 
 _PATH: Final = "/v1/tenants/{name}"
 
@@ -52,11 +55,14 @@ async def show(context: RequestContext) -> TenantWithUse:
         lambda: services.directory.subscriptions(found.id),
         services.off_loop,
     )
-    lanes = await services.lane_views.of_all([lane.subscription for lane in noteworthy])
-    in_flight = sum(lane.standing.now.in_flight for lane in lanes)
+    in_flight = await asyncio.get_running_loop().run_in_executor(services.off_loop, _in_flight, noteworthy)
     effective = services.directory.limits_of(found.id) or NO_LIMITS
     days = services.directory.retention_days_of(found.id)
     return tenant_with_use(found, effective, days, use, in_flight)
+
+
+def _in_flight(lanes: Sequence[LaneView]) -> int:
+    return sum(lane.standing.now.in_flight for lane in lanes)
 
 
 def patch(context: RequestContext) -> ChangeTenant:
