@@ -64,7 +64,7 @@ def _noun(route: Route) -> str:
 
 def _section(noun: str, routes: list[Route]) -> str:
     title = noun.replace("-", " ").capitalize()
-    rows = ((f"{route.method} {route.path}", route.summary, _roles(route.roles)) for route in routes)
+    rows = ((f"{route.method} {route.path}", route.summary, _who(route)) for route in routes)
     return f"\n## {title}\n\n| call | does | roles |\n| --- | --- | --- |\n{_lines(rows)}"
 
 
@@ -85,6 +85,10 @@ def _deprecated() -> str:
 
 def _lines(rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"| `{call}` | {' | '.join(rest)} |\n" for call, *rest in rows)
+
+
+def _who(route: Route) -> str:
+    return "its reader" if route.for_readers else _roles(route.roles)
 
 
 def _roles(roles: frozenset[Role]) -> str:

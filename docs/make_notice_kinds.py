@@ -25,6 +25,7 @@ WHEN: Final[Mapping[str, str]] = {
     "subscriptionDisablingSoon": "it is disabled within a day",
     "subscriptionDisabled": "the gateway disabled it",
     "subscriptionHeld": "its connection does not let it send: revoked, consent or token refused",
+    "subscriptionUnread": "events wait that its customer is to [read](guides/poll.md), and nobody asked for an hour",
     "deliveriesGivenUp": "deliveries were given up in the last day, and wait for a replay",
     "eventsLost": "the retention removed events in the last day that were not delivered",
     "retentionNear": "the oldest event that waits is past half of the time for which events are kept, or 80 % of it",

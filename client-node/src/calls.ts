@@ -205,7 +205,7 @@ export class Documents extends Noun {
 export class Subscriptions extends Noun {
   /** Create a subscription. `POST /v1/subscriptions`. */
   create(given: {
-    kind?: "webhook" | string | undefined;
+    kind?: "webhook" | string | "poll" | undefined;
     name?: string | undefined;
     /**
      * An https URL without user name and fragment. International host names and IPv6 addresses are accepted, although
@@ -272,7 +272,7 @@ export class Subscriptions extends Noun {
 
   /** Check what a new subscription would be made of; nothing is stored or sent. `POST /v1/subscriptions/check`. */
   check(given: {
-    kind?: "webhook" | string | undefined;
+    kind?: "webhook" | string | "poll" | undefined;
     name?: string | undefined;
     /**
      * An https URL without user name and fragment. International host names and IPv6 addresses are accepted, although
@@ -437,6 +437,36 @@ export class Subscriptions extends Noun {
     idempotencyKey?: string | undefined;
   } = {}): Promise<undefined> {
     return this.sender.send({ method: "DELETE", path: path("subscriptions", subscriptionId), replies: { 204: "none" }, ifMatch: given.ifMatch, isKeyed: true, idempotencyKey: given.idempotencyKey });
+  }
+
+  /**
+   * Read the next events of a subscription that is read, with the key of its reader. `POST
+   * /v1/subscriptions/{id}/poll`.
+   */
+  pollEvents(subscriptionId: string, given: {
+    /** How many events at most. */
+    limit?: number | undefined;
+    /** For how many seconds to wait if there is nothing yet. */
+    wait?: number | undefined;
+    /** For how many seconds they are handed to nobody else: long enough to handle all of them. */
+    lease?: number | undefined;
+  } = {}): Promise<shapes.HandedEvents> {
+    return this.sender.send({ method: "POST", path: path("subscriptions", subscriptionId, "poll"), replies: { 200: "json" }, body: pick(given, ["limit", "wait", "lease"]) });
+  }
+
+  /**
+   * Acknowledge events that were read: they were handled, and are not handed out again. `POST
+   * /v1/subscriptions/{id}/acknowledge`.
+   */
+  acknowledgeEvents(subscriptionId: string, given: {
+    /** The `receipt` of what was handed out. */
+    receipt: string;
+    /**
+     * The sequence of the last event that was handled; all of them if left out. Those after it are handed out again.
+     */
+    through?: number | undefined;
+  }): Promise<shapes.Acknowledged> {
+    return this.sender.send({ method: "POST", path: path("subscriptions", subscriptionId, "acknowledge"), replies: { 200: "json" }, body: pick(given, ["receipt", "through"]) });
   }
 
   /**

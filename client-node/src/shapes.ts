@@ -8,7 +8,7 @@ export type EventType = "documentCreated" | "documentUpdated" | "documentDeleted
 
 export type Severity = "info" | "warning" | "critical" | (string & {});
 
-export type NoticeKind = "subscriptionFailing" | "subscriptionDisablingSoon" | "subscriptionDisabled" | "subscriptionHeld" | "deliveriesGivenUp" | "eventsLost" | "retentionNear" | "backlogOld" | "objectiveBurning" | "sourceBehind" | "certificateExpiring" | "clientCertificateExpiring" | "gatewayCertificateExpiring" | "secretOverlapEnding" | "keyExpiring" | "diskLow" | "refusesDocuments" | "backupOld" | "partitionsMissing" | "auditBroken" | "contactsNotTold" | "nodeLost" | (string & {});
+export type NoticeKind = "subscriptionFailing" | "subscriptionDisablingSoon" | "subscriptionDisabled" | "subscriptionHeld" | "subscriptionUnread" | "deliveriesGivenUp" | "eventsLost" | "retentionNear" | "backlogOld" | "objectiveBurning" | "sourceBehind" | "certificateExpiring" | "clientCertificateExpiring" | "gatewayCertificateExpiring" | "secretOverlapEnding" | "keyExpiring" | "diskLow" | "refusesDocuments" | "backupOld" | "partitionsMissing" | "auditBroken" | "contactsNotTold" | "nodeLost" | (string & {});
 
 export type NoticeWhat = "opened" | "still" | "closed" | (string & {});
 
@@ -61,6 +61,11 @@ export type SourceState = "behind" | "healthy" | "silent" | (string & {});
 export type Topic = "connections" | "deliveries" | "events" | "replays" | "subscriptions" | (string & {});
 
 export type LinkState = "ended" | "new" | "open" | (string & {});
+
+export interface Acknowledged {
+  /** How many events that settled; none if it was done before. */
+  readonly acknowledged: number;
+}
 
 export interface ArrivalsOfEvents {
   readonly data: readonly EventArrivals[];
@@ -642,6 +647,28 @@ export interface GatewayShown {
   readonly settings: readonly SettingShown[];
 }
 
+/** An event as its reader gets it: what an endpoint would get. */
+export interface HandedEvent {
+  readonly sequence: number;
+  /** The headers that the request to an endpoint would have, with its signatures. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The event: exactly these characters, as UTF-8, are what is signed. */
+  readonly body: string;
+}
+
+/** What a reader gets. */
+export interface HandedEvents {
+  /** In order; empty if nothing came while the call waited. */
+  readonly data: readonly HandedEvent[];
+  /** Acknowledge them with this; null if there are none. */
+  readonly receipt: string | null;
+  /** From then on they are handed out again, if they are not acknowledged. */
+  readonly leasedUntil: string | null;
+  readonly status: SubscriptionStatus;
+  /** How many events the retention removed before they were read, in all. */
+  readonly lost: number;
+}
+
 export interface Header {
   readonly name: string;
   /** `***` where it may be a secret. */
@@ -670,6 +697,8 @@ export interface Health {
   /** Set if the endpoint has failed for days and nothing more is sent. Waiting events are kept. */
   readonly disabledAt: string | null;
   readonly disabledReason: string | null;
+  /** How its events are read; only of the kind `poll`. */
+  readonly reading?: ReadingShown;
 }
 
 export interface HistoryEntry {
@@ -985,7 +1014,7 @@ export interface NewSubscription {
   readonly name: string;
   /**
    * `***` replaces each value of the query, and the tokens in the paths of hosts such as hooks.slack.com. Requests go
-   * to the whole URL. A patch that sends this text back changes nothing.
+   * to the whole URL. A patch that sends this text back changes nothing. Empty if its customer reads the events.
    */
   readonly url: string;
   readonly eventTypes: readonly EventType[];
@@ -1000,9 +1029,9 @@ export interface NewSubscription {
   readonly updatedAt: string;
   /** Missing for a webhook. */
   readonly kind?: string;
-  /** Missing for a webhook. */
+  /** Missing for a webhook, and for `poll`. */
   readonly connection?: string;
-  /** Missing for a webhook. */
+  /** Missing for a webhook, and for `poll`. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Which events are wanted; missing if all are. */
   readonly when?: Readonly<Record<string, unknown>>;
@@ -1036,8 +1065,8 @@ export interface NewSubscription {
   /** The subscription whose shadow it is; missing if it is none. */
   readonly shadowOf?: string;
   /**
-   * Missing for a kind other than the webhook. Null if the call is repeated with the same `Idempotency-Key` more than
-   * an hour later.
+   * Missing if it uses a connection. Null if the call is repeated with the same `Idempotency-Key` more than an hour
+   * later.
    */
   readonly secret?: string | null;
   /**
@@ -1045,6 +1074,11 @@ export interface NewSubscription {
    * `Idempotency-Key` more than an hour later.
    */
   readonly standardWebhooksSecret?: string | null;
+  /**
+   * Of the kind `poll`: the key with which its events are read. Null if the call is repeated with the same
+   * `Idempotency-Key` more than an hour later.
+   */
+  readonly readerKey?: string | null;
   readonly health: Health;
 }
 
@@ -1289,6 +1323,20 @@ export interface Readiness {
   readonly trouble: string | null;
   /** What the operator may have to change, although the gateway is ready. */
   readonly warnings: readonly string[];
+}
+
+/** How a customer reads the events of a subscription. */
+export interface ReadingShown {
+  /** When it was last asked for events, to the minute; null if it never was. */
+  readonly readAt: string | null;
+  /** When events were last acknowledged. */
+  readonly acknowledgedAt: string | null;
+  /** Events that were handed out and are not acknowledged. */
+  readonly handedOut: number;
+  /** Until when these are handed to nobody else; null if they can be. */
+  readonly leasedUntil: string | null;
+  /** When the oldest event was made that may be waiting; null if none is, and in lists. */
+  readonly waitsSince: string | null;
 }
 
 /** What a subscription would have sent of a part of the log, beside what it sends as it is. */
@@ -1625,7 +1673,7 @@ export interface Subscription {
   readonly name: string;
   /**
    * `***` replaces each value of the query, and the tokens in the paths of hosts such as hooks.slack.com. Requests go
-   * to the whole URL. A patch that sends this text back changes nothing.
+   * to the whole URL. A patch that sends this text back changes nothing. Empty if its customer reads the events.
    */
   readonly url: string;
   readonly eventTypes: readonly EventType[];
@@ -1640,9 +1688,9 @@ export interface Subscription {
   readonly updatedAt: string;
   /** Missing for a webhook. */
   readonly kind?: string;
-  /** Missing for a webhook. */
+  /** Missing for a webhook, and for `poll`. */
   readonly connection?: string;
-  /** Missing for a webhook. */
+  /** Missing for a webhook, and for `poll`. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Which events are wanted; missing if all are. */
   readonly when?: Readonly<Record<string, unknown>>;

@@ -26,8 +26,9 @@ export type { HeadersLike } from "./headers.js";
 export { MemoryStore } from "./memory_store.js";
 export { type IoredisClient, type NodeRedisClient, type RedisClient, RedisStore } from "./redis_store.js";
 export { MAX_BODY_BYTES, Receiver, type ReceiverOptions } from "./receiver.js";
+export { Reader, type ReaderOptions, type RunOptions } from "./reader.js";
 export type { Reconciliation } from "./reconciling.js";
-export { Signer, makeToken, standardSecret } from "./sign.js";
+export { Signer, makeToken, readerKey, standardSecret } from "./sign.js";
 export {
   type PostgresConnection,
   type PostgresPool,

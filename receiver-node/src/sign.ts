@@ -16,6 +16,10 @@ export const TEST = "signalpost-test";
 
 /** What a Standard Webhooks secret begins with; base64 follows. */
 const STANDARD_PREFIX = "whsec_";
+/** What the key of a reader begins with. */
+const READER_PREFIX = "spr_";
+/** What is signed to make the key of a reader: no body of an event is that. */
+const READER_PURPOSE = "signalpost reader key";
 
 /** Signs bodies with one secret. Throws ConfigError for one that is empty, not a string, or not encodable as UTF-8. */
 export class Signer {
@@ -60,6 +64,14 @@ export function makeToken(random: (size: number) => Buffer = randomBytes): strin
  */
 export function standardSecret(secret: string): string {
   return STANDARD_PREFIX + standardKey(secret).toString("base64");
+}
+
+/**
+ * The key with which the reader of a subscription asks for its events: made of the secret, and says nothing of it.
+ * Throws ConfigError as `Signer` does.
+ */
+export function readerKey(secret: string): string {
+  return READER_PREFIX + keyedHash("sha256", secretBytes(secret)).update(READER_PURPOSE).digest("base64url");
 }
 
 function secretBytes(secret: unknown): Buffer {

@@ -702,6 +702,49 @@ class AsyncSubscriptions(AsyncNoun):
             )
         )
 
+    async def poll_events(
+        self,
+        subscription_id: str,
+        *,
+        limit: int | UnsetType = UNSET,
+        wait: int | UnsetType = UNSET,
+        lease: int | UnsetType = UNSET,
+    ) -> shapes.HandedEvents:
+        """Read the next events of a subscription that is read, with the key of its reader. `POST
+        /v1/subscriptions/{id}/poll`.
+
+        `limit`: How many events at most.
+        `wait`: For how many seconds to wait if there is nothing yet.
+        `lease`: For how many seconds they are handed to nobody else: long enough to handle all of them.
+        """
+        return await self._sender.send(
+            Call[shapes.HandedEvents](
+                "POST",
+                path("subscriptions", subscription_id, "poll"),
+                {200: shapes.HandedEvents},
+                body={"limit": limit, "wait": wait, "lease": lease},
+            )
+        )
+
+    async def acknowledge_events(
+        self, subscription_id: str, *, receipt: str, through: int | UnsetType = UNSET
+    ) -> shapes.Acknowledged:
+        """Acknowledge events that were read: they were handled, and are not handed out again. `POST
+        /v1/subscriptions/{id}/acknowledge`.
+
+        `receipt`: The `receipt` of what was handed out.
+        `through`: The sequence of the last event that was handled; all of them if left out. Those after it are
+        handed out again.
+        """
+        return await self._sender.send(
+            Call[shapes.Acknowledged](
+                "POST",
+                path("subscriptions", subscription_id, "acknowledge"),
+                {200: shapes.Acknowledged},
+                body={"receipt": receipt, "through": through},
+            )
+        )
+
     async def test_draft(
         self,
         *,

@@ -17,8 +17,8 @@ Severity = str
 """info, warning, critical."""
 
 NoticeKind = str
-"""subscriptionFailing, subscriptionDisablingSoon, subscriptionDisabled, subscriptionHeld, deliveriesGivenUp,
-eventsLost, retentionNear, backlogOld, objectiveBurning, sourceBehind, certificateExpiring,
+"""subscriptionFailing, subscriptionDisablingSoon, subscriptionDisabled, subscriptionHeld, subscriptionUnread,
+deliveriesGivenUp, eventsLost, retentionNear, backlogOld, objectiveBurning, sourceBehind, certificateExpiring,
 clientCertificateExpiring, gatewayCertificateExpiring, secretOverlapEnding, keyExpiring, diskLow, refusesDocuments,
 backupOld, partitionsMissing, auditBroken, contactsNotTold, nodeLost.
 """
@@ -109,6 +109,11 @@ Topic = str
 
 LinkState = str
 """ended, new, open."""
+
+
+class Acknowledged(Shape, frozen=True, kw_only=True):
+    acknowledged: int
+    """How many events that settled; none if it was done before."""
 
 
 class ArrivalsOfEvents(Shape, frozen=True, kw_only=True):
@@ -709,6 +714,30 @@ class GatewayShown(Shape, frozen=True, kw_only=True):
     settings: list[SettingShown]
 
 
+class HandedEvent(Shape, frozen=True, kw_only=True):
+    """An event as its reader gets it: what an endpoint would get."""
+
+    sequence: int
+    headers: dict[str, str]
+    """The headers that the request to an endpoint would have, with its signatures."""
+    body: str
+    """The event: exactly these characters, as UTF-8, are what is signed."""
+
+
+class HandedEvents(Shape, frozen=True, kw_only=True):
+    """What a reader gets."""
+
+    data: list[HandedEvent]
+    """In order; empty if nothing came while the call waited."""
+    receipt: str | None
+    """Acknowledge them with this; null if there are none."""
+    leased_until: datetime | None
+    """From then on they are handed out again, if they are not acknowledged."""
+    status: SubscriptionStatus
+    lost: int
+    """How many events the retention removed before they were read, in all."""
+
+
 class Header(Shape, frozen=True, kw_only=True):
     name: str
     value: str
@@ -737,6 +766,8 @@ class Health(Shape, frozen=True, kw_only=True):
     disabled_at: datetime | None
     """Set if the endpoint has failed for days and nothing more is sent. Waiting events are kept."""
     disabled_reason: str | None
+    reading: ReadingShown | None = None
+    """How its events are read; only of the kind `poll`."""
 
 
 class HistoryEntry(Shape, frozen=True, kw_only=True):
@@ -1069,7 +1100,7 @@ class NewSubscription(Shape, frozen=True, kw_only=True):
     name: str
     url: str
     """`***` replaces each value of the query, and the tokens in the paths of hosts such as hooks.slack.com. Requests
-    go to the whole URL. A patch that sends this text back changes nothing.
+    go to the whole URL. A patch that sends this text back changes nothing. Empty if its customer reads the events.
     """
     event_types: list[EventType]
     headers: dict[str, None]
@@ -1084,9 +1115,9 @@ class NewSubscription(Shape, frozen=True, kw_only=True):
     kind: str | None = None
     """Missing for a webhook."""
     connection: str | None = None
-    """Missing for a webhook."""
+    """Missing for a webhook, and for `poll`."""
     config: dict[str, Any] | None = None
-    """Missing for a webhook."""
+    """Missing for a webhook, and for `poll`."""
     when: dict[str, Any] | None = None
     """Which events are wanted; missing if all are."""
     after: Delay | None = None
@@ -1118,16 +1149,20 @@ class NewSubscription(Shape, frozen=True, kw_only=True):
     shadow_of: str | None = None
     """The subscription whose shadow it is; missing if it is none."""
     secret: str | None = None
-    """Missing for a kind other than the webhook. Null if the call is repeated with the same `Idempotency-Key` more
-    than an hour later.
+    """Missing if it uses a connection. Null if the call is repeated with the same `Idempotency-Key` more than an
+    hour later.
     """
     standard_webhooks_secret: str | None = None
     """The secret in the form that Standard Webhooks libraries take. Null if the call is repeated with the same
     `Idempotency-Key` more than an hour later.
     """
+    reader_key: str | None = None
+    """Of the kind `poll`: the key with which its events are read. Null if the call is repeated with the same
+    `Idempotency-Key` more than an hour later.
+    """
     health: Health
 
-    _hidden: ClassVar[frozenset[str]] = frozenset({"secret", "standard_webhooks_secret"})
+    _hidden: ClassVar[frozenset[str]] = frozenset({"reader_key", "secret", "standard_webhooks_secret"})
 
 
 class Node(Shape, frozen=True, kw_only=True):
@@ -1381,6 +1416,21 @@ class Readiness(Shape, frozen=True, kw_only=True):
     """Why the gateway is not ready."""
     warnings: list[str]
     """What the operator may have to change, although the gateway is ready."""
+
+
+class ReadingShown(Shape, frozen=True, kw_only=True):
+    """How a customer reads the events of a subscription."""
+
+    read_at: datetime | None
+    """When it was last asked for events, to the minute; null if it never was."""
+    acknowledged_at: datetime | None
+    """When events were last acknowledged."""
+    handed_out: int
+    """Events that were handed out and are not acknowledged."""
+    leased_until: datetime | None
+    """Until when these are handed to nobody else; null if they can be."""
+    waits_since: datetime | None
+    """When the oldest event was made that may be waiting; null if none is, and in lists."""
 
 
 class Rehearsal(Shape, frozen=True, kw_only=True):
@@ -1727,7 +1777,7 @@ class Subscription(Shape, frozen=True, kw_only=True):
     name: str
     url: str
     """`***` replaces each value of the query, and the tokens in the paths of hosts such as hooks.slack.com. Requests
-    go to the whole URL. A patch that sends this text back changes nothing.
+    go to the whole URL. A patch that sends this text back changes nothing. Empty if its customer reads the events.
     """
     event_types: list[EventType]
     headers: dict[str, None]
@@ -1742,9 +1792,9 @@ class Subscription(Shape, frozen=True, kw_only=True):
     kind: str | None = None
     """Missing for a webhook."""
     connection: str | None = None
-    """Missing for a webhook."""
+    """Missing for a webhook, and for `poll`."""
     config: dict[str, Any] | None = None
-    """Missing for a webhook."""
+    """Missing for a webhook, and for `poll`."""
     when: dict[str, Any] | None = None
     """Which events are wanted; missing if all are."""
     after: Delay | None = None

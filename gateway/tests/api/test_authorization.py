@@ -29,6 +29,9 @@ def caller(role: Role, tenant: Tenant = ACME) -> Principal:
     return Principal(1, "an id", "someone", role, None if role is Role.OPERATOR else tenant.id)
 
 
+READER = Principal(-7, OWN, "a reader", None, ACME.id, reads=OWN)
+
+
 def allowed(route: Route, principal: Principal, named: str | None, of: str = OWN) -> Tenant | CallerError:
     """`of` is the id in the path, where it has one."""
     path = {"id": of} if "{id}" in route.path else {}
@@ -47,8 +50,20 @@ def test_a_call_is_for_the_roles_of_its_entry_alone(route: Route, role: Role) ->
     assert isinstance(found, Tenant if role in route.roles else Forbidden)
 
 
+def test_a_reader_makes_the_calls_for_readers_of_its_own_subscription_alone() -> None:
+    for route in ROUTES:
+        found = [allowed(route, READER, None, each) for each in (OWN, OWN.upper(), OTHERS)]
+        if route.for_readers:
+            assert found[:2] == [ACME, ACME]
+            assert isinstance(found[2], NotFound)
+        else:
+            assert all(isinstance(each, Forbidden) for each in found)
+
+
 @each_route
 def test_an_operator_works_in_the_tenant_that_is_named_or_else_in_default(route: Route) -> None:
+    if route.for_readers:
+        return
     operator = caller(Role.OPERATOR)
     assert allowed(route, operator, None) == DEFAULT
     assert allowed(route, operator, ACME.name) == ACME

@@ -347,7 +347,9 @@ def test_of_headers_with_good_keys_a_bounded_number_is_remembered_and_of_bad_one
 
     nobody: Any = None
     lookout: Any = SimpleNamespace(is_recent=True)
-    principals = Principals("sp_operator", find, lambda: 0, lambda _: None, lookout, nobody, nobody)
+    principals = Principals(
+        "sp_operator", find, lambda: 0, lambda _: None, lookout, nobody, nobody, lambda _digest, _now: None, nobody
+    )
     for number in range(len(keys)):
         for _ in range(2):
             found = principals.at_once(f"Bearer sp_{number}")

@@ -81,12 +81,23 @@ def test_no_key_is_nobody_s_key_even_if_the_operator_s_was_lost(authorization: s
     async def nobody(_id: str) -> None:
         return None
 
+    async def is_recent() -> None:
+        """What is known counts."""
+
     lookout = Lookout(cast(Any, SimpleNamespace(terms=ALONE)), lambda: 0, lambda _changes: None)
     with pytest.raises(Unauthenticated) as refused:
         asyncio.run(
-            Principals("", lambda _digest: None, lambda: 0, lambda _key: None, lookout, nobody, nobody).of(
-                authorization
-            )
+            Principals(
+                "",
+                lambda _digest: None,
+                lambda: 0,
+                lambda _key: None,
+                lookout,
+                nobody,
+                nobody,
+                lambda _digest, _now: None,
+                is_recent,
+            ).of(authorization)
         )
     assert refused.value.code == "no_key"
 
@@ -104,7 +115,17 @@ def test_a_key_that_could_not_be_looked_for_is_not_called_wrong() -> None:
         raise Unavailable("The database does not answer.")
 
     lookout = cast(Lookout, SimpleNamespace(be_recent=is_recent, next_look=fail))
-    principals = Principals("", lambda _digest: None, lambda: 0, lambda _key: None, lookout, nobody, nobody)
+    principals = Principals(
+        "",
+        lambda _digest: None,
+        lambda: 0,
+        lambda _key: None,
+        lookout,
+        nobody,
+        nobody,
+        lambda _digest, _now: None,
+        is_recent,
+    )
     with pytest.raises(Unavailable):
         asyncio.run(principals.of("Bearer sp_new"))
     with pytest.raises(Unavailable):

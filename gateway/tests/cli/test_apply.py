@@ -132,6 +132,21 @@ def test_the_calls_that_a_connection_allows_are_applied_and_exported(run: Run, t
     assert "PUT /events" in run("subscriptions", "export").stdout
 
 
+def test_one_that_is_read_is_applied_exported_and_kept(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "read.toml"
+    file.write_text('[[subscription]]\nname = "Read"\nkind = "poll"\neventTypes = ["documentUpdated"]\n')
+    for action in ("create", "keep"):
+        assert [each["action"] for each in json_of(run("subscriptions", "apply", str(file), "--json"))] == [action]
+    written = tomllib.loads(run("subscriptions", "export").stdout)["subscription"]
+    [read_] = [each for each in written if each["name"] == "Read"]
+    assert read_ == {"name": "Read", "kind": "poll", "eventTypes": ["documentUpdated"]}
+    found = json_of(run("subscriptions", "list", "--name", "Read", "--json"))
+    run("subscriptions", "delete", found[0]["id"])
+    made = run("subscriptions", "create", "--kind", "poll", "--name", "By hand", "--json")
+    assert json_of(made)["readerKey"].startswith("spr_")
+    run("subscriptions", "delete", json_of(made)["id"])
+
+
 @pytest.mark.slow
 def test_a_delay_loses_its_condition_where_the_file_does(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "delayed.toml"

@@ -32,6 +32,8 @@ from signalpost.domain.timestamps import DAY, SECOND, parse_timestamp
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.engine.operations.fact_source import FactSource
 from signalpost.engine.operations.gateway_facts import AuditFacts, CertificateFacts, PartitionFacts
+from signalpost.engine.operations.lane_facts import LaneFacts
+from signalpost.engine.operations.reading_facts import ReadingFacts
 from signalpost.store.database import LastBackup
 from signalpost.store.nouns.lanes import EndpointHealth
 from signalpost.store.sqlite import backup_mark
@@ -437,10 +439,11 @@ def test_nothing_is_told_of_the_sources_of_a_paused_tenant(world: ScriptedWorld)
     world.run(scenario)
 
 
-def test_each_kind_is_known_to_one_source(world: ScriptedWorld) -> None:
+def test_each_kind_is_known_to_one_source_and_those_of_lanes_that_are_read_to_another(world: ScriptedWorld) -> None:
     async def scenario(gateway: RunningGateway) -> list[str]:
         watch = gateway.engine.watch
         watch.add(gateway.engine.postman(UnsubscribeLinks((), ContactIds(b""), "")))
         return [kind for source in watch._sources for kind in source.kinds]
 
-    assert sorted([*world.run(scenario), *AuditFacts.kinds, *CertificateFacts.kinds]) == sorted(KINDS)
+    of_two = ReadingFacts.kinds & LaneFacts.kinds
+    assert sorted([*world.run(scenario), *AuditFacts.kinds, *CertificateFacts.kinds]) == sorted([*KINDS, *of_two])

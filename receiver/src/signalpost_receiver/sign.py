@@ -6,8 +6,9 @@ The gateway signs with this module and receivers verify with it, so the two ends
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
-from base64 import b64decode, b64encode
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from binascii import b2a_base64
 from collections.abc import Callable
 
@@ -24,6 +25,10 @@ REPLAY = "signalpost-replay"
 TEST = "signalpost-test"
 SHADOW = "signalpost-shadow"
 
+READER_PREFIX = "spr_"
+"""What the key of a reader begins with."""
+READER_PURPOSE = b"signalpost reader key"
+"""What is signed to make the key of a reader: no body of an event is that."""
 STANDARD_PREFIX = "whsec_"
 """What a Standard Webhooks secret begins with; base64 follows."""
 
@@ -132,6 +137,15 @@ def standard_secret(token: str) -> str:
     Raises ConfigError as `Signer` does.
     """
     return STANDARD_PREFIX + b64encode(_standard_key(token)).decode()
+
+
+def reader_key(token: str) -> str:
+    """The key with which the reader of a subscription asks for its events: made of the secret, and says nothing of it.
+
+    Raises ConfigError as `Signer` does.
+    """
+    made = hmac.digest(_token_bytes(token), READER_PURPOSE, "sha256")
+    return READER_PREFIX + urlsafe_b64encode(made).decode().rstrip("=")
 
 
 def _token_bytes(token: str) -> bytes:

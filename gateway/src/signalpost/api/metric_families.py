@@ -212,9 +212,9 @@ def _fleet(engine: Engine) -> Iterator[Metric]:
     yield _gauge("signalpost_lanes_owned", "Subscriptions that this node delivers for.", engine.lanes.here.count)
     yield _gauge(
         "signalpost_lanes",
-        "Subscriptions of all tenants. Subtract the sum of signalpost_lanes_owned over all nodes to get those without "
-        "a node.",
-        engine.directory.subscription_count,
+        "Subscriptions of all tenants, but for those whose events are read. Subtract the sum of signalpost_lanes_owned "
+        "over all nodes to get those without a node.",
+        engine.directory.lane_count,
     )
 
 

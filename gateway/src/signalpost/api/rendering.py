@@ -54,8 +54,9 @@ from signalpost.commands.workflow import ActionTaken
 from signalpost.domain.connection import Connection
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import Links
-from signalpost.domain.subscription import WEBHOOK, Subscription
+from signalpost.domain.subscription import SIGNING, Subscription
 from signalpost_receiver import standard_secret
+from signalpost_receiver.sign import reader_key
 
 EVENT_HEADER: Final = "signalpost-event"
 """The id of the event that the change made."""
@@ -107,7 +108,7 @@ ANSWERS: Final[Mapping[type[Struct], RowAnswer]] = {
     SourceHeard: _GONE,
     SourceRemoved: _GONE,
 }
-_SECRETS_OF_SUBSCRIPTIONS: Final = ("secret", "standardWebhooksSecret")
+_SECRETS_OF_SUBSCRIPTIONS: Final = ("secret", "standardWebhooksSecret", "readerKey")
 _ONCE: Final[Mapping[type[Struct], Collection[str]]] = {
     SubscriptionCreated: _SECRETS_OF_SUBSCRIPTIONS,
     SecretRotated: _SECRETS_OF_SUBSCRIPTIONS,
@@ -232,9 +233,11 @@ def subscription_response(subscription: Subscription) -> Response:
 
 def _response_with_secret(subscription: Subscription, secret: str, status: int = 200, *headers: Header) -> Response:
     """The only responses that show a secret, this once."""
-    if subscription.kind != WEBHOOK:
+    if subscription.kind not in SIGNING:
         return Response(status, _encode(subscription_shown(subscription)), (("etag", subscription.etag), *headers))
     secrets = {"secret": secret, "standardWebhooksSecret": standard_secret(secret)}
+    if subscription.is_read:
+        secrets["readerKey"] = reader_key(secret)
     body = _encode(subscription_shown(subscription))[:-1] + b"," + _encode(secrets)[1:]
     return Response(status, body, (("etag", subscription.etag), *headers))
 

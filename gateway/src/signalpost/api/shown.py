@@ -11,7 +11,7 @@ from signalpost.domain.access.tenant_limits import TenantLimits, TenantUse
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import Links
 from signalpost.domain.shown_url import shown_url
-from signalpost.domain.subscription import WEBHOOK, Subscription
+from signalpost.domain.subscription import SIGNING, WEBHOOK, Subscription
 from signalpost.domain.timestamps import format_timestamp
 
 _decode_document = msgspec.json.Decoder(Document).decode
@@ -37,15 +37,15 @@ def known_state(row: DocumentRow) -> KnownState:
 
 
 def subscription_shown(found: Subscription) -> SubscriptionShown:
-    is_webhook = found.kind == WEBHOOK
+    is_webhook, has_connection = found.kind == WEBHOOK, found.kind not in SIGNING
     return SubscriptionShown.of(
         found,
-        url=shown_url(found.url),
+        url="" if found.is_read else shown_url(found.url),
         headers=dict.fromkeys(found.headers),
         rotation_ends_at=found.promote_at,
         kind=UNSET if is_webhook else found.kind,
-        connection=UNSET if is_webhook else found.connection_id or "",
-        config=UNSET if is_webhook else dict(found.config),
+        connection=found.connection_id or "" if has_connection else UNSET,
+        config=dict(found.config) if has_connection else UNSET,
         when=UNSET if found.when is None else dict(found.when),
         after=UNSET if found.after is None else found.after,
         objective=UNSET if found.objective is None else found.objective,

@@ -5,7 +5,12 @@ from typing import ClassVar
 from msgspec import Struct
 
 from signalpost.commands.command import BatchView, Decision, Reads, RowKey, Stamp
-from signalpost.commands.subscriptions import SubscriptionCommand, running_replays, sent_once
+from signalpost.commands.subscriptions import (
+    SubscriptionCommand,
+    not_sent_but_read,
+    running_replays,
+    sent_once,
+)
 from signalpost.domain.delivery import replay as rules
 from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, LeftOut, Replay, ReplayChoice, ReplayInput
 from signalpost.domain.errors import Conflict, NotFound
@@ -62,6 +67,8 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
         found = self._found(view, stamp.now)
         if found.shadow_of is not None:
             raise sent_once()
+        if found.is_read:
+            raise not_sent_but_read()
         if self.choice.what == "unsent" and self.choice.types != found.filters[-1][1]:
             raise not_as_rehearsed()  # they changed after it was counted; `when` is asked as it is then
         if len(running_replays(view, found)) >= rules.MAX_RUNNING:

@@ -64,5 +64,5 @@ class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
 
 def _check_signs(found: Subscription) -> None:
     """Raises Conflict for a subscription that has no secret."""
-    if found.kind != rules.WEBHOOK:
-        raise Conflict("no_secret", "Only webhooks have a secret; this subscription uses a connection.")
+    if found.kind not in rules.SIGNING:
+        raise Conflict("no_secret", "This subscription has no secret: it uses a connection.")

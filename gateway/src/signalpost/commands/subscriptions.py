@@ -33,7 +33,7 @@ from signalpost.domain.new_webhook import endpoint_members
 from signalpost.domain.objective import Objective
 from signalpost.domain.subscription import Delay, Ordering, Subscription
 from signalpost.domain.subscription_patch import meant_changes
-from signalpost.domain.subscription_requests import SubscriptionPatch, SubscriptionRequest
+from signalpost.domain.subscription_requests import ReadRequest, SubscriptionPatch, SubscriptionRequest
 from signalpost.domain.wishes import why_not_again
 from signalpost.sharing.command_queues import Queue
 
@@ -172,6 +172,43 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
         return Decision(result=SubscriptionCreated(made), rows=(made,))
 
 
+class CreateReadSubscription(SubscriptionCommand, frozen=True, kw_only=True):
+    """Creates a subscription whose events its customer reads; see `CreateSubscription`. They are read in order, and
+    nothing is retried."""
+
+    audited_as: ClassVar[str] = "subscription.create"
+    adds: ClassVar[type[Subscription]] = Subscription
+    new: ReadRequest
+    secret: str
+    begins: Beginning | None = None
+
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
+        new = self.new
+        made = Subscription(
+            id=self.subscription_id,
+            tenant_id=self.tenant_id,
+            number=view.next_number(Subscription),
+            name="Read by its customer" if new.name is UNSET else new.name,
+            kind=new.kind,
+            url="",
+            secret=self.secret,
+            headers={},
+            status=new.status,
+            ordering="strict",
+            rate_limit=None,
+            retry_delays=(),
+            when=new.when,
+            after=new.after,
+            objective=new.objective,
+            contacts=new.contacts,
+            starts_after=_starts_after(self.begins, stamp),
+            filters=((0, rules.bits_of(new.event_types)),),
+            created_at=stamp.at,
+            updated_at=stamp.at,
+        )
+        return Decision(result=SubscriptionCreated(made), rows=(made,))
+
+
 class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     """New event types count for later events, everything else at once. The caller has had the kind check the config
     and, for a new connection, gives the `url` that it leads to. A URL as it is shown changes nothing. The values of
@@ -280,6 +317,8 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
         found = self._found(view, stamp.now)
         if found.shadow_of is not None:
             raise sent_once()
+        if found.is_read:
+            raise not_sent_but_read()
         if found.status != "active":
             detail = f"The subscription is {found.status}: resume it, and its pending deliveries are sent."
             raise Conflict("subscription_not_active", detail)
@@ -333,6 +372,14 @@ def check_apart(found: Subscription) -> None:
 
 def sent_once() -> Conflict:
     return Conflict("is_a_shadow", "Each event is sent to a shadow once at most. Send it again to the original.")
+
+
+def not_sent_but_read() -> Conflict:
+    detail = (
+        "Nothing is sent to this subscription: its customer reads its events, and each is there until it is"
+        " acknowledged. To read earlier ones again, create another one with startsAfter."
+    )
+    return Conflict("is_read", detail)
 
 
 def _is_resume(found: Subscription, changes: Mapping[str, Any]) -> bool:

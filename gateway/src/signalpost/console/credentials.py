@@ -40,7 +40,10 @@ class Credentials:
     async def of_key(self, request: Request, key: str) -> Principal:
         """The principal of an API key. Raises CredentialsRefused."""
         try:
-            return await self._services.principals.of(f"Bearer {key}")
+            found = await self._services.principals.of(f"Bearer {key}")
+            if found.reads is not None:
+                raise Unauthenticated("unknown_key", "The key of a reader signs nobody in.")
+            return found
         except Unauthenticated as wrong:
             if isinstance(wrong, EndedKey):
                 self._tell_refused(request, "key", wrong.key, wrong.code)

@@ -29,7 +29,39 @@ DELIVERY, REPLAY = RequestKind.DELIVERY, RequestKind.REPLAY
 # Every delivery uses one of these. As names of this module they are found ten times as fast as members of their class.
 
 
-class Webhook:
+class Signatures:
+    """The signatures of one subscription's events. Pure; what does not change from one to the next is prepared once."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._signer = sign.Signer(subscription.secret)
+        self._next = None if subscription.next_secret is None else sign.Signer(subscription.next_secret)
+        self._promote_at = subscription.promote_at or 0
+
+    def headers(self, event: Event, attempt: int, now: int) -> dict[str, str]:
+        """What an endpoint would get beside the body of an event, for who reads it: `now` is the wall clock in µs."""
+        timestamp = now // SECOND
+        signers = self._signers(now)
+        pages = [each.page_signature(event.body) for each in signers]
+        standards = [each.standard_signature(event.id, timestamp, event.body) for each in signers]
+        headers = {sign.PAGE_SIGNATURE: pages[0], sign.STANDARD_SIGNATURE: " ".join(standards)}
+        if len(pages) > 1:
+            headers[sign.PAGE_SIGNATURE_ALTERNATE] = pages[1]
+        return headers | {
+            sign.STANDARD_ID: event.id,
+            sign.STANDARD_TIMESTAMP: str(timestamp),
+            sign.SEQUENCE: str(event.sequence),
+            sign.ATTEMPT: str(attempt),
+        }
+
+    def _signers(self, now: int) -> tuple[sign.Signer, ...]:
+        """During the overlap of a rotation, the old secret keeps the page's header, and the new one signs in additional
+        headers (C21)."""
+        if self._next is None:
+            return (self._signer,)
+        return (self._next,) if now >= self._promote_at else (self._signer, self._next)
+
+
+class Webhook(Signatures):
     """One subscription's requests. Pure; what does not change from one request to the next is prepared once."""
 
     def __init__(self, subscription: Subscription) -> None:
@@ -37,9 +69,7 @@ class Webhook:
         tls = subscription.tls
         self.target = url.target if tls is None else replace(url.target, tls=tls)
         self.tenant_id = subscription.tenant_id
-        self._signer = sign.Signer(subscription.secret)
-        self._next = None if subscription.next_secret is None else sign.Signer(subscription.next_secret)
-        self._promote_at = subscription.promote_at or 0
+        super().__init__(subscription)
         self._pairs = [KeyPairSigner(each) for each in subscription.key_pairs]
         self._old = [OldSigner(each) for each in subscription.sign_also]
         self._start = endpoint.head_of_posts(url, subscription.headers)
@@ -93,13 +123,6 @@ class Webhook:
         )
         traced = kind is not DELIVERY
         return OutgoingRequest(self.target, head.encode("ascii"), body, traced=traced, holder=self.tenant_id)
-
-    def _signers(self, now: int) -> tuple[sign.Signer, ...]:
-        """During the overlap of a rotation, the old secret keeps the page's header, and the new one signs in additional
-        headers (C21)."""
-        if self._next is None:
-            return (self._signer,)
-        return (self._next,) if now >= self._promote_at else (self._signer, self._next)
 
     def _pairs_at(self, now: int) -> Sequence[KeyPairSigner]:
         """During the overlap of a rotation, both key pairs sign."""

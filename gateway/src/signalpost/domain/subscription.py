@@ -29,6 +29,12 @@ WEBHOOK: Final = "webhook"
 """The kind of a subscription that names none: the event itself is sent, signed."""
 
 
+POLL: Final = "poll"
+"""The kind of a subscription whose events are not sent: its customer reads them."""
+SIGNING: Final = frozenset({WEBHOOK, POLL})
+"""The kinds that sign events with a secret."""
+
+
 MAX_DELAY: Final = 30 * 24 * 3600
 
 
@@ -129,6 +135,11 @@ class Subscription(Struct, frozen=True, kw_only=True):
     @property
     def event_types(self) -> tuple[str, ...]:
         return names_of(self.filters[-1][1])
+
+    @property
+    def is_read(self) -> bool:
+        """Whether its customer reads its events, so that no node sends them."""
+        return self.kind == POLL
 
     @property
     def had_condition(self) -> bool:

@@ -1,7 +1,7 @@
 """What a patch of a subscription means: which of its attributes change, and whether that fits it."""
 
 from collections.abc import Container, Mapping
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import fields, replace
 
@@ -14,8 +14,20 @@ from signalpost.domain.endpoint import origin_of, parse_url
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.key_pair import KeyPair
 from signalpost.domain.shown_url import meant_url
-from signalpost.domain.subscription import WEBHOOK, Subscription, bits_of
+from signalpost.domain.subscription import POLL, WEBHOOK, Subscription, bits_of
 from signalpost.domain.subscription_requests import SubscriptionPatch
+
+_OF_CONNECTORS: Final = {"connection": "connection", "config": "config"}
+_OF_WEBHOOKS: Final = {
+    "url": "url",
+    "headers": "headers",
+    "sign_also": "signAlso",
+    "trace": "trace",
+    "sign_with_key_pair": "signWithKeyPair",
+    "client_certificate": "clientCertificate",
+    "authorities": "authorities",
+    "oauth": "oauth",
+}
 
 
 def as_patched(found: Subscription, patch: SubscriptionPatch) -> Subscription:
@@ -97,11 +109,13 @@ def _check_keeps(found: Subscription, changes: Mapping[str, Any]) -> None:
 def _check_fits(kind: str, changes: Mapping[str, Any]) -> None:
     """Raises Invalid naming the members of a patch that subscriptions of a kind do not have."""
     if kind == WEBHOOK:
-        foreign, detail = {"connection": "connection", "config": "config"}, "A webhook has none."
+        foreign, detail = _OF_CONNECTORS, "A webhook has none."
+    elif kind == POLL:
+        foreign = _OF_CONNECTORS | _OF_WEBHOOKS | {"ordering": "ordering", "rate_limit": "rateLimit"}
+        foreign |= {"retry_delays": "retryDelays"}
+        detail = "Its events are read, in order and at the pace of their reader: nothing is sent."
     else:
-        foreign = {"url": "url", "headers": "headers", "sign_also": "signAlso", "trace": "trace"}
-        foreign |= {"sign_with_key_pair": "signWithKeyPair", "client_certificate": "clientCertificate"}
-        foreign |= {"authorities": "authorities", "oauth": "oauth"}
+        foreign = _OF_WEBHOOKS
         detail = "The connection and the config say where and how it is sent."
     errors = [FieldError(f"/{wire}", "not_allowed", detail) for name, wire in foreign.items() if name in changes]
     if errors:

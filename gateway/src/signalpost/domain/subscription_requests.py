@@ -18,11 +18,13 @@ from signalpost.domain.oauth import OAuthGiven
 from signalpost.domain.objective import Objective
 from signalpost.domain.old_signature import ChangedSignAlso, SignAlso
 from signalpost.domain.own_tls import Authorities, ClientCertificateGiven
-from signalpost.domain.subscription import WEBHOOK, Delay, Ordering
+from signalpost.domain.subscription import POLL, WEBHOOK, Delay, Ordering
 
 OVERLAP_HOURS: Final = 24
 """Hours during which both secrets sign by default (C21)."""
 MAX_OVERLAP_HOURS: Final = 720
+MAX_POLL_WAIT: Final = 30
+"""Proxies give up a request that takes much longer."""
 
 EventTypes = Annotated[tuple[EventTypeName, ...], Meta(min_length=1, max_length=10)]
 RateLimit = Annotated[
@@ -75,10 +77,10 @@ class SubscriptionRequest(Body, frozen=True, kw_only=True):
 
 
 class ConnectorRequest(Body, frozen=True, kw_only=True):
-    """A new subscription of any other kind."""
+    """A new subscription that uses a connection."""
 
     name: Text | UnsetType = UNSET
-    kind: Annotated[KindName, Meta(extra_json_schema={"not": {"const": WEBHOOK}})]
+    kind: Annotated[KindName, Meta(extra_json_schema={"not": {"enum": [WEBHOOK, POLL]}})]
     connection: Uuid
     config: Config
     event_types: EventTypes
@@ -92,6 +94,56 @@ class ConnectorRequest(Body, frozen=True, kw_only=True):
     contacts: Contacts = ()
     starts_after: StartsAfter | UnsetType = UNSET
     starts_at: Annotated[GivenTimestamp | UnsetType, STARTS_AT] = UNSET
+
+
+class ReadRequest(Body, frozen=True, kw_only=True):
+    """A new subscription whose events its customer reads."""
+
+    name: Text | UnsetType = UNSET
+    kind: Literal["poll"]
+    event_types: EventTypes
+    status: Literal["active", "paused"] = "active"
+    when: When | None = None
+    after: Delay | None = None
+    objective: Objective | None = None
+    contacts: Contacts = ()
+    starts_after: StartsAfter | UnsetType = UNSET
+    starts_at: Annotated[GivenTimestamp | UnsetType, STARTS_AT] = UNSET
+
+
+class PollRequest(Body, frozen=True, kw_only=True):
+    """What a reader asks for."""
+
+    limit: Annotated[int, Meta(ge=1, le=250, description="How many events at most.")] = 50
+    wait: Annotated[
+        int, Meta(ge=0, le=MAX_POLL_WAIT, description="For how many seconds to wait if there is nothing yet.")
+    ] = 20
+    lease: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=3600,
+            description="For how many seconds they are handed to nobody else: long enough to handle all of them.",
+        ),
+    ] = 60
+
+
+class Acknowledgement(Body, frozen=True, kw_only=True):
+    """What a reader has handled."""
+
+    receipt: Annotated[Uuid, Meta(description="The `receipt` of what was handed out.")]
+    through: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                le=2**62,
+                description="The sequence of the last event that was handled; all of them if left out. Those after it "
+                "are handed out again.",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class SubscriptionPatch(Body, frozen=True, kw_only=True):

@@ -10,13 +10,14 @@ from operator import attrgetter
 
 from msgspec.structs import replace
 
-from signalpost.domain.access.api_key import ApiKey
+from signalpost.domain.access.api_key import ApiKey, hash_key
 from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.access.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.subscription import Subscription
 from signalpost.store.store import PublishedBatch
+from signalpost_receiver.sign import reader_key
 
 
 class Directory:
@@ -40,6 +41,10 @@ class Directory:
         """The ids of shadows by those of their originals."""
         self._with_key_pair: dict[str, Subscription] = {}
         """The subscriptions that sign with a key pair, by id."""
+        self._readers: dict[bytes, Subscription] = {}
+        """The subscriptions whose events are read, by the hashes of the keys of their readers."""
+        self._read: dict[int, dict[str, Subscription]] = {}
+        """The same by tenant and id."""
         self._connections: dict[tuple[int, str], Connection] = {}
         """Connections by tenant and id."""
 
@@ -59,6 +64,8 @@ class Directory:
         self._subscriptions_by_number.clear()
         self._shadows.clear()
         self._with_key_pair.clear()
+        self._readers.clear()
+        self._read.clear()
         self._connections.clear()
         self._follow_tenants(tenants)
         self._follow_keys(keys)
@@ -145,6 +152,14 @@ class Directory:
         found = self._with_key_pair.get(subscription_id)
         return found if found is not None and found.tenant_id in self._tenants_by_id else None
 
+    def reader(self, digest: bytes, now: int) -> Subscription | None:
+        """The subscription, of any tenant, that may be read with the key with this hash at `now`; None if none may."""
+        found = self._readers.get(digest)
+        if found is None or found.tenant_id not in self._tenants_by_id:
+            return None
+        keys = (found.with_secrets_of(now).secret, found.with_secrets_of(now).next_secret)
+        return found if digest in (hash_key(reader_key(each)) for each in keys if each is not None) else None
+
     def subscription_with(self, number: int) -> Subscription | None:
         """The subscription with this number; None if there is none or it was deleted."""
         return self._subscriptions_by_number.get(number)
@@ -162,6 +177,19 @@ class Directory:
     def subscription_count_of(self, tenant_id: int) -> int:
         """How many subscriptions a tenant has that are not deleted."""
         return len(self._subscriptions.get(tenant_id, ()))
+
+    @property
+    def lane_count(self) -> int:
+        """How many lanes there are that nodes own, of all tenants: those whose events are read have none."""
+        return self.subscription_count - sum(map(len, self._read.values()))
+
+    def lane_count_of(self, tenant_id: int) -> int:
+        """How many lanes a tenant has that nodes own."""
+        return self.subscription_count_of(tenant_id) - len(self._read.get(tenant_id, ()))
+
+    def read_subscriptions(self, tenant_id: int) -> list[Subscription]:
+        """A tenant's subscriptions whose events are read."""
+        return [*self._read.get(tenant_id, {}).values()]
 
     def all_subscriptions(self) -> Iterator[Subscription]:
         """Every tenant's subscriptions that are not deleted."""
@@ -207,6 +235,8 @@ class Directory:
                 self._with_key_pair.pop(subscription.id, None)
             else:
                 self._with_key_pair[subscription.id] = subscription
+            if subscription.is_read:
+                self._follow_reader(of_tenant.get(subscription.id), subscription)
             if subscription.deleted_at is None:
                 is_new = subscription.id not in of_tenant
                 of_tenant[subscription.id] = self._subscriptions_by_number[subscription.number] = subscription
@@ -220,6 +250,16 @@ class Directory:
                 if subscription.shadow_of is not None and self._shadows.get(subscription.shadow_of) == subscription.id:
                     del self._shadows[subscription.shadow_of]
 
+    def _follow_reader(self, known: Subscription | None, now: Subscription) -> None:
+        """Take up the keys of a reader, whose secrets may be others than before."""
+        for each in _reader_keys(known):
+            self._readers.pop(each, None)
+        read = self._read.setdefault(now.tenant_id, {})
+        read.pop(now.id, None)
+        if now.deleted_at is None:
+            self._readers.update(dict.fromkeys(_reader_keys(now), now))
+            read[now.id] = now
+
     def _follow_connections(self, connections: Iterable[Connection]) -> None:
         for connection in connections:
             if connection.deleted_at is None:
@@ -230,3 +270,9 @@ class Directory:
 
 def _in_order(subscriptions: Mapping[str, Subscription]) -> dict[str, Subscription]:
     return {each.id: each for each in sorted(subscriptions.values(), key=attrgetter("number"))}
+
+
+def _reader_keys(subscription: Subscription | None) -> list[bytes]:
+    """The hashes of the keys of a subscription's reader: of the present secret and of the next one, if there is one."""
+    secrets = () if subscription is None else (subscription.secret, subscription.next_secret)
+    return [hash_key(reader_key(each)) for each in secrets if each]

@@ -49,6 +49,7 @@ from signalpost.engine.operations.gateway_facts import FleetFacts, NodeFacts, Pa
 from signalpost.engine.operations.lane_facts import LaneFacts
 from signalpost.engine.operations.objective_facts import ObjectiveFacts
 from signalpost.engine.operations.postman import Postman
+from signalpost.engine.operations.reading_facts import ReadingFacts
 from signalpost.engine.operations.source_facts import SourceFacts
 from signalpost.engine.operations.watch import Watch
 from signalpost.engine.rehearsing.rehearsals import Rehearsals
@@ -115,6 +116,8 @@ class Engine:
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._take_up, self._follow)
         self.know = self._follower.know
         """See `Follower.know`."""
+        self.know_all = self._follower.know_all
+        """See `Follower.know_all`."""
         self.lookout = Lookout(store.fleet, host.boot_time, self._follower.take_up)
         self._committer = Committer(store, self.counts, self._on_published)
         self.check_queue = self._committer.check
@@ -150,6 +153,7 @@ class Engine:
             NodeFacts(self.disk, self._lane_owner, store.fleet, host.process.host, is_first),
             ObjectiveFacts(store.stats, directory, is_first),
             SourceFacts(store.sources, directory, is_first),
+            ReadingFacts(directory, lanes.views, is_first),
             FleetFacts(store, directory, is_first),
             PartitionFacts(self._preparation),
         )

@@ -52,5 +52,5 @@ class LimitsHere:
             return None
         if self._is_alone:
             return limits.in_flight
-        lanes, here = self._directory.subscription_count_of(tenant_id), self._lanes_here_of(tenant_id)
+        lanes, here = self._directory.lane_count_of(tenant_id), self._lanes_here_of(tenant_id)
         return ceil(limits.in_flight * max(1, here) / max(1, here, lanes))

@@ -32,7 +32,8 @@ _HEALTHY: Final = msgspec.json.encode(EndpointHealth())
 
 
 def new_lane(subscription: Subscription, owner: int | None) -> tuple[int, int | None, int, int, bytes, bytes, bytes]:
-    """The row of `LANE` with which a lane begins."""
+    """The row of `LANE` with which a lane begins. No node owns one whose events are read."""
+    owner = None if subscription.is_read else owner
     return (subscription.number, owner, 0, subscription.starts_after, b"", _NO_GAPS, _HEALTHY)
 
 

@@ -12,6 +12,7 @@ from signalpost.domain.access.member import Member
 from signalpost.domain.access.portal_link import PortalLink
 from signalpost.domain.access.sign_in import Ground
 from signalpost.domain.errors import Unauthenticated
+from signalpost.domain.subscription import Subscription
 from signalpost.engine.engine import Engine
 from signalpost.engine.fleet.lookout import Lookout
 from signalpost.store.store import Store
@@ -23,11 +24,11 @@ class Principal(Struct, frozen=True):
 
     key_id: int
     """The number of the API key, the member or the portal link; 0 for the operator's key of the settings, whose `id` is
-    its name."""
+    its name; below that for the reader of a subscription."""
     id: str
     name: str
     role: Role | None
-    """None for a customer: their portal link says what they may do."""
+    """None for a customer, whose portal link says what they may do, and for a reader."""
     tenant_id: int | None = None
     """The only tenant that it works in; None for an operator, who works in any."""
     proof: bytes = b""
@@ -36,6 +37,8 @@ class Principal(Struct, frozen=True):
     kind: Literal["key", "member", "portal-link"] = "key"
     portal: PortalLink | None = None
     """The link by which a customer came."""
+    reads: str | None = None
+    """The only subscription that it works with, whose events it reads; None for every other caller."""
 
 
 DIGESTS_REMEMBERED = 1_000
@@ -60,9 +63,12 @@ class Principals:
         lookout: Lookout,
         find_member: Callable[[str], Awaitable[Member | None]],
         find_portal_link: Callable[[str], Awaitable[PortalLink | None]],
+        find_reader: Callable[[bytes, int], Subscription | None],
+        know_all: Callable[[], Awaitable[None]],
     ) -> None:
         """`operator_key` is the key of the settings. `find` returns the API key with a hash, also one that was revoked,
-        `find_member` the member with an id, and `find_portal_link` the link with one; `now` is the wall clock, in µs;
+        `find_member` the member with an id, `find_portal_link` the link with one, and `find_reader` the subscription
+        that may be read at a time with the key with a hash, once `know_all` has ended; `now` is the wall clock, in µs;
         `note_use` is told of every key that opened something, or whose portal link did. `lookout` says until when what
         `find` returns counts."""
         self._operator = hash_key(operator_key)
@@ -72,6 +78,8 @@ class Principals:
         self._lookout = lookout
         self._find_member = find_member
         self._find_portal_link = find_portal_link
+        self._find_reader = find_reader
+        self._know_all = know_all
         self._digests: dict[str | None, bytes] = {}
         """The hashes of keys that opened something, by the headers that they came in."""
 
@@ -79,7 +87,18 @@ class Principals:
     def of_gateway(cls, operator_key: str, engine: Engine, store: Store, now: Callable[[], int]) -> Self:
         """The principals of a gateway with this engine and store."""
         find, note_use, access = engine.directory.key, engine.key_uses.note, store.access
-        return cls(operator_key, find, now, note_use, engine.lookout, access.member, access.portal_link)
+        find_reader = engine.directory.reader
+        return cls(
+            operator_key,
+            find,
+            now,
+            note_use,
+            engine.lookout,
+            access.member,
+            access.portal_link,
+            find_reader,
+            engine.know_all,
+        )
 
     def at_once(self, authorization: str | None) -> Principal | None:
         """The sender of a request with this `Authorization` header, if this node knows that now."""
@@ -137,12 +156,15 @@ class Principals:
         with suppress(Unauthenticated):
             return self._with_hash(digest)
         await self._lookout.next_look()
+        await self._know_all()  # the look has shown which tenants' subscriptions changed, and not how
         return self._with_hash(digest)
 
     def _with_hash(self, digest: bytes) -> Principal:
         if hmac.compare_digest(digest, self._operator):
             return OPERATOR
         # It is looked up by its hash, so the time that takes tells nothing about the key.
+        if (read := self._find_reader(digest, self._now())) is not None:
+            return reader_of(read, digest)
         found = self._valid(digest)
         self._note_use(found)
         tenant_id = None if found.role is Role.OPERATOR else found.tenant_id
@@ -153,7 +175,10 @@ class Principals:
         cannot be known. A member is looked at with their session, whenever that is used and while an answer to it
         lasts."""
         await self._lookout.be_recent()
-        if principal.kind == "key" and principal is not OPERATOR:
+        if principal.reads is not None:
+            if self._find_reader(principal.proof, self._now()) is None:
+                raise _unknown()
+        elif principal.kind == "key" and principal is not OPERATOR:
             self._valid(principal.proof)
 
     def _valid(self, digest: bytes) -> ApiKey:
@@ -184,6 +209,19 @@ def visitor_of(link: PortalLink) -> Principal:
     """A customer who came by a portal link."""
     return Principal(
         link.number, link.id, link.name, None, link.tenant_id, proof=link.proof, kind="portal-link", portal=link
+    )
+
+
+def reader_of(subscription: Subscription, digest: bytes) -> Principal:
+    """Who reads the events of a subscription, with a key that has this hash."""
+    return Principal(
+        -subscription.number,
+        subscription.id,
+        f"reader of {subscription.name}",
+        None,
+        subscription.tenant_id,
+        digest,
+        reads=subscription.id,
     )
 
 

@@ -11,6 +11,7 @@ from signalpost.api.resources.subscriptions import PATH, find, new_key_pair, sec
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.subscriptions import CaseResult, TestResult, TestRun
+from signalpost.commands.subscriptions import not_sent_but_read
 from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.delivery.exchange import exchange_of
@@ -37,6 +38,8 @@ async def test(context: RequestContext) -> TestResult:
     context.query()
     wanted: SubscriptionTest = await context.read_body()
     found = await find(context)
+    if found.is_read:
+        raise not_sent_but_read()
     if wanted.secret is not UNSET:
         found = _signing_with_next_secret(found, context.services.clock.wall())
     name = found.event_types[0] if wanted.event_type is UNSET else wanted.event_type

@@ -17,7 +17,7 @@ async def list_all(context: RequestContext) -> Nodes:
     fleet, engine = context.services.store.fleet, context.services.engine
     found = await fleet.nodes()
     nodes = [_shown(each, fleet.terms, fleet.node_id, engine.lanes.here.count) for each in found]
-    subscriptions = context.services.directory.subscription_count
+    subscriptions = context.services.directory.lane_count
     unowned = max(0, subscriptions - sum(node.lanes for node in nodes))
     return Nodes(data=nodes, next=None, subscriptions=subscriptions, unowned=unowned)
 

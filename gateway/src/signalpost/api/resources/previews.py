@@ -9,9 +9,10 @@ from signalpost.api.resources import subscriptions
 from signalpost.api.resources.events import find_event
 from signalpost.api.routing.context import RequestBody, RequestContext, Variant
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.commands.subscriptions import not_sent_but_read
 from signalpost.domain.checks import Bad
 from signalpost.domain.documents.fitting_sample import fitting
-from signalpost.domain.errors import FieldError, Invalid, NotFound
+from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.subscription import UNSAVED, Subscription
 from signalpost.domain.subscription_requests import NewPreview, PreviewRequest, SamplePreview
@@ -24,6 +25,8 @@ async def of_subscription(context: RequestContext) -> Preview:
     context.query()
     asked: PreviewRequest = await context.read_body()
     found = await subscriptions.find(context)
+    if found.is_read:
+        raise not_sent_but_read()
     event = await _event(context, asked.event_id)
     made = await context.services.store.connections.made(found.number, [event.document_id])
     return await _answer(context, found, event, made.get(event.document_id, {}))
@@ -98,7 +101,7 @@ ROUTES = (
         handler=of_subscription,
         body=RequestBody(PreviewRequest),
         replies={200: Reply("Whether the event is wanted, and the request without its secrets.", Preview)},
-        errors=(NotFound,),
+        errors=(NotFound, Conflict),
         example=Example({"eventId": _EXAMPLE}),
     ),
     Route(

@@ -24,7 +24,7 @@ from signalpost.domain.delivery.rehearsal import (
     wants_of,
 )
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound, TooMany
-from signalpost.domain.subscription import UNSAVED, WEBHOOK, Subscription, bits_of
+from signalpost.domain.subscription import SIGNING, UNSAVED, WEBHOOK, Subscription, bits_of
 from signalpost.domain.subscription_patch import as_patched
 from signalpost.domain.subscription_requests import ConnectorRequest, SubscriptionRequest
 from signalpost.domain.timestamps import DAY, EARLIEST, format_timestamp, parse_timestamp
@@ -132,7 +132,7 @@ def _draft(context: RequestContext, new: SubscriptionRequest | ConnectorRequest)
 
 def _side(context: RequestContext, subscription: Subscription) -> Side:
     """Raises Invalid if its config does not fit, Bad or Several if its condition cannot be read."""
-    if subscription.kind == WEBHOOK:
+    if subscription.kind in SIGNING:
         return Side(subscription, None)
     connection = checks.named_connection(context, subscription.connection_id)
     if connection is None:

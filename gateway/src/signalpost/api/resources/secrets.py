@@ -16,10 +16,10 @@ from signalpost.api.routing.shapes.subscriptions import NewSubscription, SecretS
 from signalpost.api.routing.shapes.subscriptions import Subscription as SubscriptionShape
 from signalpost.commands.secrets import PromoteSecret, RotateSecret
 from signalpost.domain.access.portal_link import Capability
-from signalpost.domain.errors import Conflict, NotFound
+from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.signature_check import check_signatures, standard_headers
 from signalpost.domain.stats import DELIVERED, FAILED, KEPT_SECONDS, RETRIED, STEP_SECONDS, Step, total
-from signalpost.domain.subscription import WEBHOOK, Subscription
+from signalpost.domain.subscription import SIGNING, Subscription
 from signalpost.domain.subscription_requests import SecretRotation, SignatureCheck
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost_receiver.sign import PAGE_SIGNATURE, STANDARD_ID
@@ -73,6 +73,9 @@ async def rotate(context: RequestContext) -> Response:
     of = subscriptions.subscription_id(context)
     found = context.services.directory.subscription(context.tenant_id, of)
     has_pair = found is not None and found.key_pair is not None
+    if found is not None and found.is_read and change.body.secret is not UNSET:
+        detail = "The gateway makes the secret of a subscription that is read: its reader's key follows from it."
+        raise Invalid([FieldError("/secret", "not_allowed", detail)])
     answer = await submit(
         context,
         RotateSecret(
@@ -105,8 +108,8 @@ async def promote(context: RequestContext) -> Response:
 async def _find(context: RequestContext, now: int) -> Subscription:
     """The subscription with the secrets that sign now. Raises NotFound and Conflict."""
     found = (await subscriptions.find(context)).with_secrets_of(now)
-    if found.kind != WEBHOOK:
-        raise Conflict("no_secret", "Only webhooks have a secret; this subscription uses a connection.")
+    if found.kind not in SIGNING:
+        raise Conflict("no_secret", "This subscription has no secret: it uses a connection.")
     return found
 
 

@@ -39,8 +39,10 @@ async def with_health(context: RequestContext, answer: Response) -> Response:
 
 
 async def dated(context: RequestContext, views: Sequence[LaneView]) -> list[LaneView]:
-    """Views of lanes. Those that send nothing also say until when their waiting events are kept."""
-    services, at_rest = context.services, [view for view in views if view.status != "active"]
+    """Views of lanes. Those that send nothing also say since when their waiting events wait, and until when these are
+    kept."""
+    services = context.services
+    at_rest = [view for view in views if view.status != "active" or view.subscription.is_read]
     kept = services.directory.retention_days_of(context.tenant_id) * DAY
     dated = {view.subscription.number: view for view in await services.lane_views.dated(at_rest, kept)}
     return [dated.get(view.subscription.number, view) for view in views]

@@ -18,8 +18,8 @@ from signalpost.domain.errors import FieldError, Forbidden, Invalid
 from signalpost.domain.event import OF_DOCUMENTS, OF_OPERATIONS
 from signalpost.domain.oauth import OAuthClient
 from signalpost.domain.shown_url import meant_url
-from signalpost.domain.subscription import WEBHOOK, Delay, Subscription
-from signalpost.domain.subscription_requests import ConnectorRequest, SubscriptionRequest
+from signalpost.domain.subscription import POLL, WEBHOOK, Delay, Subscription
+from signalpost.domain.subscription_requests import ConnectorRequest, ReadRequest, SubscriptionRequest
 from signalpost.domain.timestamps import parse_timestamp
 from signalpost.sender.addresses import target_refusal
 
@@ -83,10 +83,19 @@ def webhook_checks(context: RequestContext) -> dict[str, Check]:
     }
 
 
+def read_checks(context: RequestContext) -> dict[str, Check]:
+    return {
+        "eventTypes": types_check(context),
+        "after": delay_check(context),
+        "contacts": contacts_check(context),
+    }
+
+
 def connector_checks(context: RequestContext, sent: Mapping[str, Any]) -> dict[str, Check]:
     """The checks of the members of a subscription that uses a connection. Raises Forbidden for a customer."""
     if context.portal is not None:
-        raise Forbidden("not_in_portal_link", "Only webhooks can be made here.")
+        detail = "Only webhooks, and subscriptions that are read, can be made here."
+        raise Forbidden("not_in_portal_link", detail)
     kind, connection = sent.get("kind"), named_connection(context, sent.get("connection"))
     return {
         "kind": kind_check(context.services),
@@ -112,7 +121,11 @@ def is_of_shadow(sent: Mapping[str, Any]) -> bool:
 
 
 def is_of_connector(sent: Mapping[str, Any]) -> bool:
-    return bool(sent.get("kind", WEBHOOK) != WEBHOOK)
+    return sent.get("kind", WEBHOOK) not in (WEBHOOK, POLL)
+
+
+def is_read(sent: Mapping[str, Any]) -> bool:
+    return bool(sent.get("kind") == POLL)
 
 
 def named_connection(context: RequestContext, connection_id: Any) -> Connection | None:
@@ -148,7 +161,9 @@ def patch_checks(context: RequestContext, found: Subscription, sent: Mapping[str
     }
 
 
-async def beginning_of(context: RequestContext, new: SubscriptionRequest | ConnectorRequest) -> Beginning | None:
+async def beginning_of(
+    context: RequestContext, new: SubscriptionRequest | ConnectorRequest | ReadRequest
+) -> Beginning | None:
     """Where a new subscription begins; None if that is the end of the log. Raises Invalid, also for a customer, who may
     never have been meant to get what was before."""
     asked = [

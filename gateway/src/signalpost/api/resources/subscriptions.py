@@ -23,6 +23,7 @@ from signalpost.api.routing.shapes.subscriptions import Subscription as Subscrip
 from signalpost.commands.shadows import CreateShadow, original_for
 from signalpost.commands.subscriptions import (
     CreateConnectorSubscription,
+    CreateReadSubscription,
     CreateSubscription,
     DeleteSubscription,
     PatchSubscription,
@@ -36,19 +37,26 @@ from signalpost.domain.key_pair import KeyPair
 from signalpost.domain.new_webhook import endpoint_members
 from signalpost.domain.shadow import ShadowRequest
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.subscription_requests import ConnectorRequest, SubscriptionPatch, SubscriptionRequest
+from signalpost.domain.subscription_requests import (
+    ConnectorRequest,
+    ReadRequest,
+    SubscriptionPatch,
+    SubscriptionRequest,
+)
 from signalpost.store.nouns.log import END_OF_LOG
 from signalpost_receiver import make_token
 
 
 async def create(context: RequestContext) -> Response:
-    """Create a subscription to a webhook or, if the body names another `kind`, one that uses a connection; or a shadow,
-    if it names its original."""
+    """Create a subscription to a webhook or, if the body names another `kind`, one that is read or uses a connection;
+    or a shadow, if it names its original."""
     sent = await context.body_as_sent()
     if checks.is_of_shadow(sent):
         return await _create_shadow(context, sent)
     if checks.is_of_connector(sent):
         return await _create_for_connector(context)
+    if checks.is_read(sent):
+        return await _create_read(context)
     change = await context.read_change(**checks.webhook_checks(context))
     begins = await checks.beginning_of(context, change.body)
     subscription_id = context.new_id()
@@ -114,6 +122,19 @@ async def _create_for_connector(context: RequestContext) -> Response:
     return await with_health(context, answer)
 
 
+async def _create_read(context: RequestContext) -> Response:
+    change = await context.read_change(**checks.read_checks(context))
+    command = CreateReadSubscription(
+        tenant_id=context.tenant_id,
+        subscription_id=context.new_id(),
+        new=change.body,
+        secret=secret_of(context, UNSET),
+        begins=await checks.beginning_of(context, change.body),
+        idempotency=change.idempotency,
+    )
+    return await with_health(context, await submit(context, command))
+
+
 async def check_new(context: RequestContext) -> Response:
     """Check a body as `create` does, and create nothing."""
     context.query()
@@ -123,9 +144,11 @@ async def check_new(context: RequestContext) -> Response:
         original_for(asked, *_with_shadow(context, asked.shadow_of))
         endpoint_members(asked, now)
         return Response(204, b"")
-    new = await context.read_body(
-        **(checks.connector_checks(context, sent) if checks.is_of_connector(sent) else checks.webhook_checks(context))
-    )
+    if checks.is_of_connector(sent):
+        of_kind = checks.connector_checks(context, sent)
+    else:
+        of_kind = checks.read_checks(context) if checks.is_read(sent) else checks.webhook_checks(context)
+    new = await context.read_body(**of_kind)
     if isinstance(new, SubscriptionRequest):
         endpoint_members(new, now)
     if (begins := await checks.beginning_of(context, new)) is not None:
@@ -205,6 +228,7 @@ _NEW = RequestBody(
     variants=(
         Variant("CreateShadow", ShadowRequest, checks.is_of_shadow),
         Variant("CreateConnectorSubscription", ConnectorRequest, checks.is_of_connector),
+        Variant("CreateReadSubscription", ReadRequest, checks.is_read),
     ),
 )
 

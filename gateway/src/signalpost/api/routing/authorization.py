@@ -7,6 +7,8 @@ handler does from here on it does within the tenant that it was given.
 A customer who came by a portal link may do what that allows, with the subscriptions that it names. Others do not exist
 for them: a path that names one is answered as one with an id that does not exist, and lists leave them out
 (`RequestContext.subscriptions`).
+
+The reader of a subscription's events comes with a key of its own, and may make the calls that are for readers.
 """
 
 from collections.abc import Mapping
@@ -30,6 +32,8 @@ def authorize(
     Forbidden, NotFound, and Conflict if the call would change something of a paused tenant."""
     if principal.portal is not None:
         _check_allowed(route, principal.portal, path, directory)
+    elif principal.reads is not None:
+        _check_reads(route, principal.reads, path)
     elif principal.role not in route.roles:
         raise Forbidden("role_not_allowed", f"A key with the role {principal.role} cannot do this.")
     tenant = _tenant(principal, named, directory)
@@ -48,6 +52,14 @@ def _check_allowed(route: Route, link: PortalLink, path: Mapping[str, str], dire
         return
     found = directory.subscription(link.tenant_id, identity := path["id"].lower())
     if not link.reaches(identity) or (found is not None and found.shadow_of is not None):
+        raise subscription_not_found()
+
+
+def _check_reads(route: Route, reads: str, path: Mapping[str, str]) -> None:
+    """A reader reads its own subscription, and knows of no other."""
+    if not route.for_readers:
+        raise Forbidden("role_not_allowed", "The key of a reader can read the events of its subscription, and no more.")
+    if path["id"].lower() != reads:
         raise subscription_not_found()
 
 

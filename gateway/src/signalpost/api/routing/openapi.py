@@ -106,7 +106,7 @@ def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
-        "description": f"Requires a key with the role {', '.join(sorted(route.roles))}.",
+        "description": _who(route),
         "tags": [_tag(route.path)],
         "parameters": _parameters(route),
         "responses": {
@@ -120,6 +120,12 @@ def _operation(route: Route) -> dict[str, Any]:
         operation["deprecated"] = True
         operation["description"] += f" It goes after {route.deprecation.sunset}. {route.deprecation.instead}"
     return operation
+
+
+def _who(route: Route) -> str:
+    if route.for_readers:
+        return "Requires the key of the subscription's reader (`spr_…`), which its secret makes."
+    return f"Requires a key with the role {', '.join(sorted(route.roles))}."
 
 
 def _open_operation(route: OpenRoute) -> dict[str, Any]:

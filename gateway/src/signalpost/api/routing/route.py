@@ -81,6 +81,9 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
     portal: Capability | None = None
     """What a portal link has to allow for it; None for what customers never do. An `id` in its path is a
     subscription's."""
+    for_readers: bool = False
+    """Whether it is made with the key of a subscription's reader, and with no other. The `id` in its path is the
+    subscription's."""
     query: type[Query] = Query
     body: RequestBody | None = None
     conditional: bool = False

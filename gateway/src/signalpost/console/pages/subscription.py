@@ -45,7 +45,7 @@ async def view(visit: Visit) -> SubscriptionView:
         latest=latest.data,
         hour=await visit.calls.read("read_stats", Stats, {"subscriptionId": of}),
         kept=await kept_objective(visit, subscription),
-        taken=taken(latest),
+        taken=taken(subscription, latest),
         failed=await failed_of(visit, subscription, latest.data),
     )
 
@@ -71,8 +71,10 @@ async def kept_objective(visit: Visit, subscription: Subscription) -> ObjectiveS
     return await visit.calls.read("read_objective", ObjectiveStatus, id=subscription.id)
 
 
-def taken(latest: DeliveryPage) -> str:
+def taken(subscription: Subscription, latest: DeliveryPage) -> str:
     """What the last deliveries say of an endpoint that is well. Nothing, if all of them wait or were skipped."""
+    if subscription.health.reading:
+        return "Its events are read." if subscription.health.reading.read_at else "Nobody has read its events yet."
     if any(each.status == "delivered" for each in latest.data):
         return "Its endpoint takes what is sent."
     return "" if latest.data or latest.next else "Nothing was sent there yet."

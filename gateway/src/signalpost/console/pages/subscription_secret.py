@@ -11,6 +11,7 @@ from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages.subscription import EndpointTest, back, patch, read, tested
 from signalpost.console.pages.subscriptions import HEADER_ROWS, typed_headers
 from signalpost.domain.old_signature import MAX_OLD_SIGNATURES, OldSignatureShown
+from signalpost.domain.subscription import SIGNING, WEBHOOK
 
 TAB = "/secret"
 
@@ -55,25 +56,35 @@ class RotationResult(Struct, frozen=True):
     subscription: Subscription
     secret: str | None
     standard_webhooks_secret: str | None
+    reader_key: str | None
 
 
 class _NewSecret(Struct, rename="camel"):
     secret: str | None
     standard_webhooks_secret: str | None
+    reader_key: str | None = None
 
 
 async def view(visit: Visit) -> SecretView:
     of = visit.params["id"]
     subscription, version = await visit.calls.read_version("read_subscription", Subscription, id=of)
-    secret = None if subscription.kind else await visit.calls.read("read_secret_status", SecretStatus, id=of)
+    secret = None
+    if has_secret(subscription):
+        secret = await visit.calls.read("read_secret_status", SecretStatus, id=of)
     return SecretView(subscription, version, secret)
+
+
+def has_secret(subscription: Subscription) -> bool:
+    """Whether its events are signed with a secret."""
+    return (subscription.kind or WEBHOOK) in SIGNING
 
 
 async def rotate(visit: Visit) -> ShownOnce:
     visit.need_proof()
     made = await visit.calls.change("rotate_secret", {}, key=visit.given("key"), id=visit.params["id"])
     secret = msgspec.json.decode(made, type=_NewSecret)
-    return ShownOnce("rotated.html", RotationResult(await read(visit), secret.secret, secret.standard_webhooks_secret))
+    result = RotationResult(await read(visit), secret.secret, secret.standard_webhooks_secret, secret.reader_key)
+    return ShownOnce("rotated.html", result)
 
 
 async def promote(visit: Visit) -> SeeOther:

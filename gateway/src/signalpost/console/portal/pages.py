@@ -78,7 +78,7 @@ async def view_endpoint(visit: Visit) -> Endpoint:
     found, version = await visit.calls.read_version("read_subscription", Subscription, id=of)
     latest = await visit.calls.read("list_subscription_deliveries", DeliveryPage, {"limit": "10"}, id=of)
     status = None
-    if visit.may(Capability.SECRET) and not found.kind:
+    if visit.may(Capability.SECRET) and subscription_secret.has_secret(found):
         status = await visit.calls.read("read_secret_status", SecretStatus, id=of)
     link = visit.principal.portal
     return Endpoint(
@@ -88,7 +88,7 @@ async def view_endpoint(visit: Visit) -> Endpoint:
         contacts=contacts_line(found.contacts),
         secret=status,
         kept=await subscription.kept_objective(visit, found),
-        taken=subscription.taken(latest),
+        taken=subscription.taken(found, latest),
         failed=await subscription.failed_of(visit, found, latest.data),
         has_all=link is not None and link.subscriptions == "all",
     )

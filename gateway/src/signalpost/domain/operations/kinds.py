@@ -106,6 +106,18 @@ KINDS: Final = {
         ),
         link="/connections",
     ),
+    "subscriptionUnread": ConditionKind(
+        about=About.SUBSCRIPTION,
+        opened=(
+            "Events wait for the reader of {name}, and it does not come.",
+            "Events wait for the readers of {count} subscriptions, and these do not come.",
+        ),
+        closed=(
+            "The events of {name} are read again, or none waits any more.",
+            "The events of {count} subscriptions are read again, or none waits any more.",
+        ),
+        link="/subscriptions",
+    ),
     "deliveriesGivenUp": ConditionKind(
         about=About.SUBSCRIPTION,
         gathers_for=5 * MINUTE,  # retries are spread, so what failed at once is given up over minutes

@@ -163,6 +163,11 @@ class Follower:
         if (version := self._awaited.get(tenant_id)) is not None:
             await self._is_known(tenant_id, version)
 
+    async def know_all(self) -> None:
+        """Do what `know` does, of all tenants."""
+        for tenant_id in [*self._awaited]:
+            await self.know(tenant_id)
+
     async def _poll(self) -> None:
         fleet, before = self._store.fleet, None
 

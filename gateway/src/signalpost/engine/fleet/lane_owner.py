@@ -159,7 +159,9 @@ class LaneOwner:
         missing = [
             subscription
             for subscription in self._directory.all_subscriptions()
-            if subscription.number not in self._lanes.here and self._wanted_owner(subscription.number) == me
+            if not subscription.is_read
+            and subscription.number not in self._lanes.here
+            and self._wanted_owner(subscription.number) == me
         ]
         # One that left is not loaded before all that it began is over, and recorded if it still can be.
         ours = [subscription for subscription in missing if not self._lanes.departures.is_here(subscription.number)]
@@ -198,7 +200,8 @@ class LaneOwner:
         unsure = [
             subscription.number
             for subscription in self._directory.all_subscriptions()
-            if subscription.number not in self._let_go
+            if not subscription.is_read
+            and subscription.number not in self._let_go
             and not self._lanes.departures.is_here(subscription.number)
             and self._wanted_owner(subscription.number) != me
         ]

@@ -9,6 +9,7 @@ from signalpost.domain.delivery.attention import Standing
 from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.delivery.explanation import HeldUp
+from signalpost.domain.delivery.reading import Reading
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.lanes.lane_holds import TENANT_PAUSED, held_up
@@ -135,6 +136,8 @@ class LaneView(Struct, frozen=True):
     @property
     def trouble(self) -> str | None:
         """A sentence: what blocks all sending, other than the endpoint; None if nothing does, as far as is known."""
+        if self.subscription.is_read:
+            return None
         return self.standing.now.trouble if self.standing.has_node else NO_NODE
 
     @property
@@ -193,6 +196,7 @@ class LaneView(Struct, frozen=True):
         """A subscription's `health`."""
         health, disabled_at = self.standing.health, self.subscription.disabled_at
         breaker = health.breaker
+        reading = {"reading": self._reading()} if self.subscription.is_read else {}
         return {
             "state": self.state,
             "failingSince": _time(breaker.failing_since),
@@ -209,6 +213,18 @@ class LaneView(Struct, frozen=True):
             "disabledReason": None
             if disabled_at is None
             else self.subscription.disabled_because or _all_failed(breaker),
+            **reading,
+        }
+
+    def _reading(self) -> dict[str, object]:
+        """How its events are read."""
+        reading = self.standing.health.reading or Reading()
+        return {
+            "readAt": _time(reading.read_at or None),
+            "acknowledgedAt": _time(reading.acknowledged_at),
+            "handedOut": self.standing.open,
+            "leasedUntil": _time(reading.until or None) if self.standing.open else None,
+            "waitsSince": _time(self.waits_since),
         }
 
 

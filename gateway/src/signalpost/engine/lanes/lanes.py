@@ -30,6 +30,7 @@ from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.log_offers import LogOffers
 from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.owning_node import OwningNode
+from signalpost.engine.lanes.readers import Readers
 from signalpost.engine.lanes.recorded_heads import RecordedHeads
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.replay_conditions import ReplayConditions
@@ -87,6 +88,9 @@ class Lanes:
         self.views = LaneViews(store, clock, self.here, log_cache, turns)
         self._loader = LaneLoader(store, self._recorder, settings.lane_bounds)
         self.departures = Departures(store, carriers, self.here, self._record_all)
+        self.readers = Readers(
+            store, log_cache, clock, counts, subjects, revisions, turns, owner.check_config, self._stats
+        )
         self.recorded_heads = RecordedHeads(self.here, log_cache, self._recorder, clock, turns)
 
     def _on_end(self, tenant_id: int, last: int) -> None:
@@ -189,7 +193,7 @@ class Lanes:
             self._change(worker, subscription)
         elif worker is not None:
             self.departures.leave(worker)
-        elif subscription.deleted_at is None and subscription.number in made:
+        elif subscription.deleted_at is None and subscription.number in made and not subscription.is_read:
             self.take(subscription, _new_lane(subscription))
 
     def take(self, subscription: Subscription, row: LaneRow, latest: LatestOfTypes | None = None) -> None:

@@ -145,6 +145,9 @@ class Retention:
         gave_up = [worker for worker in workers if await self._gives_up(worker, floor, half)]
         unrecorded = [worker for worker in workers if worker.recorded_head < floor - 1]
         await self._lanes.record([*gave_up, *unrecorded])
+        for subscription in self._directory.read_subscriptions(tenant_id):
+            if lost := await self._lanes.readers.give_up_below(subscription, floor):
+                log.error("the retention removes events that were not read", subscription=subscription.id, lost=lost)
 
     async def _gives_up(self, worker: LaneWorker, floor: int, half: int) -> bool:
         """Give up what the lane has not settled below `floor`, if there is anything, and say so."""

@@ -39,7 +39,9 @@ AGES: Final = ((0.8, Severity.CRITICAL), (0.5, Severity.WARNING))
 
 class LaneFacts:
     kinds: Final = (
-        frozenset(name for name, kind in KINDS.items() if kind.about is About.SUBSCRIPTION) - ObjectiveFacts.kinds
+        frozenset(name for name, kind in KINDS.items() if kind.about is About.SUBSCRIPTION)
+        - ObjectiveFacts.kinds
+        - {"subscriptionUnread"}
     )
 
     def __init__(

@@ -65,3 +65,8 @@ class LaneStore(ABC):
         Lanes that another owner has written since, or whose subscription was deleted, are missing from the result, and
         nothing was written for them.
         """
+
+    @abstractmethod
+    async def record_read(self, flush: LaneFlush) -> bool:
+        """Record the lane of a subscription whose events are read, which no node owns. Returns False, and writes
+        nothing, if it was written since it was loaded, or is gone."""

@@ -8,6 +8,7 @@ from msgspec import Struct
 from signalpost.commands.command import RequestedRetry
 from signalpost.domain.delivery.breaker import CLOSED, Breaker
 from signalpost.domain.delivery.exception_row import Row, RowCounts
+from signalpost.domain.delivery.reading import Reading
 from signalpost.domain.delivery.replay import Replay, ReplayTally
 from signalpost.domain.subscription import Subscription
 from signalpost.store.nouns.deliveries import AttemptRow
@@ -30,6 +31,8 @@ class EndpointHealth(Struct, frozen=True):
     """When the retention last removed some; None if that is not known."""
     given_up_at: int | None = None
     """When a delivery was last given up; None if that is not known."""
+    reading: Reading | None = None
+    """How its events are read, if a reader asked for them."""
 
 
 class LaneWanted(NamedTuple):

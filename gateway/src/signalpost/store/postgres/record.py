@@ -116,14 +116,19 @@ class RecordWriter:
         """See `LaneStore.record`."""
         started = [attempt.started_at for flush in flushes for attempt in flush.attempts]
         await self._partitions.provide({"attempt": started})
-        counts = await self._commit(flushes)
+        counts = await self._commit(flushes, self._node_id)
         recorded = {number: LaneFlushed(each) for number, each in counts.items()}
         asking = [flush for flush in flushes if flush.subscription_number in counts and _asks(flush)]
         if asking:
             recorded |= await self._readers.run(EVERY_TENANT, steps_of(_look(asking, counts)))
         return recorded
 
-    async def _commit(self, flushes: Sequence[LaneFlush]) -> dict[int, RowCounts]:
+    async def record_read(self, flush: LaneFlush) -> bool:
+        """See `LaneStore.record_read`."""
+        await self._partitions.provide({"attempt": [attempt.started_at for attempt in flush.attempts]})
+        return bool(await self._commit([flush], _no_node))
+
+    async def _commit(self, flushes: Sequence[LaneFlush], owner: Callable[[], int | None]) -> dict[int, RowCounts]:
         """Two attempts of one delivery begin in the same microsecond only where a clock went back. Only a second try
         allows for that: the server looks for another row first, and logs a second record for each, wherever it must."""
         on_conflict = ""
@@ -131,12 +136,16 @@ class RecordWriter:
         async def work(committer: CommitConnection) -> dict[int, RowCounts]:
             nonlocal on_conflict
             try:
-                return await _record(committer, flushes, self._node_id, on_conflict)
+                return await _record(committer, flushes, owner, on_conflict)
             except UniqueViolation:
                 on_conflict = "ON CONFLICT DO NOTHING"
                 raise
 
         return await self._committers.run(work)
+
+
+def _no_node() -> None:
+    """The owner of a lane whose events are read."""
 
 
 class _Former(NamedTuple):

@@ -22,6 +22,49 @@ from signalpost.domain.own_tls import CertificateShown
 HealthState = Literal["healthy", "failing", "paused", "disabled"]
 
 
+class ReadingShown(Shape, frozen=True):
+    """How a customer reads the events of a subscription."""
+
+    read_at: Annotated[
+        Timestamp | None, Meta(description="When it was last asked for events, to the minute; null if it never was.")
+    ]
+    acknowledged_at: Annotated[Timestamp | None, Meta(description="When events were last acknowledged.")]
+    handed_out: Annotated[int, Meta(description="Events that were handed out and are not acknowledged.")]
+    leased_until: Annotated[
+        Timestamp | None, Meta(description="Until when these are handed to nobody else; null if they can be.")
+    ]
+    waits_since: Annotated[
+        Timestamp | None,
+        Meta(description="When the oldest event was made that may be waiting; null if none is, and in lists."),
+    ]
+
+
+class HandedEvent(Shape, frozen=True):
+    """An event as its reader gets it: what an endpoint would get."""
+
+    sequence: int
+    headers: Annotated[
+        dict[str, str], Meta(description="The headers that the request to an endpoint would have, with its signatures.")
+    ]
+    body: Annotated[str, Meta(description="The event: exactly these characters, as UTF-8, are what is signed.")]
+
+
+class HandedEvents(Shape, frozen=True):
+    """What a reader gets."""
+
+    data: Annotated[list[HandedEvent], Meta(description="In order; empty if nothing came while the call waited.")]
+    receipt: Annotated[Uuid | None, Meta(description="Acknowledge them with this; null if there are none.")]
+    leased_until: Annotated[
+        Timestamp | None, Meta(description="From then on they are handed out again, if they are not acknowledged.")
+    ]
+    status: subscription.Status
+    lost: Annotated[int, Meta(description="How many events the retention removed before they were read, in all.")]
+
+
+class Acknowledged(Shape, frozen=True):
+    acknowledged: Annotated[int, Meta(description="How many events that settled; none if it was done before.")]
+
+
 class Health(Shape, frozen=True):
     state: HealthState
     failing_since: Timestamp | None
@@ -52,6 +95,9 @@ class Health(Shape, frozen=True):
         Meta(description="Set if the endpoint has failed for days and nothing more is sent. Waiting events are kept."),
     ]
     disabled_reason: str | None
+    reading: Annotated[
+        ReadingShown | UnsetType, Meta(description="How its events are read; only of the kind `poll`.")
+    ] = UNSET
 
 
 class SubscriptionShown(Shape, frozen=True):
@@ -63,7 +109,8 @@ class SubscriptionShown(Shape, frozen=True):
         str,
         Meta(
             description="`***` replaces each value of the query, and the tokens in the paths of hosts such as "
-            "hooks.slack.com. Requests go to the whole URL. A patch that sends this text back changes nothing."
+            "hooks.slack.com. Requests go to the whole URL. A patch that sends this text back changes nothing. Empty "
+            "if its customer reads the events."
         ),
     ]
     event_types: tuple[EventTypeName, ...]
@@ -79,8 +126,8 @@ class SubscriptionShown(Shape, frozen=True):
     created_at: Timestamp
     updated_at: Timestamp
     kind: Annotated[str | UnsetType, Meta(description="Missing for a webhook.")] = UNSET
-    connection: Annotated[Uuid | UnsetType, Meta(description="Missing for a webhook.")] = UNSET
-    config: Annotated[dict[str, Any] | UnsetType, Meta(description="Missing for a webhook.")] = UNSET
+    connection: Annotated[Uuid | UnsetType, Meta(description="Missing for a webhook, and for `poll`.")] = UNSET
+    config: Annotated[dict[str, Any] | UnsetType, Meta(description="Missing for a webhook, and for `poll`.")] = UNSET
     when: Annotated[dict[str, Any] | UnsetType, Meta(description="Which events are wanted; missing if all are.")] = (
         UNSET
     )
@@ -143,11 +190,15 @@ class Subscription(SubscriptionShown, frozen=True, kw_only=True):
 
 class NewSubscription(SubscriptionShown, frozen=True, kw_only=True):
     secret: Annotated[
-        str | None | UnsetType, Meta(description=f"Missing for a kind other than the webhook. {SHOWN_FOR_AN_HOUR}")
+        str | None | UnsetType, Meta(description=f"Missing if it uses a connection. {SHOWN_FOR_AN_HOUR}")
     ] = UNSET
     standard_webhooks_secret: Annotated[
         str | None | UnsetType,
         Meta(description=f"The secret in the form that Standard Webhooks libraries take. {SHOWN_FOR_AN_HOUR}"),
+    ] = UNSET
+    reader_key: Annotated[
+        str | None | UnsetType,
+        Meta(description=f"Of the kind `poll`: the key with which its events are read. {SHOWN_FOR_AN_HOUR}"),
     ] = UNSET
     health: Health
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from signalpost.cli.commands.declared.plan import Existing
 from signalpost.domain.endpoint import origin_of
 from signalpost.domain.shown_url import STRUCK, is_url
+from signalpost.domain.subscription import POLL
 
 _MEMBERS: Final = (
     "url", "kind", "eventTypes", "headers", "ordering", "rateLimit", "retryDelays", "config", "when", "after",
@@ -62,6 +63,9 @@ def _subscription(shown: Mapping[str, Any], connections: Mapping[str, str], vari
     if "connection" in shown:
         table["connection"] = connections[shown["connection"]]
         table.pop("url", None)
+    elif shown.get("kind") == POLL:
+        for each in ("url", "ordering", "retryDelays"):
+            table.pop(each, None)
     elif STRUCK in shown["url"]:
         table["url"] = variables.of(shown["name"], "url")
     table["headers"] = {name: variables.of(shown["name"], name) for name in shown["headers"]} or None

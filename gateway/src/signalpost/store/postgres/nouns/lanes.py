@@ -85,6 +85,9 @@ class PostgresLanes(LaneStore):
     async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
         return await self._recorder.record(flushes)
 
+    async def record_read(self, flush: LaneFlush) -> bool:
+        return await self._recorder.record_read(flush)
+
 
 def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
     """See `LaneStore.load`."""

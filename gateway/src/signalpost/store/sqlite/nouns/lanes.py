@@ -70,6 +70,10 @@ class SqliteLanes(LaneStore):
     def record(self, connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
         return recording.record(connection, flushes, self._node_id())
 
+    @writing
+    def record_read(self, connection: apsw.Connection, flush: LaneFlush) -> bool:
+        return bool(recording.record(connection, [flush], None))
+
 
 def load(connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
     numbers = [each.subscription.number for each in wanted]

@@ -1,0 +1,63 @@
+"""Subscriptions that are read, in the console: how their readers do is shown, and no way to send is offered."""
+
+from html import unescape
+
+from gateway.tests.console.conftest import make_world
+from gateway.tests.console.forms_as_sent import forms_of
+from gateway.tests.console.test_portal import ALL, Guest
+from gateway.tests.console.test_true_sentences import ROOT, Desk, desk, text_of
+
+__all__ = ["desk", "make_world"]
+
+
+def test_its_pages_say_how_it_is_read_and_offer_no_way_to_send(desk: Desk) -> None:
+    body = {"kind": "poll", "name": "Behind a firewall", "eventTypes": ["documentCreated"]}
+    made = desk.world.send("POST", "/v1/subscriptions", body).ok(201)
+    path = f"{ROOT}/subscriptions/{made['id']}"
+    assert "Nobody has read its events yet." in unescape(desk.browser.open(path))
+    desk.world.create_document(title="An order")
+    key = {"authorization": f"Bearer {made['readerKey']}"}
+    handed = desk.world.send("POST", f"/v1/subscriptions/{made['id']}/poll", {"wait": 0}, key).ok()
+    page = desk.browser.open(path)
+    said = text_of(unescape(page))
+    assert "Its customer reads its events." in said
+    assert "Handed out 1" in said
+    assert "Last acknowledged never" in said
+    assert not [form for form in forms_of(page) if "test" in form.buttons]
+    receipt = {"receipt": handed["receipt"]}
+    desk.world.send("POST", f"/v1/subscriptions/{made['id']}/acknowledge", receipt, key).ok()
+    assert "Handed out 0" in text_of(unescape(desk.browser.open(path)))
+    [event] = handed["data"]
+    delivery = desk.browser.open(f"{path}/deliveries/{event['headers']['webhook-id']}")
+    assert not [form for form in forms_of(delivery) if "send" in form.buttons]
+    for tab in ("/deliveries", "/settings", "/settings/edit", "/secret", "/history"):
+        assert "Behind a firewall" in desk.browser.open(path + tab)
+    assert "read by its customer" in desk.browser.open(f"{ROOT}/subscriptions")
+
+
+def test_a_rotation_shows_the_new_key_of_the_reader(desk: Desk) -> None:
+    body = {"kind": "poll", "name": "Rotated", "eventTypes": ["documentCreated"]}
+    made = desk.world.send("POST", "/v1/subscriptions", body).ok(201)
+    shown = desk.send(f"/subscriptions/{made['id']}/secret", {"do": "rotate", "key": "k1"})
+    assert "spr_" in shown
+    assert "Test the new secret" not in shown
+
+
+def test_a_customer_sees_how_they_read_and_may_rotate_the_secret(desk: Desk) -> None:
+    body = {"kind": "poll", "name": "Ours", "eventTypes": ["documentCreated"]}
+    made = desk.world.send("POST", "/v1/subscriptions", body).ok(201)
+    guest = Guest(desk.world).enter(can=ALL)
+    path = f"/portal/subscriptions/{made['id']}"
+    desk.world.create_document(title="An order")
+    page = guest.get(path).body.decode()
+    said = text_of(unescape(page))
+    assert "You read its events." in said
+    assert "Last read never" in said
+    assert not [form for form in forms_of(page) if "test" in form.buttons]
+    assert "Send many again" not in said
+    event = desk.world.events()[-1]["event"]["id"]
+    delivery = guest.get(f"{path}/deliveries/{event}")
+    assert delivery.status == 200
+    assert not [form for form in forms_of(delivery.body.decode()) if "send" in form.buttons]
+    rotated = guest.post(path, {"do": "rotate", "key": "k2"})
+    assert "spr_" in rotated.body.decode()
