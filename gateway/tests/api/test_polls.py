@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from itertools import count
 from typing import Any, NamedTuple
 
 import pytest
@@ -18,6 +19,8 @@ from signalpost_receiver.sign import reader_key
 
 EVERY = ["documentCreated", "documentUpdated", "documentDeleted"]
 LEASE = 60
+_DATABASES = count()
+"""A worker may make the nodes more than once."""
 
 
 class Reads(NamedTuple):
@@ -72,7 +75,7 @@ def nodes(request: pytest.FixtureRequest, make_world: Callable[..., World]) -> N
         made = make_world(clock=clock)
         return Nodes(made, made, clock)
     shared: dict[str, Any] = {
-        "database_url": new_database("_polls"),
+        "database_url": new_database(f"_polls_{next(_DATABASES)}"),
         "master_key": (bytes(range(32)),),
         "operator_key": f"sp_{'k' * 43}",
         "public_url": "https://gateway.example.com",
