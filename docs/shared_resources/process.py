@@ -109,7 +109,7 @@ LOOP_AND_THREADS: Rows = (
             ),
             (
                 "rehearsals",
-                f"page of {rehearsals.PAGE} events",
+                f"page of {rehearsals.BOUNDS.page:,} events",
                 AFTER_EACH_PIECE,
                 ("engine/engine.py RestingTurns", "engine/engine.py ThreadPoolExecutor"),
             ),
