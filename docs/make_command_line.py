@@ -18,9 +18,15 @@ def page() -> str:
 
 
 def _commands() -> str:
-    described = app.generate_docs(output_format="markdown", heading_level=2)
+    described = without_module(app.generate_docs(output_format="markdown", heading_level=2))
     beginning, end = (described.index(f"### signalpost {name}\n") for name in ("serve", "--install-completion"))
     return _without_settings(described[beginning:end].rstrip() + "\n")
+
+
+def without_module(commands: str) -> str:
+    """The commands as `signalpost` has them. If the process was started with `python -m`, Cyclopts takes the words
+    `-m MODULE` into the usage of most of them."""
+    return re.sub(r"(?<=```console\n)(signalpost .*?) -m \S+", r"\1", commands)
 
 
 def _without_settings(commands: str) -> str:

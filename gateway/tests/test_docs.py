@@ -48,6 +48,12 @@ def test_a_page_of_reference_is_what_the_code_says(name: str) -> None:
     assert maker.PAGE.read_text(encoding="utf-8") == maker.page(), f"run: .venv/bin/python docs/{name}.py"
 
 
+def test_the_page_of_commands_does_not_tell_how_it_was_made() -> None:
+    without_module = _maker("make_command_line").without_module
+    usage = "```console\nsignalpost db restore {}[OPTIONS] COPY\n```\n\nExample: signalpost db restore -m copy\n"
+    assert without_module(usage.format("-m pytest ")) == without_module(usage.format("")) == usage.format("")
+
+
 def test_the_page_of_settings_has_each_once() -> None:
     assert sorted(_maker("make_settings").named()) == sorted(SETTINGS)
     rows = re.findall(r"^\| `(\w+)` \|", _page("settings"), re.MULTILINE)
