@@ -27,6 +27,8 @@ NAMED_BY = {
 """What a member of a query or a body names."""
 NAMES_ITS_OWN = {"import_document", "import_documents"}
 """Calls whose caller says which id the document is to have: there, another tenant's is free."""
+OPENS_ONE = {"poll_events", "acknowledge_events"}
+"""Calls whose key opens one subscription alone: an id in their body is compared with what that has."""
 CHANGES = {"eventTypes": ["documentCreated"], "config": {"text": "x"}}
 BODIES: dict[tuple[str, str], Mapping[str, Any]] = {
     ("check_subscription", "connection"): {"kind": "slack", "status": "paused", **CHANGES},
@@ -64,7 +66,7 @@ def is_id(found: msgspec.inspect.Type) -> bool:
 
 
 def body_ids(route: Route) -> set[str]:
-    if route.body is None or route.name in NAMES_ITS_OWN:
+    if route.body is None or route.name in NAMES_ITS_OWN | OPENS_ONE:
         return set()
     return ids_in(route.body.kind).union(*(ids_in(each.kind) for each in route.body.variants))
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from signalpost.commands import audit, documents, subscriptions
 from signalpost.commands.command import Decision
 from signalpost.commands.documents import DeleteDocument, DocumentDeleted, Effect, ImportDocument
-from signalpost.destinations.webhook import RequestKind, Webhook
+from signalpost.destinations.webhook import RequestKind, Signatures, Webhook
 from signalpost.domain import old_signature, shadow
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.rehearsal import LaterEvents
@@ -250,7 +250,7 @@ def _(right: Any) -> Any:
     return property(lambda self: kept.setdefault(id(self), right.fget(self)))
 
 
-@fault("signs with the old secret for ever", Webhook, "_signers")
+@fault("signs with the old secret for ever", Signatures, "_signers")
 def _(right: Any) -> Any:
     return lambda self, _now: right(self, 0)
 
