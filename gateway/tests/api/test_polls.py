@@ -304,6 +304,23 @@ def test_what_was_erased_is_not_read(nodes: Nodes) -> None:
     assert [json.loads(each["body"])["data"]["document"]["externalId"] for each in again["data"]] == [stays]
 
 
+def test_what_is_left_of_a_page_comes_before_what_follows_if_the_first_of_it_was_erased(nodes: Nodes) -> None:
+    """And is not settled by an acknowledgement of what follows."""
+    mine = reader(nodes.one)
+    made = [nodes.one.create_document()["externalId"] for _ in range(4)]
+    handed = sequences(mine.poll())
+    for gone in made[:2]:
+        assert nodes.one.send("DELETE", f"/v1/documents/{gone}").status == 204
+        assert nodes.one.send("POST", f"/v1/documents/{gone}/erase").status == 202
+    later = nodes.one.create_document()["externalId"]
+    nodes.clock.move(LEASE * SECOND)
+    rest = mine.poll(limit=2)
+    assert sequences(rest) == handed[2:]
+    assert mine.acknowledge(rest) == 2
+    [last] = mine.poll()["data"]
+    assert json.loads(last["body"])["data"]["document"]["externalId"] == later
+
+
 def test_bad_input_is_named(world: World) -> None:
     mine = reader(world)
     mine.send("poll", {"limit": 0, "wait": 31, "lease": 0}).refused(422, "/lease", "/limit", "/wait")

@@ -160,7 +160,7 @@ class Readers:
         wishes = wishes_of(subscription)
         if wishes is None and (subscription.when is not None or subscription.after is not None):
             return True  # this version of the gateway cannot read what it wants
-        if found.lane.open:
+        while found.lane.open and not found.events:
             await self._again(subscription, found, limit)
         if found.events:
             return True
@@ -184,7 +184,8 @@ class Readers:
         return True
 
     async def _again(self, subscription: Subscription, found: _Search, limit: int) -> None:
-        """What was handed out before, and was not acknowledged."""
+        """The first of what was handed out before, and was not acknowledged. What was erased or removed since is open
+        no longer, so if that is all, the next of it follow: nothing later may be handed out before them."""
         asked = found.lane.open[:limit]
         events = await self._store.log.events(subscription.tenant_id, asked)
         floor = await self._store.log.floor(subscription.tenant_id)
@@ -198,7 +199,8 @@ class Readers:
                 found.settled.append(self._not_read(event, not_sent(ERASED)))
             elif event.sequence >= floor:
                 _add(found, event)
-        found.lane = found.lane.without(each.sequence for each in found.settled)
+        removed = {*asked} - {each.sequence for each in events}
+        found.lane = found.lane.without({each.sequence for each in found.settled} | removed)
 
     async def _takes(
         self, subscription: Subscription, wishes: Wishes | None, event: Event, found: _Search, now: int
