@@ -305,7 +305,7 @@ def test_what_was_erased_is_not_read(nodes: Nodes) -> None:
 
 
 def test_what_is_left_of_a_page_comes_before_what_follows_if_the_first_of_it_was_erased(nodes: Nodes) -> None:
-    """And is not settled by an acknowledgement of what follows."""
+    """An acknowledgement of what follows does not settle it."""
     mine = reader(nodes.one)
     made = [nodes.one.create_document()["externalId"] for _ in range(4)]
     handed = sequences(mine.poll())
