@@ -1,11 +1,12 @@
 """Readers of subscriptions in virtual time: people are told if none comes, and of what the retention removes."""
 
 import asyncio
+from typing import Any
 
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.engine.test_engine_notice_kinds import notices, opened, until_open, until_told_to_be_over
 
-from signalpost.commands.subscriptions import CreateReadSubscription
+from signalpost.commands.subscriptions import CreateReadSubscription, DeleteSubscription
 from signalpost.domain.body import read
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_requests import ReadRequest
@@ -17,8 +18,8 @@ pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 HOUR = 3_600.0
 
 
-async def subscribe(world: ScriptedWorld, gateway: RunningGateway) -> None:
-    new = read(ReadRequest, {"kind": "poll", "eventTypes": ["documentCreated"]})
+async def subscribe(world: ScriptedWorld, gateway: RunningGateway, **given: Any) -> None:
+    new = read(ReadRequest, {"kind": "poll", "eventTypes": ["documentCreated"], **given})
     command = CreateReadSubscription(
         tenant_id=TENANT, subscription_id=world.uuid("read"), new=new, secret="a secret of mine"
     )
@@ -96,3 +97,29 @@ def test_a_restart_changes_nothing_of_what_is_handed_out(world: ScriptedWorld) -
 
     world.run(before)
     world.run(after)
+
+
+def test_an_event_that_waits_for_its_delay_is_nothing_that_nobody_reads(world: ScriptedWorld) -> None:
+    world.look_every = 30.0
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await subscribe(world, gateway, after={"seconds": 7_200})
+        await gateway.create("a")
+        await asyncio.sleep(2.9 * HOUR)
+        assert not opened(gateway)
+        await until_open(gateway, "subscriptionUnread", within=HOUR)
+
+    world.run(scenario)
+
+
+def test_that_nobody_reads_is_over_once_the_subscription_is_deleted(world: ScriptedWorld) -> None:
+    world.look_every = 30.0
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await subscribe(world, gateway)
+        await gateway.create("a")
+        await until_open(gateway, "subscriptionUnread", within=2 * HOUR)
+        await gateway.submit(DeleteSubscription(tenant_id=TENANT, subscription_id=world.uuid("read")))
+        await until_told_to_be_over(gateway)
+
+    world.run(scenario)

@@ -18,6 +18,14 @@ def test_what_is_handed_out_is_held_until_its_lease_ends() -> None:
     assert (again.open, again.reading.last, again.reading.times) == ((11, 13, 14), 13, 2)
 
 
+def test_a_lease_ends_if_the_clock_is_set_back_by_more_than_it_is_long() -> None:
+    """Nodes whose clocks differ by less agree about it."""
+    lane = FRESH.looked_up_to(11).handed([11], "a", NOW, LEASE)
+    assert lane.held_until(NOW - LEASE + 1) == NOW + LEASE
+    assert lane.held_until(NOW - LEASE) is None
+    assert lane.asked(NOW - NOTED_EVERY).reading.read_at == NOW - NOTED_EVERY
+
+
 def test_an_acknowledgement_settles_what_was_handed_out_last_and_gives_the_rest_back() -> None:
     lane = FRESH.looked_up_to(14).handed([11, 13, 14], "a", NOW, LEASE)
     some, done = lane.acknowledged(13, NOW)

@@ -46,8 +46,10 @@ class ReadLane(Struct, frozen=True):
     reading: Reading
 
     def held_until(self, now: int) -> int | None:
-        """Until when a reader has what is open; None if it can be handed out."""
-        return self.reading.until if self.open and self.reading.until > now else None
+        """Until when a reader has what is open; None if it can be handed out. A clock that was set back by more than
+        the lease ends it."""
+        handed, until = self.reading.handed_at, self.reading.until
+        return until if self.open and 2 * handed - until < now < until else None
 
     def past(self, sequence: int) -> "ReadLane":
         """The same without anything up to a sequence, which was skipped or removed: it is never read."""
@@ -91,7 +93,7 @@ class ReadLane(Struct, frozen=True):
 
     def asked(self, now: int) -> "ReadLane":
         """The same once its reader asked and there was nothing for it."""
-        if now - self.reading.read_at < NOTED_EVERY:
+        if abs(now - self.reading.read_at) < NOTED_EVERY:
             return self
         return replace(self, reading=replace(self.reading, read_at=now))
 

@@ -147,7 +147,6 @@ class Readers:
             lane = _lane_of(row, subscription)
             lost = lane.unread_up_to(floor - 1)
             if not lost or await self._record(subscription, row, lane.past(floor - 1), (), lost):
-                self._counts.lost += lost
                 return lost
         return 0
 
@@ -271,6 +270,7 @@ class Readers:
         [flush] = self._log.erased.out_of([flush])
         if not await self._store.lanes.record_read(flush):
             return False
+        self._counts.lost += lost
         self._stats.add(flush, subscription)
         self._revisions.note(subscription.tenant_id, Topic.DELIVERIES)
         return True

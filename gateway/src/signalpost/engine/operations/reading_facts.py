@@ -11,7 +11,7 @@ from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.delivery.reading import Reading
 from signalpost.domain.operations.conditions import ConditionRow, Fact
 from signalpost.domain.operations.kinds import Severity
-from signalpost.domain.timestamps import DAY, HOUR, MINUTE, readable
+from signalpost.domain.timestamps import DAY, HOUR, MINUTE, SECOND, readable
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_health import LaneView
 from signalpost.engine.lanes.lane_views import LaneViews
@@ -35,7 +35,7 @@ class ReadingFacts:
 
     def sees(self, condition: ConditionRow) -> bool:
         found = self._directory.subscription(condition.tenant_id, condition.subject)
-        return self._is_first() and found is not None and found.is_read
+        return self._is_first() and (found is None or found.is_read)
 
     async def facts(self, now: int) -> list[Fact]:
         if not self._is_first():
@@ -62,7 +62,7 @@ def _of(view: LaneView, kept: int, now: int) -> Iterator[Fact]:
     if view.status != "active" or waits_since is None:
         return
     asked = (health.reading or Reading()).read_at
-    since = max(waits_since, asked, view.subscription.created_at)
+    since = max(waits_since + view.subscription.delay * SECOND, asked, view.subscription.created_at)
     if now >= since + UNREAD_FOR:
         told = f"It was last asked at {readable(asked)}." if asked else "It was never asked."
         yield _fact("subscriptionUnread", view, since, f"{told} The oldest was made at {readable(waits_since)}.")
