@@ -59,6 +59,15 @@ CLIENTS: Rows = (
         (f"{LIMITS} Shares", "api/resources/live.py TooMany"),
     ),
     Row(
+        "readers who wait",
+        "call of a reader for whom there is nothing yet",
+        "as requests at work",
+        KEPT_FREE,
+        f"{PART[request_limits.FOR_READERS]} of `MAX_CONNECTIONS`",
+        "429 `too_many_readers`; what is there is handed out still",
+        (f"{LIMITS} Shares", "api/resources/polls.py TooMany"),
+    ),
+    Row(
         "messages of live streams",
         "message",
         OF_ALL,

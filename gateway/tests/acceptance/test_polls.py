@@ -57,7 +57,7 @@ def test_what_was_handed_out_is_handed_out_again_after_a_kill_and_what_was_ackno
     assert ids(first) == wanted[:1]
     gateway.kill()
     gateway.start()
-    assert poll()["data"] == []  # the lease holds on
+    assert poll(wait=1)["data"] == []  # the lease holds on
     acknowledged = api.ask("POST", f"{path}/acknowledge", {"receipt": first["receipt"]}, authorization=key)
     assert acknowledged == {"acknowledged": 1}
     gateway.kill()

@@ -2,8 +2,10 @@
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from http.client import HTTPConnection
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -11,6 +13,7 @@ import pytest
 from gateway.tests.api.conftest import Answer, Client, World
 from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.api.two_tenants import in_tenant, make_key, make_tenant
+from gateway.tests.patience import PATIENCE
 from gateway.tests.postgres import new_database
 
 from signalpost.domain.timestamps import DAY, SECOND
@@ -331,3 +334,92 @@ def test_bad_input_is_named(world: World) -> None:
     for member in ("url", "secret", "connection", "headers", "retryDelays"):
         body = {"kind": "poll", "eventTypes": EVERY, member: "x"}
         world.send("POST", "/v1/subscriptions", body).refused(422, f"/{member}")
+
+
+# --- While a reader waits ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def waiting(mine: Reads) -> Iterator[None]:
+    """A reader that waits at a node until it hangs up."""
+    connection = HTTPConnection("127.0.0.1", mine.client.port, timeout=PATIENCE)
+    headers = {"authorization": f"Bearer {mine.key}", "content-type": "application/json"}
+    connection.request("POST", f"{mine.path}/poll", json.dumps({"wait": 30}), headers)
+    try:
+        yield
+    finally:
+        connection.close()
+
+
+def places_taken(world: World) -> int:
+    return world.gateway._services.limits.readers.taken
+
+
+def test_readers_who_wait_leave_connections_to_others_and_nothing_is_leased_to_who_is_gone(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(max_connections=20)
+    mine, another = reader(world), reader(world)
+    with ExitStack() as opened:
+        for number in range(4):
+            opened.enter_context(waiting(mine))
+            world.wait_until(lambda: places_taken(world) == number + 1)  # noqa: B023  # it is called at once
+        refused = mine.send("poll", {"wait": 30})
+        refused.refused(429, code="too_many_readers")
+        assert refused.headers["retry-after"]
+        assert mine.poll()["data"] == []
+    world.wait_until(lambda: not places_taken(world))
+    world.create_document()
+    for each in (mine, another):
+        [event] = each.poll()["data"]
+        assert event["headers"]["signalpost-attempt"] == "1"
+
+
+@pytest.mark.parametrize(("ends", "status"), [("pause", 409), ("delete", 401), ("rotate", 401)])
+def test_a_reader_who_waits_at_another_node_is_told_that_it_may_not_read_any_more(
+    nodes: Nodes, ends: str, status: int
+) -> None:
+    tenant = f"waits-{ends}-{next(_DATABASES)}"
+    make_tenant(nodes.one, tenant)
+    mine, found = reader(nodes.one, tenant), []
+    client = nodes.other.another()
+
+    def read() -> None:
+        while (answer := mine.at(client).send("poll", {"wait": 30})).status == 200:
+            pass
+        found.append(answer)
+
+    before = places_taken(nodes.other)
+    waits = threading.Thread(target=read)
+    waits.start()
+    nodes.other.wait_until(lambda: places_taken(nodes.other) > before)
+    headers = in_tenant(tenant)
+    if ends == "pause":
+        assert nodes.one.send("PATCH", f"/v1/tenants/{tenant}", {"status": "paused"}).status == 200
+    elif ends == "delete":
+        assert nodes.one.send("DELETE", mine.path, None, headers).status == 204
+    else:
+        nodes.one.send("POST", f"{mine.path}/secret/rotate", {"overlapHours": 0}, headers).ok()
+    waits.join()
+    client.close()
+    found[0].refused(status)
+
+
+def test_the_old_key_ends_with_the_overlap_of_a_rotation(nodes: Nodes) -> None:
+    mine = reader(nodes.one)
+    rotated = nodes.one.send("POST", f"{mine.path}/secret/rotate", {"overlapHours": 1}).ok()
+    assert mine.poll()["data"] == []
+    nodes.clock.move(2 * DAY)  # the database may have a clock of its own
+    mine.at(nodes.other).send("poll", {"wait": 0}).refused(401)
+    assert mine._replace(key=rotated["readerKey"]).poll()["data"] == []
+
+
+def test_what_is_large_is_handed_out_in_parts_and_none_is_left_out(world: World) -> None:
+    mine, count = reader(world, eventTypes=["documentCreated"]), 5
+    for _ in range(count):
+        world.create_document(additionalFacts={f"fact {number}": "x" * 4_096 for number in range(64)})
+    parts = []
+    while (handed := mine.poll())["data"]:
+        parts.append(len(handed["data"]))
+        mine.acknowledge(handed)
+    assert parts == [4, 1]

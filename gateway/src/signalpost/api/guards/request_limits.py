@@ -16,10 +16,11 @@ MAX_LARGE_ANSWERS: Final = 32
 MAX_VIEWERS: Final = 64
 """How many may watch what changes at a time. Each holds a connection, and has pages made again."""
 FOR_VIEWERS: Final = 4
+FOR_READERS: Final = 4
 FOR_CHANGES: Final = 2
 FOR_REFUSALS: Final = 10
-"""One of so many connections may be held by viewers, by changes that wait for their commit, or by refusals that wait
-and are not those of changes."""
+"""One of so many connections may be held by viewers, by readers who wait for an event, by changes that wait for their
+commit, or by refusals that wait and are not those of changes."""
 
 
 class RequestLimits(Struct, frozen=True, kw_only=True):
@@ -29,6 +30,8 @@ class RequestLimits(Struct, frozen=True, kw_only=True):
     """The large answers that are held until their clients have read them."""
     viewers: Shares
     """The streams that tell what changes."""
+    readers: Shares
+    """The readers of subscriptions who wait for an event."""
     loop: LoopShares
     """The event loop's time for requests that change nothing, shared by tenant."""
     rates: TenantRates
@@ -51,6 +54,7 @@ class RequestLimits(Struct, frozen=True, kw_only=True):
             at_work=Shares(count),
             large_answers=Shares(MAX_LARGE_ANSWERS),
             viewers=Shares(min(MAX_VIEWERS, max(1, count // FOR_VIEWERS))),
+            readers=Shares(max(1, count // FOR_READERS)),
             loop=LoopShares(clock),
             rates=TenantRates(clock, "request_rate", "requests", share_of),
             max_waiting=max(1, count // FOR_CHANGES),

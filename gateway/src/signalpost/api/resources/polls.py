@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
+from math import inf
 
 from msgspec import UNSET
 
+from signalpost.api.guards.callers import caller_of
 from signalpost.api.resources.subscriptions import PATH, subscription_id
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import Example, Reply, Route
 from signalpost.api.routing.shapes.subscriptions import Acknowledged, HandedEvent, HandedEvents
 from signalpost.commands.subscriptions import subscription_not_found
 from signalpost.destinations.webhook import Signatures
-from signalpost.domain.errors import Conflict, NotFound
+from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_requests import Acknowledgement, PollRequest
@@ -19,33 +21,89 @@ from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.lanes.readers import HandedOut
 from signalpost.engine.revisions import Topic
 
+_NEWS = frozenset({Topic.EVENTS, Topic.SUBSCRIPTIONS})
 LOOK_EVERY = 0.1
-"""Seconds between two looks whether something happened, which cost next to nothing."""
+"""Seconds between two looks whether something happened, after which the store is asked."""
+LOOKS_PER_SECOND = 200
+"""How often all calls that wait look at most, together: with many of them, each looks less often."""
 ASK_EVERY = 2.0
-"""Seconds after which the store is asked in any case: this node does not hear what readers do at others."""
-_NEWS = frozenset({Topic.EVENTS, Topic.SUBSCRIPTIONS, Topic.DELIVERIES})
+"""Seconds after which a call that waits asks the store in any case: no node hears what readers do at another."""
+ASKED_PER_SECOND = 20
+"""How often all of them do so, together."""
+TAKES = 0.001
+"""How many seconds of the loop's time a call counts for each time that it asks the store."""
 
 
 async def poll(context: RequestContext) -> HandedEvents:
     context.query()
     asked: PollRequest = await context.read_body()
     await context.check_still_allowed()  # by now this node knows what others changed of the subscription
-    loop, revisions = asyncio.get_running_loop(), context.services.engine.revisions
+    position = context.services.engine.revisions.position
+    handed = await _hand_out(context, asked)
+    if not handed.events and asked.wait:
+        handed = await _wait(context, asked, position, handed)
+    return await _shown(context, _find(context), handed)
+
+
+async def _hand_out(context: RequestContext, asked: PollRequest) -> HandedOut:
+    await _pay(context)
+    readers = context.services.engine.lanes.readers
+    return await readers.hand_out(lambda: _find(context), asked.limit, asked.lease * SECOND, context.new_id())
+
+
+async def _wait(context: RequestContext, asked: PollRequest, position: str, handed: HandedOut) -> HandedOut:
+    """What is handed out once there is something, or nothing if nothing comes in time. A reader that is gone meanwhile
+    is handed nothing: it would hold a lease for no one. Raises TooMany."""
+    places, caller = context.services.limits.readers, caller_of(context.principal, context.tenant_id)
+    if not places.take(caller):
+        raise TooMany("too_many_readers", "Too many readers wait for events. Ask again later.", retry_after=5)
+    loop = asyncio.get_running_loop()
     give_up_at = loop.time() + asked.wait
     gone = loop.create_task(context.request.body.gone())
     try:
-        while True:
-            position = revisions.position
-            handed = await context.services.engine.lanes.readers.hand_out(
-                lambda: _find(context), asked.limit, asked.lease * SECOND, context.new_id()
-            )
-            left = give_up_at - loop.time()
-            if handed.events or left <= 0 or gone.done():
-                return await _shown(context, _find(context), handed)
-            await _something_new(context, position, min(left, ASK_EVERY, _seconds_until(context, handed)), gone)
+        while not handed.events and (left := give_up_at - loop.time()) > 0:
+            await _something_new(context, position, handed, left, gone)
+            if gone.done():
+                break
             await context.check_still_allowed()
+            position = context.services.engine.revisions.position
+            handed = await _hand_out(context, asked)
     finally:
         gone.cancel()
+        places.give_back(caller)
+    return handed
+
+
+async def _something_new(
+    context: RequestContext, position: str, handed: HandedOut, left: float, gone: asyncio.Task[None]
+) -> None:
+    """Wait until there may be something for the reader, for as long as it waits at most, or until it is gone."""
+    loop, revisions = asyncio.get_running_loop(), context.services.engine.revisions
+    now, waiting = loop.time(), context.services.limits.readers.taken
+    until = now + min(left, max(ASK_EVERY, waiting / ASKED_PER_SECOND), _seconds_until(context, handed))
+    look_every = max(LOOK_EVERY, waiting / LOOKS_PER_SECOND)
+    news = _NEWS | {Topic.DELIVERIES} if _is_held(handed) else _NEWS
+    while (at := loop.time()) < until:
+        ended, _ = await asyncio.wait({gone}, timeout=min(until - at, look_every))
+        if ended or revisions.since(context.tenant_id, position) & news:
+            return
+
+
+def _seconds_until(context: RequestContext, handed: HandedOut) -> float:
+    """When it is worth to ask again although nothing happens."""
+    if handed.again_at is None:
+        return inf
+    return max(0, handed.again_at - context.services.clock.wall()) / SECOND
+
+
+def _is_held(handed: HandedOut) -> bool:
+    """Whether another reader has what is next, whose acknowledgement is awaited."""
+    return handed.again_at is not None and handed.again_at == handed.reading.until
+
+
+async def _pay(context: RequestContext) -> None:
+    """Take a turn of the event loop's time, which is shared by tenant: a reader may ask again and again."""
+    await context.services.limits.loop.pay(caller_of(context.principal, context.tenant_id), TAKES)
 
 
 def _find(context: RequestContext) -> Subscription:
@@ -54,23 +112,6 @@ def _find(context: RequestContext) -> Subscription:
     if found is None or not found.is_read:
         raise subscription_not_found()
     return found.with_secrets_of(context.services.clock.wall())
-
-
-def _seconds_until(context: RequestContext, handed: HandedOut) -> float:
-    """When it is worth to ask again although nothing happens."""
-    if handed.again_at is None:
-        return ASK_EVERY
-    return max(0, handed.again_at - context.services.clock.wall()) / SECOND
-
-
-async def _something_new(context: RequestContext, position: str, seconds: float, gone: asyncio.Task[None]) -> None:
-    """Wait until there may be something for the reader, for so long at most, or until it is gone."""
-    loop, revisions = asyncio.get_running_loop(), context.services.engine.revisions
-    until = loop.time() + seconds
-    while (left := until - loop.time()) > 0 and not revisions.since(context.tenant_id, position) & _NEWS:
-        ended, _ = await asyncio.wait({gone}, timeout=min(left, LOOK_EVERY))
-        if ended:
-            return
 
 
 async def _shown(context: RequestContext, found: Subscription, handed: HandedOut) -> HandedEvents:
@@ -98,6 +139,7 @@ async def acknowledge(context: RequestContext) -> Acknowledged:
     context.query()
     asked: Acknowledgement = await context.read_body()
     await context.check_still_allowed()
+    await _pay(context)
     through = None if asked.through is UNSET else asked.through
     readers = context.services.engine.lanes.readers
     return Acknowledged(acknowledged=await readers.acknowledge(lambda: _find(context), asked.receipt, through))
