@@ -8,10 +8,11 @@ from urllib.parse import parse_qsl
 
 import pytest
 from gateway.tests.bodies import subscription_patch
-from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
+from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.world.network import Reply, SentRequest, VendorReply
 from gateway.tests.world.vendors import HOST, ORIGIN, SECRET, TOKEN_PATH, FakeVendor
 
+from signalpost.commands.erasures import EraseDocument
 from signalpost.commands.subscriptions import PatchSubscription
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.outcome import Failure
@@ -159,6 +160,27 @@ def test_a_client_that_is_refused_disables_nothing_and_its_new_secret_counts_at_
     assert [failure for failure, _ in attempts(world, 1)] == [Failure.TOKEN, None]
 
 
+def test_a_document_that_is_erased_while_an_attempt_waits_for_a_token_is_not_sent(
+    world: ScriptedWorld, server: FakeVendor
+) -> None:
+    server.give = lambda _call: VendorReply(200, b'{"access_token": "late"}', after=5.0)
+    world.endpoint("a").answer = lambda _sent: Reply()
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", types=1, oauth=CLIENT)
+        await gateway.create("gone")
+        await gateway.until(lambda: bool(server.token_calls))
+        gone, erasure = world.uuid("gone"), world.uuid("erasure")
+        erase = EraseDocument(tenant_id=TENANT, tenant="default", document_id=gone, erasure_id=erasure)
+        await gateway.submit(world.delete("gone"), erase)
+        await gateway.create("another")
+        await gateway.until(lambda: bool(world.endpoint("a").calls))
+        await asyncio.sleep(60)
+
+    world.run(scenario)
+    assert world.endpoint("a").sequences == [3]
+
+
 def test_an_attempt_that_waits_for_a_token_as_the_gateway_stops_does_not_count(
     world: ScriptedWorld, server: FakeVendor
 ) -> None:
@@ -191,6 +213,30 @@ def test_a_token_that_no_header_can_have_is_not_sent(world: ScriptedWorld, serve
 
     world.run(scenario)
     assert attempts(world, 1) == [(Failure.TOKEN, 1)]
+    assert world.endpoint("a").calls == []
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        VendorReply(302, b"", {"location": f"{ORIGIN}/elsewhere"}),
+        VendorReply(200, b'{"access_token": "late"}', after=60.0),
+    ],
+    ids=["redirect", "slow"],
+)
+def test_a_token_endpoint_that_misbehaves_fails_the_attempt_and_nothing_is_sent(
+    world: ScriptedWorld, server: FakeVendor, reply: VendorReply
+) -> None:
+    server.give = lambda _call: reply
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", oauth=CLIENT, retryDelays=[])
+        await gateway.create("d")
+        await gateway.until(lambda: bool(world.attempts("a", 1)), every=1)
+
+    world.run(scenario)
+    assert attempts(world, 1) == [(Failure.TOKEN, 1)]
+    assert len(server.token_calls) == 1
     assert world.endpoint("a").calls == []
 
 

@@ -195,10 +195,10 @@ class Connectors:
         """See `Carriers`."""
         if isinstance(gate, Passage) and made is not None:
             return Courier(subscription, gate, made, self._parts)
-        may_start = self._parts.may_start
+        may_start, was_erased = self._parts.may_start, self._parts.subjects.erased.has
         tokens = self.tokens.of(subscription)
         return WebhookCarrier(
-            subscription, self._transport, self._clock, self._turns, self._attempts, may_start, tokens
+            subscription, self._transport, self._clock, self._turns, self._attempts, may_start, tokens, was_erased
         )
 
     def made(self, subscription: Subscription) -> Made:

@@ -170,9 +170,11 @@ class WebhookCarrier:
         attempts: Tasks,
         may_start: Callable[[], bool],
         tokens: TokenSender | None = None,
+        was_erased: Callable[[Event], bool] = lambda _: False,
     ) -> None:
         """`attempts` runs the tasks that sign large events or wait for tokens; `may_start` says whether this node may
-        start attempts. `tokens` are given if the endpoint wants some."""
+        start attempts, and `was_erased` whether an event was, as far as it has heard. `tokens` are given if the
+        endpoint wants some."""
         self._webhook = Webhook(subscription)
         self._tells_traces = subscription.trace
         self._transport = transport
@@ -181,6 +183,7 @@ class WebhookCarrier:
         self._attempts = attempts
         self._may_start = may_start
         self._tokens = tokens
+        self._was_erased = was_erased
 
     def carry(self, event: Event, delivery: Delivery, done: AttemptEnded, trace: AttemptTrace | None = None) -> None:
         """See `Carrier`."""
@@ -204,14 +207,14 @@ class WebhookCarrier:
 
     async def _made(self, event: Event, delivery: Delivery, traceparent: str | None) -> OutgoingRequest | None:
         """The request of an attempt; None if it may not start any more: the lease may have ended meanwhile, and the
-        lane be another node's."""
+        lane be another node's, or the event was erased."""
         kind, number = REPLAY if delivery.run > 0 else DELIVERY, delivery.failed_attempts + 1
         if len(event.body) <= SLICE_BYTES:
             request = self._webhook.prepare(event, number, kind, self._clock.wall(), traceparent)
         else:
             signing = await sign_in_turns(self._webhook, event, self._clock.wall(), self._turns)
             request = self._webhook.signed(event, number, kind, signing, traceparent)
-        return request if self._may_start() else None
+        return request if self._may_start() and not self._was_erased(event) else None
 
 
 async def sign_in_turns(webhook: Webhook, event: Event, now: int, turns: LoopTurns) -> Signing:

@@ -43,7 +43,7 @@ class Subjects:
         """`thread` decodes large events, in these turns. `erased` says of which events nothing is to be kept."""
         self._thread = thread
         self._turns = turns
-        self._erased = erased
+        self.erased = erased
         self._max_bytes = max_bytes
         self._kept: OrderedDict[tuple[int, int], _KeptSubject] = OrderedDict()
         self._bytes = 0
@@ -95,7 +95,7 @@ class Subjects:
         return kept.subject if kept is not None and is_same else None
 
     def _keep(self, event: Event, subject: Subject) -> Subject:
-        if self._erased.has(event):
+        if self.erased.has(event):
             return subject
         key = (event.tenant_id, event.sequence)
         self._drop(key)
