@@ -39,6 +39,10 @@ class FalseWebhook(Pigeon):
     kind = "webhook"
 
 
+class FalsePoll(Pigeon):
+    kind = "poll"
+
+
 class Loud(Pigeon):
     kind = "LOUD!"
 

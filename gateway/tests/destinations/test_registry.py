@@ -34,6 +34,7 @@ def test_a_kind_that_is_not_installed_is_none_and_the_webhook_is_none_of_them() 
         ("OldPigeon", "version 0"),
         ("FalseSlack", "named slack already"),
         ("FalseWebhook", "named webhook already"),
+        ("FalsePoll", "named poll already"),
         ("Loud", "small letters"),
         ("Plain", "does not derive from Body"),
         ("Unchecked", "failed"),

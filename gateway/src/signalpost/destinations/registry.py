@@ -28,11 +28,10 @@ from signalpost.destinations.xero_bill import XeroBill
 from signalpost.domain.body import Body, check_of
 from signalpost.domain.checks import Bad, Several, pointer
 from signalpost.domain.errors import FieldError, Invalid
+from signalpost.domain.subscription import SIGNING
 from signalpost.runtime.logger import log
 
 GROUP: Final = "signalpost.destinations"
-WEBHOOK: Final = "webhook"
-"""The kind of every subscription that names no other; it needs no connection."""
 MAX_SECONDS: Final = 60
 """How long one call of a kind may take at most."""
 BUILT_IN: Final[tuple[type[Destination[Any, Any]], ...]] = (
@@ -128,7 +127,7 @@ def usable(kind: Any, found: Mapping[str, AnyDestination]) -> AnyDestination:
         raise UnusableKind(f"It has no {', no '.join(lacking)}.")
     if not _is_name(kind.kind):
         raise UnusableKind("Its name must be small letters, digits and underscores, and begin with a letter.")
-    if kind.kind in found or kind.kind == WEBHOOK:
+    if kind.kind in found or kind.kind in SIGNING:
         raise UnusableKind(f"There is a kind named {kind.kind} already.")
     if fault := _fault_of_bounds(kind.rate, kind.at_once, kind.seconds):
         raise UnusableKind(fault)
