@@ -89,6 +89,7 @@ class Shop:
             f"/subscriptions/{self.subscription}/deliveries/{self.event}",
             "/subscriptions",
             "/subscriptions/new",
+            "/subscriptions/new/poll",
             f"/subscriptions/{self.subscription}",
             *(f"/subscriptions/{self.subscription}{tab}" for tab in TABS),
             "/events",

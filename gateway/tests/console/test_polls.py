@@ -1,5 +1,6 @@
 """Subscriptions that are read, in the console: how their readers do is shown, and no way to send is offered."""
 
+import re
 from html import unescape
 
 from gateway.tests.console.conftest import make_world
@@ -61,3 +62,33 @@ def test_a_customer_sees_how_they_read_and_may_rotate_the_secret(desk: Desk) -> 
     assert not [form for form in forms_of(delivery.body.decode()) if "send" in form.buttons]
     rotated = guest.post(path, {"do": "rotate", "key": "k2"})
     assert "spr_" in rotated.body.decode()
+
+
+def test_a_form_makes_one_and_shows_what_its_reader_needs_once(desk: Desk) -> None:
+    new = f"{ROOT}/subscriptions/new/poll"
+    assert f'href="{new}"' in desk.browser.open(f"{ROOT}/subscriptions/new")
+    [form] = [each for each in forms_of(desk.browser.open(new)) if "create" in each.buttons]
+    assert not [each for each in form.fields if each[0] in ("url", "secret")]
+    typed = {"do": "create", "name": "Acme", "type": ["documentCreated"], "starts_after": "0"}
+    wrong = desk.browser.post(new, {**typed, "type": [], "key": "n0"})
+    assert wrong.status == 422
+    shown = desk.browser.post(new, {**typed, "key": "n1"}).body.decode()
+    assert "Its customer reads its events from now on." in shown
+    [made] = desk.world.get("/v1/subscriptions?name=Acme").ok()["data"]
+    assert (made["kind"], made["eventTypes"], made["startsAfter"]) == ("poll", ["documentCreated"], 0)
+    assert made["id"] in shown
+    [key] = re.findall(r"spr_[0-9A-Za-z_-]+", shown)
+    path = f"/v1/subscriptions/{made['id']}/poll"
+    assert desk.world.send("POST", path, {"wait": 0}, {"authorization": f"Bearer {key}"}).status == 200
+
+
+def test_a_customer_who_may_create_endpoints_may_create_one_that_they_read(desk: Desk) -> None:
+    guest, new = Guest(desk.world).enter(can=ALL), "/portal/subscriptions/new/poll"
+    assert f'href="{new}"' in guest.open("/portal/subscriptions/new")
+    form = {"do": "create", "name": "Mine", "type": ["documentCreated"], "key": "p1"}
+    shown = guest.post(new, form).body.decode()
+    assert "You can read its events from now on." in shown
+    assert "spr_" in shown
+    onlooker = Guest(desk.world).enter(can=["payload"])
+    assert onlooker.get(new).status == 403
+    assert onlooker.post(new, {**form, "key": "p2"}).status == 403

@@ -263,6 +263,7 @@ def pages(shop: Shop) -> tuple[str, ...]:
         f"{of}/deliveries/{shop.event}",
         f"{of}/again",
         "/portal/subscriptions/new",
+        "/portal/subscriptions/new/poll",
     )
 
 
@@ -322,6 +323,7 @@ def test_what_the_link_does_not_allow_is_refused_also_without_its_button(shop: S
         (f"{path}/again", "plan"),
         (f"{path}/again", "start"),
         ("/portal/subscriptions/new", "create"),
+        ("/portal/subscriptions/new/poll", "create"),
     ):
         answer = guest.post(page, {"do": do, "url": "https://a.example", "type": "documentCreated"})
         assert answer.status == 403, do

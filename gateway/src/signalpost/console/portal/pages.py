@@ -28,6 +28,7 @@ from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages import (
     delivery,
     evidence,
+    new_read,
     replays,
     subscription,
     subscription_secret,
@@ -151,6 +152,15 @@ async def create(visit: Visit) -> ShownOnce:
     return ShownOnce("portal/created.html", msgspec.json.decode(made, type=NewSubscription))
 
 
+async def view_new_read(visit: Visit) -> new_read.NewReadView:
+    visit.need(Capability.CREATE)
+    return await new_read.view(visit)
+
+
+async def create_read(visit: Visit) -> ShownOnce:
+    return ShownOnce("portal/created.html", await new_read.made(visit))
+
+
 # --- Deliveries -------------------------------------------------------------------------------------------------------
 
 
@@ -267,6 +277,14 @@ PAGES = (
         template="portal/new.html",
         view=view_new,
         forms={"check": subscriptions.check, "create": create},
+    ),
+    Page(
+        path=new_read.PATH,
+        section="",
+        title="Read your events",
+        template="portal/new_read.html",
+        view=view_new_read,
+        forms={"create": create_read},
     ),
     Page(
         path="/subscriptions/{id}",
