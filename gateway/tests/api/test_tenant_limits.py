@@ -1,17 +1,21 @@
 """Limits of tenants through the API: set, shown with what is used, and held by calls that come together too."""
 
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from gateway.tests.api.test_versions import PDF, upload
 from gateway.tests.api.two_tenants import in_tenant, make_key, make_tenant
+from gateway.tests.http_server import serving
 
 from signalpost.domain.access.tenant_limits import TenantLimits
 from signalpost.runtime.clock import SystemClock
+from signalpost.sender.addresses import parse_allow_targets
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
@@ -70,6 +74,37 @@ def test_beyond_what_a_tenant_may_have_the_next_is_answered_403_until_one_is_del
     assert world.send("DELETE", path, None, here).status == 204
     path = f"/v1/documents/{world.send('POST', '/v1/documents', dict(world.document), here).ok(201)['externalId']}"
     upload(world, path, PDF, **here).ok(201)
+
+
+class SlowEndpoint(BaseHTTPRequestHandler):
+    """An endpoint that answers once it may."""
+
+    protocol_version = "HTTP/1.1"
+    may_answer: threading.Event
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.may_answer.wait()
+        self.send_response(204)
+        self.send_header("connection", "close")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+def test_a_tenant_says_how_much_it_has_in_flight(make_world: Callable[..., "World"]) -> None:
+    may_answer = threading.Event()
+    with serving(type("Slow", (SlowEndpoint,), {"may_answer": may_answer})) as origin:
+        world = make_world(allow_targets=parse_allow_targets(origin))
+        try:
+            for _ in range(2):
+                world.create_subscription(status="active", eventTypes=["documentCreated"], url=f"{origin}/held")
+            world.create_document()
+            world.wait_until(lambda: world.get("/v1/tenants/default").ok()["use"]["inFlight"] == 2)
+        finally:
+            may_answer.set()
+        world.wait_until(lambda: world.get("/v1/tenants/default").ok()["use"]["inFlight"] == 0)
 
 
 def test_calls_that_come_together_do_not_get_past_a_limit_together(world: "World") -> None:

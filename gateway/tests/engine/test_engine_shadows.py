@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.world.network import BROKEN, HANG, Reply, SentRequest
+from gateway.tests.world.virtual_time import VirtualExecutor
 
 from signalpost.commands.tenants import ChangeTenant
 from signalpost.domain.access.tenant_limits import LimitsPatch
@@ -57,7 +58,8 @@ def test_a_shadow_that_fails_is_tried_once_and_its_original_knows_nothing_of_it(
         assert (gateway.health("b")["breaker"], gateway.health("a")["breaker"]) == ("open", "closed")
         health = gateway.health("a")
         assert (health["state"], health["failed"], health["lastError"]) == ("healthy", 0, None)
-        lanes, _ = await gateway.engine.lanes.views.noteworthy(TENANT, 2, list, None)  # type: ignore[arg-type]
+        views, directory = gateway.engine.lanes.views, gateway.engine.directory
+        lanes, _ = await views.noteworthy(directory, TENANT, VirtualExecutor(), list)
         assert [lane.subscription.id for lane in lanes if attention(lane.needs, gateway.clock.wall())] == []
         overview = await gateway.engine.lanes.views.overview()
         assert overview.subscriptions.total() == 1, "metrics count no shadows"
@@ -222,7 +224,7 @@ def test_a_shadow_is_deleted_with_its_original(world: ScriptedWorld) -> None:
         await gateway.create("d")
         await asyncio.sleep(10)
         assert sent(world, "b") == []
-        assert gateway.engine.directory.subscriptions(TENANT) == []
+        assert gateway.engine.directory.subscriptions(TENANT) == ()
 
     world.run(scenario)
 

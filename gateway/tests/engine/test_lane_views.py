@@ -1,12 +1,14 @@
 """Hundreds of lanes take long to look at, so that is done in slices."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
+from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.engine.subscriptions import subscription
+from gateway.tests.world.network import HANG
+from gateway.tests.world.virtual_time import VirtualExecutor
 
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.timestamps import SECOND
@@ -103,6 +105,40 @@ def test_others_have_their_turn_while_metrics_count_all_lanes_at_work(world: Scr
             await asyncio.sleep(0)
         assert counting.result().subscriptions["paused"] == many
         assert rounds >= many // COUNTED_IN_A_ROW
+
+    world.run(scenario)
+
+
+class OffLoop(VirtualExecutor):
+    """A thread that says whether it is at work."""
+
+    is_at_work = False
+
+    def later(self, step: Callable[[], object]) -> None:
+        self.is_at_work = True
+        step()
+        self.is_at_work = False
+
+
+def test_what_a_tenant_has_in_flight_is_counted_on_a_thread_and_no_lane_is_kept_for_it(world: ScriptedWorld) -> None:
+    thread = OffLoop()
+
+    def in_flight(lanes: Iterable[LaneView]) -> dict[str, int]:
+        assert thread.is_at_work
+        assert iter(lanes) is lanes, "each is looked at as it is taken"
+        return {lane.subscription.id: lane.standing.now.in_flight for lane in lanes}
+
+    async def scenario(gateway: RunningGateway) -> None:
+        for host in ("a", "b"):
+            await gateway.subscribe(host)
+            world.endpoint(host).answers(HANG)
+        await gateway.subscribe("paused", status="paused")
+        await gateway.create("d", "e")
+        await gateway.until(lambda: world.endpoint("a").in_flight == world.endpoint("b").in_flight == 2)
+        engine = gateway.engine
+        found, resting = await engine.lanes.views.noteworthy(engine.directory, TENANT, thread, in_flight)
+        assert found == {gateway.of("a").id: 2, gateway.of("b").id: 2, gateway.of("paused").id: 0}
+        assert resting == 0
 
     world.run(scenario)
 

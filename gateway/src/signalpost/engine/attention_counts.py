@@ -5,6 +5,7 @@ look; off the event loop, which delivers meanwhile.
 """
 
 import asyncio
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from typing import Final, NamedTuple
 
@@ -55,16 +56,10 @@ class AttentionCounts:
         return counted
 
     async def _count(self, tenant_id: int) -> int:
-        directory = self._directory
-        lanes, _ = await self._views.noteworthy(
-            tenant_id,
-            directory.subscription_count_of(tenant_id),
-            lambda: directory.subscriptions(tenant_id),
-            self._off_loop,
-        )
         now = self._clock.wall()
 
-        def needing(lanes: list[LaneView]) -> int:
+        def needing(lanes: Iterable[LaneView]) -> int:
             return sum(need_of(lane.needs, now) is not None for lane in lanes)
 
-        return await asyncio.get_running_loop().run_in_executor(self._off_loop, needing, lanes)
+        found, _ = await self._views.noteworthy(self._directory, tenant_id, self._off_loop, needing)
+        return found

@@ -5,7 +5,8 @@ Nothing is counted for it: lanes keep their numbers, and statistics are sums tha
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from heapq import nsmallest
 from operator import itemgetter
 from typing import Final, NamedTuple
@@ -42,7 +43,7 @@ from signalpost.domain.source import MOST_SOURCES, Source
 from signalpost.domain.stats import WHOLE_TENANT, last_minutes, total
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import DAY, format_timestamp
-from signalpost.engine.lanes.lane_health import LaneView
+from signalpost.engine.lanes.lane_health import LaneView, State
 from signalpost.store.nouns.deliveries import DeliveryView
 
 MAX_SHOWN: Final = 20
@@ -60,11 +61,32 @@ class _Needy(NamedTuple):
     found: Attention
 
 
+class _Sums:
+    """What all lanes of a tenant come to."""
+
+    def __init__(self) -> None:
+        self.states: Counter[State] = Counter()
+        self.waiting = self.failed = self.lost = self.most_behind = 0
+        self.needing = 0
+        """How many need attention."""
+        self.soon: list[tuple[int, str, Subscription]] = []
+        """What ends soon, and when."""
+
+    def add(self, lane: LaneView, now: int) -> None:
+        self.states[lane.state] += 1
+        self.failed += lane.failed
+        self.lost += lane.standing.health.lost
+        if lane.status == "active":
+            self.waiting += lane.waiting
+            self.most_behind = max(self.most_behind, lane.lag)
+        self.soon += _ends_soon(lane, now)
+
+
 class _OverviewFacts(NamedTuple):
     """Everything that the overview is made of."""
 
     now: int
-    lanes: Sequence[LaneView]
+    sums: _Sums
     resting: int
     """How many more lanes there are: each is well, and has nothing to do."""
     is_paused: bool
@@ -72,13 +94,11 @@ class _OverviewFacts(NamedTuple):
     worst: Sequence[_Needy]
     closer: Sequence[LaneView]
     """The lanes of the worst with what is known of their next attempts."""
-    more: int
-    """How many more need attention, besides the worst."""
     failures: Mapping[str, DeliveryView]
     """A failed delivery of each of the worst, by the subscription's id."""
     minutes: Mapping[int, Mapping[int, Sequence[int]]]
     """The last hour of the worst and of the tenant."""
-    running: Sequence[Replay]
+    running: Sequence[tuple[Replay, Subscription]]
     sources: Sequence[Source]
 
 
@@ -86,33 +106,31 @@ async def read(context: RequestContext) -> Response:
     context.query()
     services, now, tenant_id = context.services, context.services.clock.wall(), context.tenant_id
     directory = services.directory
-    lanes, resting = await services.lane_views.noteworthy(
-        tenant_id,
-        directory.subscription_count_of(tenant_id),
-        lambda: directory.subscriptions(tenant_id),
-        services.off_loop,
-    )
     # With a thousand lanes, to look at all takes milliseconds. The event loop delivers meanwhile.
-    loop = asyncio.get_running_loop()
-    worst, more = await loop.run_in_executor(services.off_loop, _worst, lanes, now)
-    services.attention_counts.note(tenant_id, len(worst) + more)
+    (worst, sums), resting = await services.lane_views.noteworthy(
+        directory, tenant_id, services.off_loop, partial(_summed, now)
+    )
+    services.attention_counts.note(tenant_id, sums.needing)
     closer = await _looked_at_closely(context, worst)
     failed = [each.lane.subscription for each in worst if each.found.need in _FAILED]
     numbers = [WHOLE_TENANT, *(each.lane.subscription.number for each in worst)]
     seen = _OverviewFacts(
         now=now,
-        lanes=lanes,
+        sums=sums,
         resting=resting,
         is_paused=(tenant := directory.tenant_with(tenant_id)) is not None and tenant.paused_at is not None,
         worst=worst,
         closer=closer,
-        more=more,
         failures=await services.store.deliveries.latest_failures(tenant_id, failed),
         minutes=await services.store.stats.read_many(tenant_id, numbers, "minute", last_minutes(60, now)),
-        running=await services.store.replays.running(tenant_id),
+        running=[
+            (replay, found)
+            for replay in await services.store.replays.running(tenant_id)
+            if (found := directory.subscription_with(replay.subscription_number)) is not None
+        ],
         sources=await services.store.lists.page(Source, tenant_id, None, MOST_SOURCES),
     )
-    return Response(200, await loop.run_in_executor(services.off_loop, _shown, seen))
+    return Response(200, await asyncio.get_running_loop().run_in_executor(services.off_loop, _shown, seen))
 
 
 async def count(context: RequestContext) -> AttentionCount:
@@ -131,15 +149,21 @@ async def _looked_at_closely(context: RequestContext, worst: Sequence[_Needy]) -
     return [dated.get(lane.subscription.number, lane) for lane in lanes]
 
 
-def _worst(lanes: Sequence[LaneView], now: int) -> tuple[list[_Needy], int]:
-    """The lanes that most need attention, the worst first, and how many more need it."""
-    needy = [
-        (rank_of(need, standing), lane.subscription.number, lane)
-        for lane in lanes
-        if (need := need_of(standing := lane.needs, now)) is not None
-    ]
-    worst = [_needy(lane, now) for _, _, lane in nsmallest(MAX_SHOWN, needy, key=itemgetter(0, 1))]
-    return [each for each in worst if each is not None], len(needy) - len(worst)
+def _summed(now: int, lanes: Iterable[LaneView]) -> tuple[list[_Needy], _Sums]:
+    """The lanes that most need attention, the worst first, and what all of them come to."""
+    sums = _Sums()
+    ranked = nsmallest(MAX_SHOWN, _ranked(lanes, sums, now), key=itemgetter(0, 1))
+    worst = (_needy(lane, now) for _, _, lane in ranked)
+    return [each for each in worst if each is not None], sums
+
+
+def _ranked(lanes: Iterable[LaneView], sums: _Sums, now: int) -> Iterator[tuple[tuple[int, int], int, LaneView]]:
+    """Each lane that needs attention, with how much and its number. All lanes are added to the sums."""
+    for lane in lanes:
+        sums.add(lane, now)
+        if (need := need_of(standing := lane.needs, now)) is not None:
+            sums.needing += 1
+            yield rank_of(need, standing), lane.subscription.number, lane
 
 
 def _needy(lane: LaneView, now: int) -> _Needy | None:
@@ -149,26 +173,24 @@ def _needy(lane: LaneView, now: int) -> _Needy | None:
 
 
 def _shown(seen: _OverviewFacts) -> bytes:
-    active = [lane for lane in seen.lanes if lane.status == "active"]
-    states = Counter(lane.state for lane in seen.lanes)
+    sums, states = seen.sums, seen.sums.states.copy()
     states["paused" if seen.is_paused else "healthy"] += seen.resting
-    by_number = {lane.subscription.number: lane.subscription for lane in seen.lanes}
     worst = [_needy(lane, seen.now) or each for lane, each in zip(seen.closer, seen.worst, strict=True)]
     shown = Overview(
         attention=[_needy_shown(each, seen) for each in worst],
-        more=seen.more,
+        more=sums.needing - len(worst),
         subscriptions=SubscriptionCounts(
             healthy=states["healthy"], failing=states["failing"], paused=states["paused"], disabled=states["disabled"]
         ),
-        waiting=sum(lane.waiting for lane in active),
-        failed=sum(lane.failed for lane in seen.lanes),
-        lost=sum(lane.standing.health.lost for lane in seen.lanes),
-        most_behind=max((lane.lag for lane in active), default=0),
+        waiting=sums.waiting,
+        failed=sums.failed,
+        lost=sums.lost,
+        most_behind=sums.most_behind,
         last_hour=counted(total(seen.minutes[WHOLE_TENANT].values())),
         replays=[
             RunningReplay(
                 id=replay.id,
-                subscription=_named(by_number[replay.subscription_number]),
+                subscription=_named(subscription),
                 status=replay.what,
                 from_=format_timestamp(replay.from_at),
                 to=format_timestamp(replay.to_at),
@@ -180,11 +202,10 @@ def _shown(seen: _OverviewFacts) -> bytes:
                 waiting=replay.waiting,
                 created_by=replay.created_by,
             )
-            for replay in seen.running
-            if replay.subscription_number in by_number
+            for replay, subscription in seen.running
         ],
         sources=[SourceShown.of(each, state=each.state(seen.now)) for each in _worst_sources(seen)],
-        soon=_soon(seen.lanes, seen.now),
+        soon=_soon(sums.soon),
     )
     return msgspec.json.encode(shown)
 
@@ -212,23 +233,22 @@ def _worst_sources(seen: _OverviewFacts) -> list[Source]:
     return sorted(seen.sources, key=lambda each: (not each.needs_someone(seen.now), each.name))
 
 
-def _soon(lanes: Sequence[LaneView], now: int) -> list[Ending]:
+def _ends_soon(lane: LaneView, now: int) -> Iterator[tuple[int, str, Subscription]]:
+    each = lane.subscription
+    if each.promote_at is not None and now < each.promote_at < now + SOON:
+        yield each.promote_at, "rotation", each
+    ends = lane.standing.health.certificate_ends
+    if ends is not None and ends < now + CERTIFICATE_SOON:
+        yield ends, "certificate", each
+    offered = each.client_certificate
+    if offered is not None and offered.ends_at < now + CERTIFICATE_SOON:
+        yield offered.ends_at, "clientCertificate", each
+
+
+def _soon(found: Sequence[tuple[int, str, Subscription]]) -> list[Ending]:
     """What ends soon, the soonest first."""
-    found = []
-    for lane in lanes:
-        each = lane.subscription
-        if each.promote_at is not None and now < each.promote_at < now + SOON:
-            found.append((each.promote_at, "rotation", each))
-        ends = lane.standing.health.certificate_ends
-        if ends is not None and ends < now + CERTIFICATE_SOON:
-            found.append((ends, "certificate", each))
-        offered = each.client_certificate
-        if offered is not None and offered.ends_at < now + CERTIFICATE_SOON:
-            found.append((offered.ends_at, "clientCertificate", each))
-    found.sort(key=itemgetter(0))
-    return [
-        Ending(subscription=_named(each), what=what, at=format_timestamp(at)) for at, what, each in found[:MAX_SHOWN]
-    ]
+    soonest = sorted(found, key=itemgetter(0))[:MAX_SHOWN]
+    return [Ending(subscription=_named(each), what=what, at=format_timestamp(at)) for at, what, each in soonest]
 
 
 def _named(subscription: Subscription) -> NamedSubscription:

@@ -36,12 +36,11 @@ def _check_subscriptions(context: RequestContext, new: PortalLinkRequest) -> Non
     a new subscription can receive all of the tenant's events."""
     errors: list[FieldError] = []
     if new.subscriptions != "all":
-        known = {each.id for each in context.subscriptions() if each.shadow_of is None}
         detail = "There is no subscription with this id."
         errors += [
             FieldError(f"/subscriptions/{index}", "not_found", detail)
             for index, each in enumerate(new.subscriptions)
-            if each not in known
+            if (found := context.subscription(each)) is None or found.shadow_of is not None
         ]
         if Capability.CREATE in new.can:
             detail = "Only a link to all subscriptions can allow `create`: a new one can receive any event."

@@ -1,5 +1,6 @@
 """Replays: send the deliveries of a span of time again, list replays, and cancel them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -86,13 +87,13 @@ async def _asked_for(context: RequestContext, asked: ReplayOfManyRequest) -> lis
             detail = "There is no subscription with this id."
             raise Invalid([FieldError(f"/subscriptionIds/{index}", "not_found", detail) for index in absent])
         return list({each.id: each for each in named if each is not None}.values())
-    every = [each for each in directory.subscriptions(context.tenant_id) if each.shadow_of is None]
+    every: Sequence[Subscription] = directory.originals(context.tenant_id)
     if asked.status == "failed":  # lanes keep how many these are
         every = [lane.subscription for lane in await context.services.lane_views.of_all(every) if lane.failed]
     if len(every) > MAX_SUBSCRIPTIONS:
         detail = f"That may be {len(every):,} subscriptions: name at most {MAX_SUBSCRIPTIONS} of them."
         raise Invalid([FieldError("/subscriptionIds", "too_many", detail)])
-    return every
+    return [*every]
 
 
 def _count(planned: PlannedReplay) -> int:

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
+import msgspec
 from msgspec import Meta
 
 from signalpost.api.http.pages import fitting, gathered, page
@@ -22,6 +23,7 @@ from signalpost.domain.body import read_by
 from signalpost.domain.checks import Bad
 from signalpost.domain.fields import Text
 from signalpost.domain.subscription import Subscription
+from signalpost.engine.lanes.lane_health import LaneView
 from signalpost.store.store import MAX_SCANNED
 
 
@@ -57,43 +59,46 @@ class NamesQuery(PageQuery, frozen=True):
 
 async def list_all(context: RequestContext) -> Response:
     query: SubscriptionQuery = context.query()
-    below = newest_below(context.subscriptions(), query.cursor)
-    looked_at = [*islice(below, MAX_SCANNED)]
     # To look through thousands takes milliseconds. The event loop delivers meanwhile.
     loop, services = asyncio.get_running_loop(), context.services
-    found = await loop.run_in_executor(services.off_loop, _matching, looked_at, query)
-    views = await services.lane_views.of_all(found)
-    views = [view for view in views if query.state in (None, view.state)][: query.limit]
-    views = await dated(context, views)
+    found, reached = await loop.run_in_executor(services.off_loop, _matching, context.subscriptions(), query)
+    if query.state is not None:
+        glances = await services.lane_views.glances(found, services.off_loop)
+        found = await loop.run_in_executor(services.off_loop, _in_state, glances, query)
+    views = await dated(context, await services.lane_views.of_all(found))
     found = [view.subscription for view in views]
     bodies = (shown_in_list(context, view) for view in views)
     shown = await gathered(fitting(bodies), context.turn)
-    reached = looked_at[-1] if next(below, None) is not None else None
     if len(found) == query.limit or len(shown) < len(found):
         reached = found[len(shown) - 1]
     position = None if reached is None else (reached.number,)
     return Response(200, page(shown, {"next": write_cursor(position)}))
 
 
-async def list_names(context: RequestContext) -> SubscriptionNames:
+async def list_names(context: RequestContext) -> Response:
     """List only names and ids, for choosing one. The health of the subscriptions is not looked at."""
     query: NamesQuery = context.query()
     every = context.subscriptions()
     of = every if query.ids is None else _with_ids(context, query.ids)
-    below = newest_below(of, query.cursor)
+    loop, off_loop = asyncio.get_running_loop(), context.services.off_loop
+    return Response(200, await loop.run_in_executor(off_loop, _names, of, query, len(every)))
+
+
+def _names(of: Sequence[Subscription], query: NamesQuery, total: int) -> bytes:
     wanted = "" if query.name is None else query.name.casefold()
     found: list[Subscription] = []
     last = None
-    for last in islice(below, MAX_SCANNED):
+    for last in islice(newest_below(of, query.cursor), MAX_SCANNED):
         if wanted in last.name.casefold():
             found.append(last)
             if len(found) == query.limit:
                 break
-    return SubscriptionNames(
+    shown = SubscriptionNames(
         data=[NamedSubscription(id=each.id, name=each.name) for each in found],
         next=write_cursor((last.number,) if last is not None and last is not of[0] else None),
-        total=len(every),
+        total=total,
     )
+    return msgspec.json.encode(shown)
 
 
 def newest_below(oldest_first: Sequence[Subscription], number: int | None) -> Iterator[Subscription]:
@@ -110,11 +115,21 @@ def _with_ids(context: RequestContext, ids: Iterable[str]) -> list[Subscription]
     return sorted((each for each in named if each is not None), key=lambda each: each.number)
 
 
-def _matching(looked_at: Sequence[Subscription], query: SubscriptionQuery) -> list[Subscription]:
+def _matching(
+    every: Sequence[Subscription], query: SubscriptionQuery
+) -> tuple[list[Subscription], Subscription | None]:
     """Subscriptions with the name and the host that are asked for: as many as a page has, or all if a state is asked
-    for, too, which is not known here."""
+    for, too, which is not known here. And up to where they may have been looked through; None if that is all."""
+    below = newest_below(every, query.cursor)
+    looked_at = [*islice(below, MAX_SCANNED)]
+    reached = looked_at[-1] if next(below, None) is not None else None
     found = (each for each in looked_at if _matches(each, query))
-    return [*found] if query.state is not None else [*islice(found, query.limit)]
+    return [*(found if query.state is not None else islice(found, query.limit))], reached
+
+
+def _in_state(glances: Iterable[LaneView], query: SubscriptionQuery) -> list[Subscription]:
+    """The subscriptions in the state that is asked for, as many as a page has."""
+    return [*islice((view.subscription for view in glances if view.state == query.state), query.limit)]
 
 
 def _matches(each: Subscription, query: SubscriptionQuery) -> bool:

@@ -1,8 +1,7 @@
 """Tenants: create, list, pause, resume, limit and delete them, and say how long their events are kept. Only operators
 may."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -49,19 +48,13 @@ async def show(context: RequestContext) -> TenantWithUse:
     services = context.services
     await services.engine.know(found.id)
     use = await services.store.access.use(found.id)
-    noteworthy, _ = await services.lane_views.noteworthy(
-        found.id,
-        services.directory.subscription_count_of(found.id),
-        lambda: services.directory.subscriptions(found.id),
-        services.off_loop,
-    )
-    in_flight = await asyncio.get_running_loop().run_in_executor(services.off_loop, _in_flight, noteworthy)
+    in_flight, _ = await services.lane_views.noteworthy(services.directory, found.id, services.off_loop, _in_flight)
     effective = services.directory.limits_of(found.id) or NO_LIMITS
     days = services.directory.retention_days_of(found.id)
     return tenant_with_use(found, effective, days, use, in_flight)
 
 
-def _in_flight(lanes: Sequence[LaneView]) -> int:
+def _in_flight(lanes: Iterable[LaneView]) -> int:
     return sum(lane.standing.now.in_flight for lane in lanes)
 
 

@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from msgspec import UNSET, Struct
@@ -118,10 +119,22 @@ class RequestContext:
         """The link by which a customer came; None for every other caller."""
         return self.principal.portal
 
-    def subscriptions(self) -> list[Subscription]:
+    def subscriptions(self) -> Sequence[Subscription]:
         """The tenant's subscriptions that the caller may know of, oldest first."""
-        found, link = self.services.directory.subscriptions(self.tenant_id), self.portal
-        return found if link is None else [each for each in found if link.reaches(each.id) and each.shadow_of is None]
+        directory, link = self.services.directory, self.portal
+        if link is None:
+            return directory.subscriptions(self.tenant_id)
+        if link.subscriptions == "all":
+            return directory.originals(self.tenant_id)
+        named = map(self.subscription, {*link.subscriptions})
+        return sorted((each for each in named if each is not None), key=attrgetter("number"))
+
+    def subscription(self, subscription_id: str) -> Subscription | None:
+        """The tenant's subscription with this id; None if there is none, or the caller may not know of it."""
+        found, link = self.services.directory.subscription(self.tenant_id, subscription_id), self.portal
+        if found is None or link is None or (link.reaches(found.id) and found.shadow_of is None):
+            return found
+        return None
 
     # --- Path and query -----------------------------------------------------------------------------------------------
 

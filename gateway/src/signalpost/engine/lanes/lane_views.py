@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from itertools import chain
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
+from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_health import LanesOverview, LaneView, glance_at, now_of, view_at_rest, view_of
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lanes_here import LanesHere
@@ -18,6 +21,7 @@ from signalpost.store.nouns.lanes import LaneNow, LaneStanding
 from signalpost.store.nouns.log import LATEST_AMONG
 from signalpost.store.store import Store
 
+T = TypeVar("T")
 LOOKED_AT_IN_A_ROW = 32
 """Number of lanes to look at before others get the event loop; each takes some 10 µs."""
 
@@ -97,23 +101,22 @@ class LaneViews:
         return await self._completed(subscriptions, here)
 
     async def noteworthy(
-        self, tenant_id: int, count: int, subscriptions: Callable[[], Sequence[Subscription]], off_loop: Executor
-    ) -> tuple[list[LaneView], int]:
-        """The lanes of a tenant of which there may be something to tell, oldest first and as `glances` shows them, and
-        how many more there are: each of those rests, and is well. Of shadows there never is. `count` is how many
-        subscriptions the tenant has; `subscriptions` lists them, in case some of their lanes are at other nodes. Raises
-        Unavailable."""
+        self, of: Directory, tenant_id: int, off_loop: Executor, told: Callable[[Iterable[LaneView]], T]
+    ) -> tuple[T, int]:
+        """What `told` makes, on a thread, of the lanes of a tenant of which there may be something to tell, as
+        `glances` shows them and in no order; and how many more there are: each of those rests, and is well. Of shadows
+        there never is. Raises Unavailable.
+
+        Each lane is looked at as it is taken, and none is kept: to let go of thousands would take the event loop
+        milliseconds."""
+        loop, read = asyncio.get_running_loop(), await self.of_all(of.read_subscriptions(tenant_id))
         workers, resting = self._workers.of_tenant(tenant_id), self._resting.count_of(tenant_id)
-        if len(workers) + resting < count:
-            return await self.glances([each for each in subscriptions() if each.shadow_of is None], off_loop), 0
+        if len(workers) + resting < of.lane_count_of(tenant_id):  # some are at other nodes
+            lanes = await self.glances(of.originals(tenant_id), off_loop)
+            return await loop.run_in_executor(off_loop, told, lanes), 0
         end = self._log.end.get(tenant_id, 0)
-
-        def look() -> list[LaneView]:
-            workers.sort(key=lambda worker: worker.subscription.number)
-            told = (worker for worker in workers if worker.subscription.shadow_of is None)
-            return [glance_at(worker, worker.subscription, end) for worker in told]
-
-        return await asyncio.get_running_loop().run_in_executor(off_loop, look), resting
+        here = (glance_at(each, each.subscription, end) for each in workers if each.subscription.shadow_of is None)
+        return await loop.run_in_executor(off_loop, told, chain(here, read)), resting
 
     async def glances(self, subscriptions: Sequence[Subscription], off_loop: Executor) -> list[LaneView]:
         """The health of all lanes of a tenant without their next attempts. Raises Unavailable.

@@ -138,7 +138,7 @@ class LanesHere:
         workers = self.workers.of_tenant(tenant_id)
         for worker in workers:
             worker.skip_unwanted(self._log.seen.get(tenant_id, 0))
-        return workers
+        return [*workers]
 
     def all_awake(self, tenant_id: int) -> list[LaneWorker]:
         """All of a tenant's lanes at work, as `at_work_of` has them; those that rest are woken."""

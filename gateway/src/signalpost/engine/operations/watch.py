@@ -60,8 +60,7 @@ class Watch:
     @property
     def undelivered(self) -> int:
         """How many deliveries of notices this node's lanes are yet to send, or gave up and keep."""
-        told = (each for each in self._directory.subscriptions(OPERATIONS_TENANT) if each.shadow_of is None)
-        views = map(self._lanes.views.here, told)
+        views = map(self._lanes.views.here, self._directory.originals(OPERATIONS_TENANT))
         return sum(view.lag + view.standing.counts.awaiting_retry + view.failed for view in views if view is not None)
 
     def add(self, *sources: FactSource) -> None:
