@@ -1,9 +1,11 @@
 """Deliveries: list and read them, each with why it is where it is, and ask for one more attempt."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, field
 
 from signalpost.api.http.response import Response
@@ -19,6 +21,7 @@ from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import EventTypes, FromText, ListQuery, Moment, cursor_to, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.deliveries import (
+    Delivery,
     DeliveryPage,
     DeliveryWithAttempts,
     WaitingBehind,
@@ -73,20 +76,20 @@ class DeliveryOfAnyQuery(DeliveryQuery, frozen=True):
     subscription_id: Uuid | None = None
 
 
-async def list_of_subscription(context: RequestContext) -> DeliveryPage:
+async def list_of_subscription(context: RequestContext) -> Response:
     query: DeliveryQuery = context.query()
     return await _list(context, [await subscriptions.find(context)], query)
 
 
-async def list_all(context: RequestContext) -> DeliveryPage:
+async def list_all(context: RequestContext) -> Response:
     query: DeliveryOfAnyQuery = context.query()
-    found = context.subscriptions()
-    if query.subscription_id is not None:
-        found = [each for each in found if each.id == query.subscription_id]
-    return await _list(context, found, query)
+    if query.subscription_id is None:
+        return await _list(context, context.subscriptions(), query)
+    found = context.subscription(query.subscription_id)
+    return await _list(context, [] if found is None else [found], query)
 
 
-async def _list(context: RequestContext, of: Sequence[Subscription], query: DeliveryQuery) -> DeliveryPage:
+async def _list(context: RequestContext, of: Sequence[Subscription], query: DeliveryQuery) -> Response:
     wanted = DeliveryFilter(
         status=query.status,
         types=query.event_type,
@@ -98,19 +101,32 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Deli
     if query.event_id is not None:
         event = await events.find_event(context, query.event_id)
         if event is None or not _passes(event, wanted):
-            return DeliveryPage(data=[], next=None)
+            return await _page(context, [], None)
         return await _page_of_event(context, of, event, wanted.status, below, limit)
     found = await context.services.store.deliveries.page(context.tenant_id, of, wanted, below, limit)
     lanes = await _lanes(context, _named(context, {view.subscription_id for view in found.data}))
     passed_over = await _passed_over(context, found.data)
-    data = [
+    data = (
         listed(context, lane, view.entry, view, passed_over.get(view.entry.sequence))
         for view in found.data
         if (lane := lanes.get(view.subscription_id)) is not None
         and is_for(context.portal, lane.subscription, view.status)
-    ]
-    back_to = None if found.looked_back_to is None else format_timestamp(found.looked_back_to)
-    return DeliveryPage(data=data, next=write_cursor(found.next), looked_back_to=back_to)
+    )
+    return await _page(context, data, found.next, found.looked_back_to)
+
+
+async def _page(
+    context: RequestContext, data: Iterable[Delivery], after: DeliveryPosition | None, back_to: int | None = None
+) -> Response:
+    """A page of these deliveries, each of which is made as it is taken. A hundred take milliseconds, in which the event
+    loop delivers."""
+    looked_back_to = None if back_to is None else format_timestamp(back_to)
+
+    def shown() -> bytes:
+        return msgspec.json.encode(DeliveryPage([*data], next=write_cursor(after), looked_back_to=looked_back_to))
+
+    loop = asyncio.get_running_loop()
+    return Response(200, await loop.run_in_executor(context.services.off_loop, shown))
 
 
 def _was_passed_over(view: DeliveryView | None) -> bool:
@@ -153,7 +169,7 @@ async def _page_of_event(
     status: str | None,
     below: DeliveryPosition | None,
     limit: int,
-) -> DeliveryPage:
+) -> Response:
     """What happened to one event at some subscriptions, newest first. Unless a status was asked for, this includes
     subscriptions that have no delivery of the event."""
     left = newest_below(of, None if below is None else _numbers_below(below, event.sequence))
@@ -161,15 +177,15 @@ async def _page_of_event(
     views = await context.services.store.deliveries.of_event(page, entry)
     lanes = await _lanes(context, page)
     subject = await _subject(context, event, views.values())
-    data = [
+    data = (
         listed(context, lanes[each.id], entry, views[each.id], subject)
         for each in page
         if each.id in views
         and status in (None, status_of(views[each.id]))
         and is_for(context.portal, each, status_of(views[each.id]))
-    ]
+    )
     more = next(left, None) is not None
-    return DeliveryPage(data=data, next=write_cursor((event.sequence, page[-1].number)) if more else None)
+    return await _page(context, data, DeliveryPosition(event.sequence, page[-1].number) if more else None)
 
 
 def _numbers_below(position: DeliveryPosition, sequence: int) -> int | None:

@@ -123,9 +123,10 @@ class Lane:
         return self._send_order.has_by_hand
 
     def is_in_flight(self, sequence: int, document_id: str) -> bool:
-        """Whether a delivery is being sent right now."""
+        """Whether a delivery is being sent right now. Other threads may ask, too."""
         document = self._documents.get(document_id)
-        return document is not None and document.in_flight is not None and document.in_flight.sequence == sequence
+        in_flight = None if document is None else document.in_flight
+        return in_flight is not None and in_flight.sequence == sequence
 
     @property
     def ready(self) -> int:
