@@ -73,6 +73,8 @@ def draw_black_box(random: Random) -> Plan:
         delays=0.4,
         owning=0.4,
         erasing=0.0,
+        readers=0,
+        has_tokens=False,
     )
 
 

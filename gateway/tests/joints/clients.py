@@ -6,12 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gateway.tests.joints.documents import Documents
+from gateway.tests.joints.endpoint_tokens import EndpointTokens
 from gateway.tests.joints.guests import Guests
 from gateway.tests.joints.history import ClientCall
 from gateway.tests.joints.key_pairs import KeyPairs
 from gateway.tests.joints.node import OPERATOR_KEY, Answer, JointNode
 from gateway.tests.joints.old_signatures import OldSignatures
 from gateway.tests.joints.owners import Owners
+from gateway.tests.joints.reads import Reads
 from gateway.tests.joints.shadows import Shadows
 from gateway.tests.world.model.wishes import Wish
 
@@ -39,6 +41,8 @@ class Clients:
         self.shadows = Shadows(self)
         self.old_signatures = OldSignatures(self)
         self.key_pairs = KeyPairs(self)
+        self.endpoint_tokens = EndpointTokens(self)
+        self.reads = Reads(self)
 
     async def live(self, node: JointNode) -> None:
         """Do one thing after the other, as long as there is something to do."""
@@ -50,6 +54,8 @@ class Clients:
             await self.shadows.act(node)
             await self.old_signatures.act(node)
             await self.key_pairs.act(node)
+            await self.endpoint_tokens.act(node)
+            await self.reads.act(node)
             is_owner = self.random.random() < world.plan.owning
             await (self.owners.act(node) if is_owner else self.documents.act(node))
             await world.follow_erasures(node)

@@ -17,14 +17,14 @@ from gateway.tests.joints.clients import Clients
 from gateway.tests.joints.documents import Subject
 from gateway.tests.joints.history import Attempt, ClientCall
 from gateway.tests.joints.node import JointNode
-from gateway.tests.joints.plan import Plan
+from gateway.tests.joints.plan import DAY, Plan
 from gateway.tests.joints.receivers import Endpoint, JointVendor
 from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.folder import fresh
 from gateway.tests.world.model.log import LoggedEvent, ModelLog
 from gateway.tests.world.model.verdicts import Model, Slack
 from gateway.tests.world.model.wishes import Again, Wish
-from gateway.tests.world.network import SentRequest, VendorCall, VendorReply
+from gateway.tests.world.network import Receiver, SentRequest, Vendor, VendorCall, VendorReply
 from gateway.tests.world.socket_network import SocketNetwork
 from gateway.tests.world.vendors import HOST, KINDS, TOKEN_PATH
 from gateway.tests.world.virtual_time import BEGINNING
@@ -73,12 +73,15 @@ class JointWorld(World[JointNode]):
         super().__init__(Random(seed))
         self.seed = seed
         self.plan = given or plans.draw(self.random)
-        self.later = plans.draw_later(Random(f"in the past {seed}"))
+        keeps_all = self.plan.keeps_days is None
+        self.later = plans.draw_later(Random(f"in the past {seed}")) if keeps_all else ()
         self.path = folder / f"joints-{seed}-{id(self)}.db"
         fresh(1).write(self.path)
         self.destinations = KINDS
         self.log = ModelLog()
         self.model = Model(self.log, SLACK if self.plan.nodes == 1 else SLACK_OF_FLEETS)
+        if self.plan.keeps_days is not None:
+            self.model.keeps = self.plan.keeps_days * DAY
         self.clients = Clients(self)
         self.endpoints: dict[str, Endpoint] = {}
         self.vendor_there = JointVendor(self.plan, self.random)
@@ -239,7 +242,10 @@ class JointWorld(World[JointNode]):
 
     # --- The network --------------------------------------------------------------------------------------------------
 
-    def receiver(self, host: str) -> Endpoint:
+    def receiver(self, host: str) -> Receiver:
+        return self.clients.endpoint_tokens.receiver(self._endpoint(host))
+
+    def _endpoint(self, host: str) -> Endpoint:
         if (shadow := self.clients.shadows.by_host.get(host)) is not None:
             return shadow.endpoint
         found = self.endpoints.get(host)
@@ -248,7 +254,9 @@ class JointWorld(World[JointNode]):
             found.is_well = self.is_healing
         return found
 
-    def vendor(self, host: str) -> "JointWorld | None":
+    def vendor(self, host: str) -> Vendor | None:
+        if self.clients.endpoint_tokens.has(host):
+            return self.clients.endpoint_tokens
         return self if host == HOST else None
 
     def answer(self, call: VendorCall) -> VendorReply:
@@ -297,6 +305,7 @@ class JointWorld(World[JointNode]):
         if sent.is_cut:
             attempt.is_lost, attempt.ended_at = True, self.time.now
         else:
+            attempt.is_uncounted = sent.is_unauthorised
             self._end(attempt, sent.is_delivered, sent.outcome)
 
     def _note(self, wish: Wish, event_id: str, process: int, url: str, headers: dict[str, str], body: bytes) -> Attempt:
@@ -360,7 +369,8 @@ class JointWorld(World[JointNode]):
 
     def start(self) -> None:
         """Start a process."""
-        node = JointNode(self, EngineSettings(disable_after_days=0))
+        days = self.plan.keeps_days or EngineSettings().retention_days
+        node = JointNode(self, EngineSettings(disable_after_days=0, retention_days=days))
         self.trace(f"process {node.number} starts")
         node.clients.append(node.loop.create_task(self._serve(node)))
 
@@ -404,7 +414,8 @@ class JointWorld(World[JointNode]):
         self._started[node.number] = self.time.now
         await self.clients.ask_again(node)
         await self.clients.owners.begin(node)
-        await asyncio.gather(self.clients.live(node), self.clients.live(node))
+        reads = self.clients.reads
+        await asyncio.gather(self.clients.live(node), self.clients.live(node), reads.live(node), reads.live(node))
 
     def _live(self, seconds: float | None) -> None:
         """Let the clients do what they do, to the end or for some seconds."""
@@ -450,6 +461,7 @@ class JointWorld(World[JointNode]):
         await self.clients.owners.reconnect_all(node)
         await self.clients.owners.resume_all(node)
         await self.clients.shadows.resume_all(node)
+        await self.clients.reads.resume_all(node)
         await self.clients.owners.hurry_some(node)
         if not await self._has_settled(node):
             return
@@ -466,6 +478,7 @@ class JointWorld(World[JointNode]):
         for checker in self.checkers:
             await checker.finished(node)
         await self.clients.shadows.finished(node)
+        self.clients.reads.finished()
 
     async def _has_settled(self, node: JointNode) -> bool:
         """Wait until nothing has anything left to do. Returns whether that came."""
@@ -513,6 +526,8 @@ class JointWorld(World[JointNode]):
                 if replay["state"] == "running" or replay["waiting"]:
                     return f"{wish}: {replay}"
         if (unsettled := await self.clients.shadows.unsettled(node)) is not None:
+            return unsettled
+        if (unsettled := await self.clients.reads.unsettled(node)) is not None:
             return unsettled
         return next(filter(None, [each.unsettled() for each in self.checkers]), None)
 

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -144,13 +144,12 @@ class Owners:
         random, now = self._random, self._world.time.now
         name = f"s{len(self.wishes)}"
         few = TYPES if is_webhook else TYPES[:1]  # what nobody wants must not hide what came before it
-        types = random.choice((TYPES, few, TYPES[1:], TYPES[:2], (random.choice(TYPES),)))
-        when, after = self._when(), self._wait()
+        types, when, after = self.wanted_events(few)
         ordering, delays = random.choice(("loose", "loose", "strict")), random.choice(self._world.plan.retries)
         kind = "webhook" if is_webhook else KINDS[(len(self.wishes) - self._world.plan.webhooks) % len(KINDS)]
         body: dict[str, Any] = {
             "name": name, "eventTypes": types, "ordering": ordering, "retryDelays": delays, "when": when,
-            "after": _shown(after), **(begins or {}),
+            "after": self.shown(after), **(begins or {}),
         }  # fmt: skip
         wish = Wish(
             name, kind, now, frozenset(types), latest_wins=kind == "setting", when=when, after=after,
@@ -181,6 +180,17 @@ class Owners:
         await self._clients.ask(node, ClientCall(f"subscribe {name}", "POST", "/v1/subscriptions", body, about=wish,
                                             on_done=learn))  # fmt: skip
 
+    def wanted_events(self, few: Sequence[str] = TYPES) -> tuple[Sequence[str], Condition, Wait | None]:
+        """What a new subscription wants: types, of which `few` are one choice, condition and delay."""
+        types = self._random.choice((TYPES, few, TYPES[1:], TYPES[:2], (self._random.choice(TYPES),)))
+        return types, self._when(), self._wait()
+
+    def shown(self, wait: Wait | None) -> dict[str, Any] | None:
+        """A delay as the API wants it."""
+        if wait is None:
+            return None
+        return {"seconds": int(wait.seconds)} | ({} if wait.still is None else {"if": wait.still})
+
     @property
     def _conditions(self) -> tuple[Mapping[str, Any], ...]:
         return CONDITIONS_OF_FACTS if self._world.plan.is_alike else CONDITIONS
@@ -201,6 +211,18 @@ class Owners:
         return Wait(random.choice(self._world.plan.waits), still)
 
     # --- Changes ------------------------------------------------------------------------------------------------------
+
+    async def change_read(self, node: JointNode, wish: Wish) -> None:
+        """Ask for something about a subscription that is read."""
+        acts: Mapping[Act, float] = {
+            self._rewhen: 2, self._rewait: 2, self._retype: 2, self._pause: 3, self._resume: 4, self._remove: 0.2,
+        }  # fmt: skip
+        suited = [act for act in acts if self._suits(act, wish)]
+        await self._random.choices(suited, [acts[each] for each in suited])[0](node, wish)
+
+    async def resume_read(self, node: JointNode, wish: Wish) -> None:
+        """Have readers handed events again."""
+        await self._patch(node, wish, "resume", {"status": "active"}, self._begin(wish.status, "active"))
 
     async def act(self, node: JointNode) -> None:
         """Ask for something about some subscription."""
@@ -275,7 +297,7 @@ class Owners:
 
     async def _rewait(self, node: JointNode, wish: Wish) -> None:
         wait = self._random.choice((None, self._wait()))
-        await self._patch(node, wish, f"after {wait}", {"after": _shown(wait)}, self._begin(wish.after, wait))
+        await self._patch(node, wish, f"after {wait}", {"after": self.shown(wait)}, self._begin(wish.after, wait))
 
     async def _pause(self, node: JointNode, wish: Wish) -> None:
         await self._patch(node, wish, "pause", {"status": "paused"}, self._begin(wish.status, "paused"))
@@ -497,9 +519,3 @@ class Owners:
 
         asked.on_done, asked.about = settle, wish
         await self._clients.ask(node, asked)
-
-
-def _shown(wait: Wait | None) -> dict[str, Any] | None:
-    if wait is None:
-        return None
-    return {"seconds": int(wait.seconds)} | ({} if wait.still is None else {"if": wait.still})

@@ -54,6 +54,12 @@ class Plan(NamedTuple):
     """The wires to endpoints, if the real sender is to make the requests of webhooks."""
     retries: tuple[tuple[int, ...], ...] = ((10, 60, 300), (10, 60, 300), (), (1, 2, 4, 8))
     """The schedules of retries that subscriptions may have, in seconds."""
+    readers: int | None = None
+    """How many subscriptions there are whose events customers read; None: as their own randomness says."""
+    keeps_days: int | None = None
+    """For how many days events are kept; None: for ever."""
+    has_tokens: bool = True
+    """Whether there may be endpoints that want a token."""
     partings: int = 0
     """How often a node is cut off from all endpoints for a while."""
 
@@ -107,6 +113,20 @@ def draw_fleet(random: Random) -> Plan:
     )
 
 
+def draw_readers(random: Random) -> Plan:
+    """The plan of a world in which all events are read, and the retention removes some: nothing else is there."""
+    return draw(random)._replace(
+        webhooks=0,
+        connectors=0,
+        acts=60,
+        pauses=random.choice(((5.0, 300.0), (0.1, HOUR, 3 * HOUR), (0.1, HOUR, 3 * HOUR))),
+        downtimes=(0.0, 1.0, 15.0),
+        readers=random.choice((1, 2)),
+        keeps_days=1,
+        has_tokens=False,
+    )
+
+
 def draw_sockets(random: Random) -> Plan:
     """The plan of a world whose webhooks go through the real sender, over sockets."""
     return draw(random)._replace(
@@ -119,6 +139,8 @@ def draw_sockets(random: Random) -> Plan:
         conditions=random.choice((0.0, 0.3)),
         delays=random.choice((0.0, 0.0, 0.3)),
         owning=random.choice((0.1, 0.3)),
+        readers=0,
+        has_tokens=False,
         wires=Wires(
             oddness=random.choice((0.0, 0.1, 0.5)),
             unreached=random.choice((0.0, 0.1, 0.4)),

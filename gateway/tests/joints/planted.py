@@ -15,6 +15,7 @@ from signalpost.commands.documents import DeleteDocument, DocumentDeleted, Effec
 from signalpost.destinations.webhook import RequestKind, Signatures, Webhook
 from signalpost.domain import old_signature, shadow
 from signalpost.domain.delivery.lane import Lane
+from signalpost.domain.delivery.reading import ReadLane
 from signalpost.domain.delivery.rehearsal import LaterEvents
 from signalpost.domain.documents import document as document_rules
 from signalpost.domain.event import EVERY_TYPE
@@ -23,10 +24,12 @@ from signalpost.domain.language.conditions import Change, Comparison
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.wishes import Wishes
 from signalpost.engine.connectors.courier import Courier
+from signalpost.engine.connectors.endpoint_tokens import EndpointTokens, NoToken, TokensOfEndpoints
 from signalpost.engine.lanes import lanes, still_wanted
 from signalpost.engine.lanes.attempts import Attempts
 from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.lanes.lane_worker import LaneWorker
+from signalpost.engine.lanes.readers import Readers
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.engine.lanes.still_wanted import StillWanted
 from signalpost.runtime.logger import log
@@ -318,6 +321,59 @@ FAULTS.answers("leaves a shadow alone, whatever becomes of its original", subscr
 @fault("sends a shadow its backlog once it is resumed", subscriptions, "_is_resume")
 def _(right: Any) -> Any:
     return lambda found, changes: found.shadow_of is None and right(found, changes)
+
+
+# --- Tokens of endpoints ----------------------------------------------------------------------------------------------
+
+
+@fault("goes on with the tokens of another client", TokensOfEndpoints, "of")
+def _(right: Any) -> Any:
+    def of(self: TokensOfEndpoints, subscription: Subscription) -> Any:
+        kept = self._kept.get(subscription.number)
+        return right(self, subscription) if kept is None or subscription.oauth is None else kept
+
+    return of
+
+
+@fault("sends without a token if none comes", EndpointTokens, "send")
+def _(right: Any) -> Any:
+    async def send(self: EndpointTokens, made: Any, done: Any, **named: Any) -> None:
+        try:
+            await self.authorization()
+        except NoToken:
+            self._transport.send(await made(), done)
+        else:
+            await right(self, made, done, **named)
+
+    return send
+
+
+# --- Readers ----------------------------------------------------------------------------------------------------------
+
+
+@fault("settles all that was handed out, whatever part of it is acknowledged", ReadLane, "acknowledged")
+def _(right: Any) -> Any:
+    return lambda self, _through, now: right(self, None, now)
+
+
+@fault("hands out what another reader has", ReadLane, "held_until")
+def _(_right: Any) -> Any:
+    return lambda _self, _now: None
+
+
+@fault("hands out what was acknowledged", ReadLane, "without")
+def _(_right: Any) -> Any:
+    return lambda self, _settled: self
+
+
+@fault("passes what has to wait", Readers, "_takes")
+def _(right: Any) -> Any:
+    async def takes(self: Readers, subscription: Any, wishes: Any, event: Any, found: Any, now: int) -> bool:
+        if not await right(self, subscription, wishes, event, found, now):
+            found.lane = found.lane.looked_up_to(event.sequence)
+        return True
+
+    return takes
 
 
 if __name__ == "__main__":

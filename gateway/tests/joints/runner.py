@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from gateway.tests.joints.joint_world import TRACED, JointWorld
-from gateway.tests.joints.plan import Plan, draw_fleet, draw_sockets, draw_sockets_of_workers
+from gateway.tests.joints.plan import Plan, draw_fleet, draw_readers, draw_sockets, draw_sockets_of_workers
 from gateway.tests.simulation.logs import live
 from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.folder import Folder
@@ -44,7 +44,7 @@ def _target(given: Plan | None) -> str:
     if given is None:
         return "joints"
     if given.wires is None:
-        return "joints-of-fleets"
+        return "joints-of-fleets" if given.keeps_days is None else "joints-of-readers"
     return "sockets" if given.wires.worker_lasts is None else "sockets-of-workers"
 
 
@@ -58,6 +58,8 @@ def _plan(seed: int, options: argparse.Namespace) -> Plan | None:
         return draw_sockets_of_workers(Random(seed))
     if options.sockets:
         return draw_sockets(Random(seed))
+    if options.readers:
+        return draw_readers(Random(seed))
     return draw_fleet(Random(seed)) if options.fleets else None
 
 
@@ -91,6 +93,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=200, help="how many seeds, one after the other")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="end after so long")
     parser.add_argument("--fleets", action="store_true", help="worlds with several nodes on one database")
+    parser.add_argument("--readers", action="store_true", help="worlds of readers alone, with the retention")
     parser.add_argument("--sockets", action="store_true", help="worlds in which the real sender sends, over sockets")
     parser.add_argument("--workers", action="store_true", help="worlds in which it is a worker, lost again and again")
     parser.add_argument("--only", type=_rules, default=(), help="only these rules count, with commas")

@@ -164,6 +164,7 @@ class Shadows:
             *_swapped(wish.secrets, original.secrets, now),
             *_swapped(wish.sign_also, original.sign_also, now),
             *_swapped(wish.has_key_pair, original.has_key_pair, now),
+            *_swapped(wish.oauth, original.oauth, now),
         ]
         shadow.is_promoted = True
 
@@ -231,8 +232,8 @@ class Shadows:
     ) -> ClientCall:
         def learn(asked: ClientCall) -> None:
             self._settle(shadow, changes, asked)
-            is_same_url = "url" in body and body["url"] == shadow.original.url.last
-            if not asked.is_done and not is_same_url:
+            may_be_refused = "url" in body and (body["url"] == shadow.original.url.last or shadow.wish.wants_tokens)
+            if not asked.is_done and not may_be_refused:
                 assert asked.answer is not None
                 self._world.fail(RULE, f"{asked}: {asked.answer.body.decode()}")
 
@@ -309,7 +310,7 @@ class Shadows:
         if sent.is_cut:
             attempt.is_lost = True
         else:
-            attempt.ok = sent.is_delivered
+            attempt.ok, attempt.is_uncounted = sent.is_delivered, sent.is_unauthorised
         return True
 
     def pop(self, sent: SentRequest) -> Attempt | None:
@@ -319,7 +320,8 @@ class Shadows:
     def _why_not(self, shadow: Shadow, event: LoggedEvent, attempt: Attempt) -> str | None:
         """Why a shadow is not to get this; None if it may."""
         headers, at, model = attempt.headers, attempt.at, self._world.model
-        if any(self._world.is_recorded(each) for each in shadow.attempts.get(event.sequence, ())):
+        made = [each for each in shadow.attempts.get(event.sequence, ()) if not each.is_uncounted]
+        if any(map(self._world.is_recorded, made)):
             return "was sent to it before"
         if headers["signalpost-shadow"] != "true" or attempt.is_replay or attempt.number != 1:
             return f"comes with {headers}"
@@ -352,7 +354,8 @@ class Shadows:
         attempts, status = found.attempts.get(event.sequence, []), told["status"]
         if status == "delivered" and not any(each.ok for each in attempts):
             self._world.fail(RULE, f"{status} is told of event {event.sequence} at {found.host}, after {attempts}")
-        if status == "failed" and all(each.ok for each in attempts) and told["cause"]["code"] != "backlog_skipped":
+        is_seen = told["cause"]["code"] != "backlog_skipped" and not found.wish.wants_tokens
+        if status == "failed" and all(each.ok for each in attempts) and is_seen:
             self._world.fail(RULE, f"{status} is told of event {event.sequence} at {found.host}, after {attempts}")
         return True
 
@@ -370,7 +373,8 @@ class Shadows:
         """Whether nothing keeps it from anything that its original asks for."""
         plan, is_gone = self._world.plan, any(shadow.original.deleted.ever()) or any(shadow.wish.deleted.ever())
         is_calm = plan.nodes == 1 and plan.wires is None and not (plan.kills or plan.troubles or plan.freezes)
-        return is_calm and shadow.is_well and not shadow.is_promoted and shadow.wish.made_at < inf and not is_gone
+        is_there = shadow.wish.made_at < inf and not is_gone
+        return is_calm and is_there and shadow.is_well and not shadow.is_promoted and not shadow.wish.wants_tokens
 
     async def _check_shown(self, node: JointNode, shadow: Shadow) -> None:
         """Whether the API tells of a shadow what its owners made of it."""

@@ -20,6 +20,7 @@ ATTEMPT_TIMEOUT = 5.0
 """The seconds that an attempt has (C15)."""
 NEVER = 1e9
 """More seconds than any attempt has."""
+UNAUTHORISED = 401
 ASKS_TO_WAIT = (429, 503)
 """The status codes with which a `Retry-After` counts (C16)."""
 
@@ -104,6 +105,11 @@ class SentRequest:
     def is_failed(self) -> bool:
         """Whether the process knows that it failed."""
         return self.outcome is not None and self.outcome.failure not in (None, Failure.INTERRUPTED)
+
+    @property
+    def is_unauthorised(self) -> bool:
+        """Whether the process knows that it was not let in."""
+        return self.outcome is not None and self.outcome.status == UNAUTHORISED
 
     @property
     def is_cut(self) -> bool:

@@ -162,6 +162,10 @@ class FaultyLanes(SqliteLanes):
         self.refused |= {flush.subscription_number for flush in flushes} - recorded.keys()
         return recorded
 
+    async def record_read(self, flush: LaneFlush) -> bool:
+        async with self._faults.around(Operation.RECORD):
+            return await super().record_read(flush)
+
     async def load(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         async with self._faults.around(Operation.LANES):
             rows = await super().load(wanted)

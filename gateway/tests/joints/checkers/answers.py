@@ -60,7 +60,8 @@ class Answers(Checker):
             known = again.begun - self.world.model.slack.told
             return not any(each.ok and self.world.is_recorded(each) and each.ended_at < known for each in attempts)
         is_given_up = any(event.sequence <= skip.most and skip.begun <= at for skip in wish.skips)
-        return again.what == "all" or is_done or is_given_up or any(each.ok is not True for each in attempts)
+        has_failed = any(each.ok is not True for each in attempts) or wish.wants_tokens
+        return again.what == "all" or is_done or is_given_up or has_failed
 
     def _surely_is_resent(self, wish: Wish, again: Again, event: LoggedEvent, at: float) -> bool:
         """Whether it was surely delivered, and nothing was asked of it since."""

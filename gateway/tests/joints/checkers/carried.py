@@ -27,6 +27,8 @@ class Resends(Checker):
         attempts = world.attempts_of.get((wish.name, event.sequence), [])
         if any(each.at >= again.begun or (each.ok and each.ended_at >= again.begun) for each in attempts):
             return False
+        if world.clients.endpoint_tokens.may_lack(wish, again.begun):
+            return False
         if event.document_id in world.model.erased or wish.wants_type(event) is not True:
             return False
         if wish.latest_wins or any(wait is not None and wait.still is not None for wait in wish.after.ever()):

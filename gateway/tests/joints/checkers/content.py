@@ -14,6 +14,8 @@ from gateway.tests.world.model.old_signatures import is_signed_so
 from gateway.tests.world.model.sayings import Saying
 from gateway.tests.world.model.wishes import Secrets
 
+MADE = "whsec_"
+"""What secrets begin with that the gateway makes."""
 CLOCK = 1.0
 """The seconds by which the end of a rotation may be off: signatures are of whole seconds."""
 
@@ -37,7 +39,7 @@ class Content(Checker):
         self._check_head(attempt, signed_also)
 
     def _check_head(self, attempt: Attempt, signed_also: Saying = sayings.SIGNED_ALSO) -> None:
-        wish, first, at = attempt.wish, attempt.at - self.world.model.slack.under_way, attempt.at
+        wish, first, at = attempt.wish, attempt.at - self.world.model.slack.of_form(attempt.wish), attempt.at
         if attempt.url not in wish.url.between(first, at):
             self.fail(f"{attempt} goes to {attempt.url}")
         if not any(headers.items() <= attempt.headers.items() for headers in wish.headers.between(first, at)):
@@ -46,10 +48,11 @@ class Content(Checker):
         value = attempt.headers.get("x-of", "")
         if origin not in self.world.clients.owners.origins.get(value, {origin}):
             self.world.fail("headers elsewhere", f"{attempt} brings {value!r}, which was given for another origin")
-        if not any(_is_signed(attempt, secrets) for secrets in wish.secrets.between(first, at)):
+        if not any(is_signed(attempt, secrets) for secrets in wish.secrets.between(first, at)):
             self.world.fail(sayings.SIGNED.rule, f"{attempt} is signed with other secrets")
         if _has_key_pair(attempt) not in wish.has_key_pair.between(first, at):
             self.world.fail(sayings.SIGNED.rule, f"{attempt} is signed as {attempt.headers['webhook-signature']}")
+        self.world.clients.endpoint_tokens.check(attempt, first)
         also = wish.sign_also.between(first, at)
         if not any(is_signed_so(attempt.headers, attempt.body, each) for each in also):
             self.world.fail(signed_also.rule, f"{attempt} is signed as {attempt.headers}, not as {also}")
@@ -62,7 +65,7 @@ class Content(Checker):
             self.fail(f"{attempt} says {said!r}")
 
 
-def _is_signed(attempt: Attempt, secrets: Secrets) -> bool:
+def is_signed(attempt: Attempt, secrets: Secrets) -> bool:
     """Whether it is signed as these secrets say (C19 to C21)."""
     may_be: list[tuple[str, ...]] = []
     if secrets.next is None or attempt.at < secrets.at_last + CLOCK:
@@ -78,9 +81,14 @@ def _fits(attempt: Attempt, signing: tuple[str, ...]) -> bool:
     plain = tuple(hmac.new(each.encode(), attempt.body, hashlib.sha512).hexdigest() for each in signing)
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + attempt.body
     standard = " ".join(
-        "v1," + base64.b64encode(hmac.new(each.encode(), signed, hashlib.sha256).digest()).decode() for each in signing
+        "v1," + base64.b64encode(hmac.new(_key_of(each), signed, hashlib.sha256).digest()).decode() for each in signing
     )
     return given == (*plain, None)[:2] and " ".join(_signatures(attempt, "v1")) == standard
+
+
+def _key_of(secret: str) -> bytes:
+    """The key of the standard signature (C20)."""
+    return base64.b64decode(secret.removeprefix(MADE)) if secret.startswith(MADE) else secret.encode()
 
 
 def _signatures(attempt: Attempt, version: str) -> list[str]:

@@ -27,7 +27,9 @@ class Once(Checker):
             self._check_schedule(attempt, earlier)
 
     def _check_schedule(self, attempt: Attempt, earlier: list[Attempt]) -> None:
-        failed = [each for each in earlier if each.ok is False and self.world.is_recorded(each)]
+        failed = [
+            each for each in earlier if each.ok is False and self.world.is_recorded(each) and not each.is_uncounted
+        ]
         schedules = list(attempt.wish.delays.ever())
         if attempt.number > 1 + max(map(len, schedules)):
             self.world.fail(sayings.EARLY.rule, f"{attempt} is attempt {attempt.number}")

@@ -27,10 +27,14 @@ GAVE_WAY = re.compile(r"Not sent: event (\S+) of the same document came later an
 class Reading(Checker):
     async def finished(self, node: "JointNode") -> None:
         by_id = {wish.id: wish for wish in self.world.wishes.values() if not wish.deleted.last}
+        model, now = self.world.model, self.world.time.now
         for event in self.world.log.events:
+            if model.is_perhaps_removed(event, now):
+                continue
             page = await self.world.clients.read(node, f"/v1/deliveries?eventId={event.id}&limit=250")
             for told in page["data"]:
-                if not self.world.clients.shadows.told(event, told):
+                clients = self.world.clients
+                if not clients.shadows.told(event, told) and not clients.reads.told(event, told):
                     self._check(by_id[told["subscriptionId"]], event, told)
         for wish in by_id.values():
             for event in self.world.log.events[-PREVIEWED:]:

@@ -17,7 +17,7 @@ class Rows(Checker):
         world = self.world
         names = {wish.id: wish for wish in world.wishes.values() if not wish.deleted.last}
         for identity, sequence, rows, charged in world.rows(
-            "SELECT s.id, a.sequence, count(*), sum(a.counted) FROM attempt a"
+            "SELECT s.id, a.sequence, count(*), sum(a.counted AND a.failure IS NOT 'token') FROM attempt a"
             " JOIN subscription s ON s.number = a.subscription_number GROUP BY s.id, a.sequence"
         ):
             wish = names.get(unpack_uuid(identity))

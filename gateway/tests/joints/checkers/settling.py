@@ -18,6 +18,7 @@ class Settling(Checker):
                 attempts = world.attempts_of.get((wish.name, event.sequence), [])
                 if verdict.duty is Duty.MUST and not any(each.ok for each in attempts):
                     failed = sum(each.ok is False for each in attempts)
+                    failed += world.clients.endpoint_tokens.lacked(wish, event)
                     is_given_up = any(each.is_rejected for each in attempts)
                     if not is_given_up and failed <= min(len(delays) for delays in wish.delays.ever()):
                         self.fail(f"event {event.sequence} never came to {wish}, after {failed} failed attempts")

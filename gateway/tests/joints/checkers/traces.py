@@ -56,7 +56,7 @@ class Traces(Checker):
         """What the API says of everything that may tell of these documents."""
         read: Any = self.world.clients.read
         paths = [*PAGES, *(f"/v1/documents/{each.id}/history" for each in erased)]
-        for wish in self.world.wishes.values():
+        for wish in (*self.world.wishes.values(), *self.world.clients.reads.wishes):
             if not wish.deleted.last:
                 of = f"/v1/subscriptions/{wish.id}"
                 paths += [of, f"{of}/deliveries?limit=250", f"{of}/replays"]

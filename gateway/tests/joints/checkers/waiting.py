@@ -34,8 +34,8 @@ class Waiting(Checker):
             self.fail(f"{attempt} could have begun at {since:.3f}")
 
     def _may_be_held(self, wish: Wish, made: list[Attempt]) -> bool:
-        """Whether another attempt, the breaker, or in strict order a retry of an earlier event may hold it up."""
-        if any(self.world.is_under_way(each) for each in made):
+        """Whether another attempt, the breaker, a token, or in strict order an earlier retry may hold it up."""
+        if any(self.world.is_under_way(each) for each in made) or wish.wants_tokens:
             return True
         failed = [each.ok is not True for each in made]
         return (all(failed[-BREAKS:]) and len(made) >= BREAKS) or (any(failed) and "strict" in wish.ordering.ever())

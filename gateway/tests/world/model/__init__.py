@@ -12,4 +12,5 @@ says can only agree with the gateway if both keep to the same text.
 - `old_signatures`: what another system's headers have.
 - `log`: events, as the log shows them.
 - `verdicts`: what may, must and must not be sent.
+- `reading`: what may, must and must not be handed out to the readers of a subscription.
 """

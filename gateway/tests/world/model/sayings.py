@@ -21,6 +21,8 @@ _CONTRACT = "contract.md"
 _DESTINATIONS = "destinations/README.md"
 _SIGN_ALSO = "guides/sign-also.md"
 _KINDS = "guides/write-a-destination.md"
+_POLL = "guides/poll.md"
+_OAUTH = "guides/oauth.md"
 
 TYPE = Saying("type", _WHY, "`eventTypes` must have included the event's type *when the event was made*.")
 STARTS = Saying("starts", _WHY, "a subscription gets no events from before its creation.")
@@ -59,3 +61,13 @@ SIGNED_ALSO = Saying("signed also", _SIGN_ALSO, "A change replaces the list as a
 SIGNED_APART = Saying("signed apart", _SIGN_ALSO, "**[A shadow](shadow.md) has its own**")
 DISCONNECTED = Saying("disconnected", _DESTINATIONS, "makes the connection forget its credentials")
 UNCHANGED = Saying("unchanged", _WHY, "A change that alters no attribute")
+READ_IN_ORDER = Saying("read in order", _POLL, "they are read, in order, and each is there until it is acknowledged.")
+READ_ONCE = Saying("read once", _POLL, "settles what the `receipt` names, up to the sequence `through` or all of it.")
+HELD = Saying("held", _POLL, "One of them is handed what is next, the others wait")
+HANDED_AGAIN = Saying("handed again", _POLL, "What is not acknowledged within `lease` seconds is handed out again")
+LEASE_OVER = Saying(
+    "lease over", _POLL, "unless the events were handed out again: then it is refused (409 `lease_over`)"
+)
+WITH_TOKEN = Saying("with token", _OAUTH, "sends it with each request: `authorization: Bearer …`")
+TOKEN_ELSEWHERE = Saying("token elsewhere", _OAUTH, "**It goes to the origin of the subscription alone.**")
+TOKENS_ASKED = Saying("tokens asked", _OAUTH, "The retries of the delivery ask again, at most once a second;")

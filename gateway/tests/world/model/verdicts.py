@@ -29,6 +29,10 @@ EITHER = Verdict(Duty.EITHER)
 MUST = Verdict(Duty.MUST)
 
 
+WAITS_FOR_TOKEN = 10.1
+"""For how many seconds an attempt may wait for a token before its request is sent."""
+
+
 class Slack(NamedTuple):
     """For how many seconds something that was decided before may still be under way."""
 
@@ -40,7 +44,13 @@ class Slack(NamedTuple):
     """For how many seconds the node that sends may not know yet what another one was asked for."""
 
     def of(self, wish: Wish) -> float:
+        if wish.wants_tokens:
+            return self.webhook + WAITS_FOR_TOKEN
         return self.webhook if wish.is_webhook else self.vendor
+
+    def of_form(self, wish: Wish) -> float:
+        """For how many seconds a request of it may still have the form that it had before a change."""
+        return self.under_way + (WAITS_FOR_TOKEN if wish.wants_tokens else 0.0)
 
 
 class Earlier(NamedTuple):
@@ -66,6 +76,8 @@ class Model:
         """The kinds of connectors whose connection has forgotten its credentials."""
         self.erased: dict[str, tuple[float, float]] = {}
         """When the erasure of each document was asked for, and when it was done."""
+        self.keeps = inf
+        """For how many seconds events are kept."""
 
     # --- A request that was made --------------------------------------------------------------------------------------
 
@@ -97,6 +109,41 @@ class Model:
             yield sayings.STILL
         if wish.latest_wins and made.is_retry and self._is_overtaken(wish, event, earlier):
             yield sayings.LATEST
+
+    # --- What a reader was handed -------------------------------------------------------------------------------------
+
+    def why_not_read(
+        self, wish: Wish, event: LoggedEvent, first: float, last: float, *, is_again: bool
+    ) -> Saying | None:
+        """The sentence by which this event may not be handed out to a reader that asked from `first` to `last`; None if
+        there is none. Conditions are asked the first time; an event that may have been handed out before `is_again`."""
+        return next(self._objections_to_reading(wish, event, first, last, event.at if is_again else first), None)
+
+    def _objections_to_reading(
+        self, wish: Wish, event: LoggedEvent, first: float, last: float, asked: float
+    ) -> Iterator[Saying]:
+        if wish.deleted.at(first) == [True]:
+            yield sayings.DELETED
+        if event.sequence <= wish.starts_after:
+            yield sayings.STARTS
+        if wish.wants_type(event) is False:
+            yield sayings.TYPE
+        if self._is_erased(event, first):
+            yield sayings.ERASED
+        if "active" not in wish.status.between(first, last):
+            yield sayings.PAUSED
+        if any(event.sequence <= skip.least and skip.done < first for skip in wish.skips):
+            yield sayings.SKIPPED
+        if not self._may_want(wish, event, asked, last):
+            yield sayings.WHEN
+        if all(wait is not None and event.at + wait.seconds > last for wait in wish.after.between(asked, last)):
+            yield sayings.WAIT
+        if not self._may_be_still_so(wish, event, asked, last):
+            yield sayings.STILL
+
+    def is_perhaps_removed(self, event: LoggedEvent, at: float) -> bool:
+        """Whether the retention may have removed an event by then."""
+        return event.at + self.keeps <= at
 
     def _is_erased(self, event: LoggedEvent, at: float) -> bool:
         return event.document_id in self.erased and self.erased[event.document_id][1] < at

@@ -105,6 +105,8 @@ class Wish:
         self.secrets = Timeline(Secrets(secret), at)
         self.sign_also: Timeline[tuple[OldSigning, ...]] = Timeline((), at)
         self.has_key_pair = Timeline(value=False, mark=at)
+        self.oauth: Timeline[str | None] = Timeline(None, at)
+        """The client as which it asks for the tokens that its requests carry; None if they carry none."""
         self.text = Timeline(text, at)
         """What a connector sends, before its placeholders."""
         self.deleted = Timeline(value=False, mark=at)
@@ -114,6 +116,11 @@ class Wish:
     @property
     def is_webhook(self) -> bool:
         return self.kind == "webhook"
+
+    @property
+    def wants_tokens(self) -> bool:
+        """Whether its requests carried tokens at some time."""
+        return any(each is not None for each in self.oauth.ever())
 
     def forget(self, change: Change[Any]) -> None:
         """A change of it was refused."""
