@@ -60,8 +60,12 @@ def test_nothing_of_another_tenant_is_refused_or_fails(run: Callable[[str], Figu
 
 def test_a_probe_may_be_tried_again_at_the_same_gateway(run: Callable[[str], Figures]) -> None:
     """A machine that had no core for the gateway at the first try says nothing of it."""
-    told = [run("reads").more["answered 200"] for _ in range(2)]
-    assert all(told)
+
+    def is_answered() -> bool:
+        return any(run("reads").more.get("answered 200") for _ in range(1 + MORE_TRIES))
+
+    assert is_answered()
+    assert is_answered()
 
 
 def test_what_others_on_the_machine_took_is_no_stall_of_the_gateway() -> None:
