@@ -162,7 +162,7 @@ docs: .venv/docs ## Make the site of the documentation in dist/site/, without a 
 	@echo "dist/site/index.html"
 
 docs-drill: .venv/docs .venv/browser ## Make the site, and open every page of it in a browser without a network (minutes)
-	@SITE=all $(BIN)/pytest -v -s -rs gateway/tests/test_site.py
+	@SITE=all $(BIN)/pytest -v -n 2 -rs gateway/tests/test_site.py
 
 references: .venv/dev ## Write the pages of reference anew from the code
 	@for name in api command_line notice_kinds problem_codes settings sharing states; do $(BIN)/python docs/make_$$name.py || exit 1; done

@@ -40,6 +40,7 @@ suppress_warnings = ["misc.highlighting_failure"]  # an answer that is shown in 
 html_theme = "furo"
 html_title = f"Signalpost {VERSION}"
 html_static_path = ["static"]
+templates_path = ["templates"]
 html_css_files = ["signalpost.css"]
 html_show_sourcelink = False
 html_copy_source = False

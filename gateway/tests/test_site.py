@@ -13,11 +13,10 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pytest
 from gateway.tests.console.accessibility import WINDOWS, findings_in, in_turns
@@ -29,6 +28,33 @@ CHROMIUM: Final = shutil.which("chromium-headless-shell") or shutil.which("chrom
 SAMPLE: Final = ("index", "first-minute", "guides/proxy", "settings", "states", "decisions/README", "api-reference")
 """The pages that `make test` opens: one of each kind, one with drawings, and the one that is made by the gateway."""
 ALL: Final = os.environ.get("SITE") == "all"
+MADE: Final = ("api-reference", "search")
+"""The pages that are not written by anybody."""
+OPENED: Final = (
+    [
+        (name, WINDOWS)
+        for name in (*sorted(str(file.relative_to(DOCS).with_suffix("")) for file in DOCS.rglob("*.md")), *MADE)
+    ]
+    if ALL
+    else [(name, [window]) for name, window in in_turns(SAMPLE)]
+)
+"""What is opened, and in which themes and widths."""
+
+
+class Reader(NamedTuple):
+    """Somebody with a browser."""
+
+    page: Any
+    origin: str
+    trouble: list[str]
+    """What any page complained of, or asked for elsewhere."""
+
+
+def in_chromium(test: Callable[..., None]) -> Callable[..., None]:
+    missing = "SKIPPED: there is no Chromium here (apt-get install chromium-headless-shell)"
+    for mark in (pytest.mark.skipif(CHROMIUM is None, reason=missing), pytest.mark.browser, pytest.mark.slow):
+        test = mark(test)
+    return test
 
 
 def _of_site(name: str) -> Any:
@@ -162,37 +188,43 @@ def origin(site: Path) -> Iterator[str]:
     server.server_close()
 
 
-@pytest.mark.slow
-@pytest.mark.browser
-@pytest.mark.skipif(
-    CHROMIUM is None, reason="SKIPPED: there is no Chromium here (apt-get install chromium-headless-shell)"
-)
-def test_pages_load_nothing_from_elsewhere_complain_of_nothing_and_can_be_read_by_everybody(
-    site: Path, origin: str
-) -> None:
-    """In a browser that reaches nothing but the site, in both themes, wide and narrow."""
+@pytest.fixture(scope="module")
+def reader(origin: str) -> Iterator[Reader]:
+    """In a browser that reaches nothing but the site."""
     playwright = pytest.importorskip("playwright.sync_api", reason="SKIPPED: playwright is not installed")
-    every = sorted(str(file.relative_to(site).with_suffix("")) for file in site.rglob("*.html"))
     trouble: list[str] = []
+
+    def only_here(route: Any) -> None:
+        if route.request.url.startswith((f"{origin}/", "data:")):
+            route.continue_()
+        else:
+            trouble.append(f"asks {route.request.url}")
+            route.abort()
+
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE * 1000)
         page = browser.new_page(reduced_motion="reduce")
         page.set_default_timeout(PATIENCE * 1000)
         page.on("console", lambda said: trouble.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: trouble.append(str(error)))
-
-        def only_here(route: Any) -> None:
-            if route.request.url.startswith((f"{origin}/", "data:")):
-                route.continue_()
-            else:
-                trouble.append(f"asks {route.request.url}")
-                route.abort()
-
         page.route("**/*", only_here)
-        for name, window in product(every, WINDOWS) if ALL else in_turns(SAMPLE):
-            page.goto(f"{origin}/{name}.html")
-            trouble += [f"{name}: {each}" for each in findings_in(page, [window])]
-        page.goto(f"{origin}/search.html?q=caddy")
-        page.wait_for_selector("#search-results li")
+        yield Reader(page, origin, trouble)
         browser.close()
-    assert trouble == []
+
+
+@in_chromium
+@pytest.mark.parametrize(("name", "windows"), OPENED)
+def test_a_page_loads_nothing_from_elsewhere_complains_of_nothing_and_can_be_read_by_everybody(
+    reader: Reader, name: str, windows: Sequence[tuple[str, int]]
+) -> None:
+    assert reader.page.goto(f"{reader.origin}/{name}.html").ok
+    found = [*findings_in(reader.page, windows), *reader.trouble]
+    reader.trouble.clear()
+    assert found == []
+
+
+@in_chromium
+def test_search_shows_what_it_finds(reader: Reader) -> None:
+    reader.page.goto(f"{reader.origin}/search.html?q=caddy")
+    reader.page.wait_for_selector("#search-results li")
+    assert reader.trouble == []
