@@ -1,14 +1,17 @@
 """What the guide and the README show works as it stands there."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import run_command
 from connect.tests.platform import Platform
 
+from signalpost_connect import Message
 from signalpost_connect.config import read_config, read_drain_config
 from signalpost_connect.kinds import make_sink, make_source
 from signalpost_connect.mapping import LineMaker
@@ -23,9 +26,32 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^ *```{language}\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
 
 
-def test_the_mapping_of_the_readme_is_one() -> None:
-    [mapping] = [block for block in blocks(README, "toml") if "[mapping]" in block]
-    LineMaker(tomllib.loads(mapping)["mapping"])
+def mappings_of_the_readme() -> list[LineMaker]:
+    return [LineMaker(tomllib.loads(block)["mapping"]) for block in blocks(README, "toml") if "[mapping]" in block]
+
+
+def test_the_mappings_of_the_readme_are_ones() -> None:
+    assert len(mappings_of_the_readme()) == 2
+
+
+def test_the_mapping_of_the_readme_for_cloud_events_makes_a_state_and_a_deletion() -> None:
+    _, make = mappings_of_the_readme()
+    people = {"owner": {"email": "O@example.com"}, "author": {"email": "a@example.com"}}
+    data = {"name": "Lease", "state": "done", "created": "2026-01-01T00:00:00Z", **people}
+
+    def line_of(type_: str) -> Any:
+        about = {"specversion": "1.0", "id": "1", "source": "/crm", "type": type_, "subject": "d1", "sequence": "7"}
+        return json.loads(make.line(Message("1", json.dumps({**about, "data": data}).encode())))
+
+    state = line_of("com.example.contract.changed")
+    assert (state["externalId"], state["title"], state["status"], state["sourceVersion"]) == (
+        "d1",
+        "Lease",
+        "executed",
+        7,
+    )
+    deletion = line_of("com.example.contract.deleted")
+    assert deletion == {"externalId": "d1", "sourceVersion": 7, "deleted": True}
 
 
 def test_the_configuration_of_the_guide_for_sqs_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

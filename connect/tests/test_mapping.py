@@ -1,6 +1,7 @@
 """A message becomes a line, or says what is wrong with it."""
 
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -63,9 +64,23 @@ def test_a_deletion_has_the_version_that_the_mapping_gives_to_states() -> None:
 
 
 def test_a_mapping_can_make_a_deletion() -> None:
-    mapping = {"externalId": "{{ body.id }}", "title": '{{ body.name | default: "" }}', "deleted": "{{ body.gone }}"}
+    mapping = {"externalId": "{{ body.id }}", "title": "{{ body.name }}", "deleted": "{{ body.gone }}"}
     assert line(mapping, {"id": "d1", "gone": True}) == {"externalId": "d1", "deleted": True, "sourceVersion": 5}
-    assert line(mapping, {"id": "d1", "gone": False}) == {"externalId": "d1", "title": "", "sourceVersion": 5}
+    state = {"id": "d1", "gone": False, "name": "Lease"}
+    assert line(mapping, state) == {"externalId": "d1", "title": "Lease", "sourceVersion": 5}
+
+
+def test_a_deletion_needs_no_other_member_of_the_mapping() -> None:
+    mapping = {"externalId": "{{ body.id }}", "title": "{{ body.name }}", "deleted": "{{ body.gone }}"}
+    assert line(mapping, {"id": "d1", "gone": True})["deleted"] is True
+    with pytest.raises(Unusable, match=r"mapping\.title"):
+        line(mapping, {"id": "d1", "gone": False})
+
+
+def test_a_mapping_can_tell_a_deletion_by_a_text() -> None:
+    mapping = {"externalId": "{{ body.id }}", "deleted": '{{ headers.type | choose: "gone", "true", "false" }}'}
+    assert line(mapping, headers={"type": "gone"}) == {"externalId": "d1", "deleted": True, "sourceVersion": 5}
+    assert line(mapping, headers={"type": "made"}) == {"externalId": "d1", "sourceVersion": 5}
 
 
 def test_the_trace_of_a_message_goes_along() -> None:
@@ -90,6 +105,79 @@ def test_versions_can_be_moved() -> None:
 def test_a_message_that_is_none_says_so(body: bytes, said: str) -> None:
     with pytest.raises(Unusable, match=said):
         LineMaker().line(Message("7", body, 5))
+
+
+ENVELOPE = {
+    "specversion": "1.0",
+    "id": "e1",
+    "source": "/crm",
+    "type": "contract.changed",
+    "subject": "d1",
+    "sequence": "9",
+}
+BINARY = {
+    "Kafka": {f"ce_{name}": value for name, value in ENVELOPE.items()},
+    "NATS": {f"ce-{name}": value for name, value in ENVELOPE.items()},
+    "AMQP": {f"cloudEvents_{name}": value for name, value in ENVELOPE.items()},
+    "AMQP, formerly": {f"cloudEvents:{name}": value for name, value in ENVELOPE.items()},
+}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        *[pytest.param(headers, BODY, id=name) for name, headers in BINARY.items()],
+        pytest.param({}, {**ENVELOPE, "data": BODY}, id="structured"),
+        pytest.param(
+            {}, {**ENVELOPE, "data_base64": b64encode(json.dumps(BODY).encode()).decode()}, id="structured, in Base64"
+        ),
+    ],
+)
+def test_a_mapping_names_the_attributes_and_the_data_of_a_cloud_event(
+    headers: dict[str, str], body: dict[str, Any]
+) -> None:
+    mapping = {
+        "externalId": "{{ ce.subject }}",
+        "title": "{{ data.name }}",
+        "sourceVersion": "{{ ce.sequence | number }}",
+    }
+    assert line(mapping, body, headers=headers) == {"externalId": "d1", "title": "Lease", "sourceVersion": 9}
+
+
+def test_without_a_mapping_the_data_of_a_cloud_event_is_the_line() -> None:
+    assert line(None, {**ENVELOPE, "traceparent": "00-1", "data": BODY}) == {
+        **BODY,
+        "sourceVersion": 5,
+        "traceparent": "00-1",
+    }
+    assert line(None, headers=BINARY["Kafka"]) == {**BODY, "sourceVersion": 5}
+
+
+def test_a_cloud_event_whose_data_is_a_deletion_is_not_mapped() -> None:
+    deletion = {"externalId": "d1", "deleted": True}
+    mapping = {"title": "{{ data.name }}", "sourceVersion": "{{ ce.sequence | number }}"}
+    assert line(mapping, {**ENVELOPE, "data": deletion}) == {**deletion, "sourceVersion": 9}
+
+
+def test_of_a_message_that_is_no_cloud_event_the_body_is_the_data() -> None:
+    assert line({"title": "{{ data.name }}"}) == {"title": "Lease", "sourceVersion": 5}
+    with pytest.raises(Unusable, match=r"mapping\.externalId: the message has no ce\.subject"):
+        line({"externalId": "{{ ce.subject }}"}, headers={"ce_subject": "d1"})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"data": "a text"}, "The data of the CloudEvent is not an object"),
+        ({}, "The data of the CloudEvent is not an object"),
+        ({"data_base64": "e30"}, "The CloudEvent's data_base64 is not JSON in Base64"),
+        ({"data_base64": "eyI="}, "The CloudEvent's data_base64 is not JSON in Base64"),
+        ({"data_base64": 7}, "The CloudEvent's data_base64 is not JSON in Base64"),
+    ],
+)
+def test_a_cloud_event_without_data_that_can_be_a_line_says_so(content: dict[str, Any], said: str) -> None:
+    with pytest.raises(Unusable, match=said):
+        line(None, {**ENVELOPE, **content})
 
 
 def test_a_message_without_a_version_says_so() -> None:
