@@ -4,5 +4,6 @@ A connector that runs uses nothing of this.
 """
 
 from signalpost_connect.testing.conformance import Change, Conformance, RunningGateway
+from signalpost_connect.testing.gateway import ServedGateway, served_gateway
 
-__all__ = ["Change", "Conformance", "RunningGateway"]
+__all__ = ["Change", "Conformance", "RunningGateway", "ServedGateway", "served_gateway"]
