@@ -24,7 +24,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets joints-of-readers sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills connect-kafka connect-mysql connect-nats connect-rabbitmq connect-sqs queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets joints-of-readers sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills connect-kafka connect-mysql connect-nats connect-rabbitmq connect-sqs connect-template queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -119,8 +119,11 @@ connect-kafka: .venv/dev .venv-kafka/ready ## Feed a gateway from a topic of Kaf
 connect-rabbitmq: .venv/dev .venv-rabbitmq ## Feed a gateway from a queue of RabbitMQ, and kill all three (KILLS=30)
 	@KILLS=$${KILLS:-30} $(BIN)/python -m pytest -v -rs connect/tests/test_rabbitmq_keeps_the_promises.py
 
-connect-sqs: .venv/dev .venv-sqs/ready ## Feed a gateway from a queue of SQS, as moto serves it
-	@$(BIN)/python -m pytest -v -rs connect/tests/test_sqs_keeps_the_promises.py
+connect-sqs: .venv/dev .venv-sqs/ready ## Feed a gateway from a queue of SQS, as moto serves it, and kill connector and gateway (KILLS=20)
+	@KILLS=$${KILLS:-20} $(BIN)/python -m pytest -v -rs connect/tests/test_sqs_keeps_the_promises.py
+
+connect-template: .venv/dev ## Have the template for sources pass its own tests, as a package outside the tree
+	@TEMPLATE=whole $(BIN)/python -m pytest -v -rs connect/tests/test_template.py
 
 queues: .venv/dev .venv-sqs/ready ## Hold kinds for services of Amazon against its library, and against moto, which checks signatures
 	@$(BIN)/python -m pytest -v -rs destinations/tests/test_aws_beside_amazons.py
@@ -214,7 +217,7 @@ check-lint:
 	@$(BIN)/ruff check .
 
 check-types:
-	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests pytest-plugin/src pytest-plugin/tests client/src client/tests client/generator mcp-server/src mcp-server/tests connect/src connect/tests examples benchmarks deploy docs checks site
+	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests pytest-plugin/src pytest-plugin/tests client/src client/tests client/generator mcp-server/src mcp-server/tests connect/src connect/tests connect/template examples benchmarks deploy docs checks site
 
 check-imports:
 	@$(BIN)/lint-imports --no-logo

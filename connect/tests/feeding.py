@@ -8,16 +8,17 @@ from gateway.tests.acceptance.client import until
 from signalpost_client import Client
 
 
-def until_fed_more(gateway: FedGateway) -> None:
-    """Until the gateway has made an event since now: each kill interrupts work."""
+def newest_of(gateway: FedGateway) -> int:
+    """The sequence of the gateway's newest event; 0 if it has none."""
     with Client(gateway.url, gateway.operator_key) as client:
+        page = client.events.list(before="latest", limit=1).data
+        return page[0].sequence if page else 0
 
-        def newest() -> int:
-            page = client.events.list(before="latest", limit=1).data
-            return page[0].sequence if page else 0
 
-        before = newest()
-        until(lambda: newest() > before)
+def until_fed_more(gateway: FedGateway, than: int | None = None) -> None:
+    """Until the gateway has made an event since now, or after the one with this sequence: each kill interrupts work."""
+    before = newest_of(gateway) if than is None else than
+    until(lambda: newest_of(gateway) > before)
 
 
 def told_of(gateway: FedGateway) -> dict[str, list[str]]:

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
+import random
 import socket
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -14,6 +17,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 from connect.tests.conftest import FedGateway
+from connect.tests.connector_process import CommandProcess
+from connect.tests.feeding import newest_of, told_of, until_fed_more
 from gateway.tests.acceptance.client import until
 
 from signalpost_bench.free_port import free_port
@@ -29,6 +34,7 @@ pytestmark = [
     pytest.mark.skipif(not MOTO.exists(), reason="what serves SQS is not installed: make connect-sqs"),
 ]
 REGION = "eu-west-1"
+KILLS = int(os.environ.get("KILLS", "6"))
 
 
 class Queues:
@@ -98,7 +104,7 @@ def queues(endpoint: str, tmp_path: Path) -> Queues:
 
 
 class TestSqs(Conformance):
-    many = 80
+    many = shuffled = 80
     poisoned = 20
 
     @pytest.fixture(autouse=True)
@@ -110,7 +116,7 @@ class TestSqs(Conformance):
         return self.queues.source()
 
     def put(self, changes: Sequence[Change]) -> None:
-        self.queues.send([(each.document, _body(each)) for each in changes])
+        self.queues.send([(each.document, each.line) for each in changes])
 
     def left(self) -> int:
         names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
@@ -127,11 +133,6 @@ class TestSqs(Conformance):
         ).get("Messages"):
             problems += [each["MessageAttributes"]["problem"]["StringValue"] for each in received]
         return problems
-
-
-def _body(change: Change) -> dict[str, Any]:
-    state = {"deleted": True} if change.snapshot is None else change.snapshot
-    return {**state, "externalId": change.document, "sourceVersion": change.version}
 
 
 def test_a_queue_that_is_not_there_is_said(queues: Queues) -> None:
@@ -161,3 +162,48 @@ def test_the_dead_are_counted(queues: Queues) -> None:
             await source.close()
 
     assert asyncio.run(bury()) == 1
+
+
+# --- Kills ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def connector(tmp_path: Path, queues: Queues, gateway: FedGateway) -> Iterator[CommandProcess]:
+    key, secret, file, port = tmp_path / "connect.key", tmp_path / "secret", tmp_path / "sqs.toml", free_port()
+    key.write_text(gateway.key)
+    file.write_text(
+        f'[gateway]\nurl = "{gateway.url}"\nkey = {{ file = "{key}" }}\n'
+        f'[source]\nkind = "sqs"\nqueue = "{queues.queue}"\ndead_queue = "{queues.dead_queue}"\nregion = "{REGION}"\n'
+        f'access_key = {{ file = "{secret}" }}\nsecret_key = {{ file = "{secret}" }}\nhidden_seconds = 10\n'
+        f"[watch]\nport = {port}\n"
+    )
+    made = CommandProcess(tmp_path, "run", file, port)
+    yield made
+    made.end()
+
+
+def test_kills_lose_no_change_make_none_twice_and_keep_the_order(
+    queues: Queues, gateway: FedGateway, connector: CommandProcess
+) -> None:
+    """The connector and the gateway in turn, at random moments, each while there is work under way. What serves SQS
+    here keeps messages in memory alone, so it is not killed."""
+    documents = [str(uuid.uuid4()) for _ in range(10)]
+    before = newest_of(gateway)
+    connector.start()
+    for number in range(KILLS):
+        newest = newest_of(gateway)
+        changes = [Change(each, 4 * number + part + 1, f"{number} {part}") for part in range(4) for each in documents]
+        queues.send([(each.document, each.line) for each in changes])
+        until_fed_more(gateway, newest)
+        time.sleep(random.uniform(0, 0.4))
+        if number % 2:
+            gateway.process.kill()
+            gateway.start()
+        else:
+            connector.kill()
+            connector.start()
+    wanted = [f"{number} {part}" for number in range(KILLS) for part in range(4)]
+    until(lambda: newest_of(gateway) >= before + len(wanted) * len(documents), connector.log)
+    assert connector.stop() == 0
+    found = told_of(gateway)
+    assert {each for each in documents if found[each] != wanted} == set()
