@@ -75,54 +75,62 @@ class SubscriptionCommand(WithActor, frozen=True, kw_only=True):
         return found.with_secrets_of(now)
 
 
-class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
+class _NewSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     """`subscription_id` is the id of the new subscription. Unless it `begins` in the past, it starts at the end of the
-    log, as the tenant's lock knows it: it gets exactly the events that are committed after it. `retry_delays` are for
-    one that names none. `key_pair` is None if it does not sign with one."""
+    log, as the tenant's lock knows it: it gets exactly the events that are committed after it."""
 
     audited_as: ClassVar[str] = "subscription.create"
     adds: ClassVar[type[Subscription]] = Subscription
+    begins: Beginning | None = None
+
+    def _members(self, wanted: "_Wanted", view: BatchView, stamp: Stamp) -> dict[str, Any]:
+        """The members that every kind of subscription has, and says alike. Raises Invalid."""
+        return {
+            "id": self.subscription_id,
+            "tenant_id": self.tenant_id,
+            "number": view.next_number(Subscription),
+            "status": wanted.status,
+            "when": wanted.when,
+            "after": wanted.after,
+            "objective": wanted.objective,
+            "contacts": wanted.contacts,
+            "starts_after": _starts_after(self.begins, stamp),
+            "filters": ((0, rules.bits_of(wanted.event_types)),),
+            "created_at": stamp.at,
+            "updated_at": stamp.at,
+        }
+
+
+class CreateSubscription(_NewSubscription, frozen=True, kw_only=True):
+    """`retry_delays` are for a subscription that names none. `key_pair` is None if it does not sign with one."""
+
     new: SubscriptionRequest
     secret: str
     retry_delays: tuple[int, ...]
     key_pair: KeyPair | None = None
-    begins: Beginning | None = None
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
         new = self.new
         made = Subscription(
-            id=self.subscription_id,
-            tenant_id=self.tenant_id,
-            number=view.next_number(Subscription),
+            **self._members(new, view, stamp),
             name=rules.name_of_unnamed(new.url) if new.name is UNSET else new.name,
             url=new.url,
             secret=self.secret,
             headers=new.headers,
             key_pair=self.key_pair,
             **endpoint_members(new, stamp.now),
-            status=new.status,
             ordering=new.ordering,
             rate_limit=new.rate_limit,
             retry_delays=self.retry_delays if new.retry_delays is UNSET else new.retry_delays,
-            when=new.when,
-            after=new.after,
-            objective=new.objective,
             trace=new.trace,
-            contacts=new.contacts,
-            starts_after=_starts_after(self.begins, stamp),
-            filters=((0, rules.bits_of(new.event_types)),),
-            created_at=stamp.at,
-            updated_at=stamp.at,
         )
         return Decision(result=SubscriptionCreated(made), rows=(made,))
 
 
-class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True):
-    """Creates a subscription of a kind other than the webhook; see `CreateSubscription`. The caller has had the kind
-    check `config`, `when` and `after`. `url` is the first origin of the connection."""
+class CreateConnectorSubscription(_NewSubscription, frozen=True, kw_only=True):
+    """Creates a subscription of a kind other than the webhook. The caller has had the kind check `config`, `when` and
+    `after`. `url` is the first origin of the connection."""
 
-    audited_as: ClassVar[str] = "subscription.create"
-    adds: ClassVar[type[Subscription]] = Subscription
     kind: str
     connection_id: str
     url: str
@@ -137,7 +145,6 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
     ordering: Ordering = "loose"
     rate_limit: int | None = None
     retry_delays: tuple[int, ...]
-    begins: Beginning | None = None
 
     @property
     def reads(self) -> Reads:
@@ -146,67 +153,45 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
         _check_connection(view, self.tenant_id, self.connection_id, self.kind)
         made = Subscription(
-            id=self.subscription_id,
-            tenant_id=self.tenant_id,
-            number=view.next_number(Subscription),
+            **self._members(self, view, stamp),
             name=self.name,
             kind=self.kind,
             connection_id=self.connection_id,
             config=self.config,
-            when=self.when,
-            after=self.after,
-            objective=self.objective,
-            contacts=self.contacts,
             url=self.url,
             secret="",
             headers={},
-            status=self.status,
             ordering=self.ordering,
             rate_limit=self.rate_limit,
             retry_delays=self.retry_delays,
-            starts_after=_starts_after(self.begins, stamp),
-            filters=((0, rules.bits_of(self.event_types)),),
-            created_at=stamp.at,
-            updated_at=stamp.at,
         )
         return Decision(result=SubscriptionCreated(made), rows=(made,))
 
 
-class CreateReadSubscription(SubscriptionCommand, frozen=True, kw_only=True):
-    """Creates a subscription whose events its customer reads; see `CreateSubscription`. They are read in order, and
-    nothing is retried."""
+class CreateReadSubscription(_NewSubscription, frozen=True, kw_only=True):
+    """Creates a subscription whose events its customer reads: in order, and nothing is retried."""
 
-    audited_as: ClassVar[str] = "subscription.create"
-    adds: ClassVar[type[Subscription]] = Subscription
     new: ReadRequest
     secret: str
-    begins: Beginning | None = None
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
         new = self.new
         made = Subscription(
-            id=self.subscription_id,
-            tenant_id=self.tenant_id,
-            number=view.next_number(Subscription),
+            **self._members(new, view, stamp),
             name="Read by its customer" if new.name is UNSET else new.name,
             kind=new.kind,
             url="",
             secret=self.secret,
             headers={},
-            status=new.status,
             ordering="strict",
             rate_limit=None,
             retry_delays=(),
-            when=new.when,
-            after=new.after,
-            objective=new.objective,
-            contacts=new.contacts,
-            starts_after=_starts_after(self.begins, stamp),
-            filters=((0, rules.bits_of(new.event_types)),),
-            created_at=stamp.at,
-            updated_at=stamp.at,
         )
         return Decision(result=SubscriptionCreated(made), rows=(made,))
+
+
+_Wanted = SubscriptionRequest | CreateConnectorSubscription | ReadRequest
+"""What says which events a new subscription gets, and who is told of it."""
 
 
 class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
