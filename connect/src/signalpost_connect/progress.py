@@ -1,6 +1,7 @@
 """What a connector has done and how it does: for its log, `/metrics` and `/health`."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ class Pauses:
         return max(pause, asked or 0.0)
 
 
-class Health:
+class Health(ABC):
     """Whether it works. The thread that serves `/metrics` reads while the loop writes."""
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -91,12 +92,13 @@ class Health:
             }
         return "".join(_family(name, samples) for name, samples in values.items())
 
+    @abstractmethod
     def _counted(self) -> str:
         """What was done, for a sentence. Called under the lock, as `_values` is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _values(self) -> Values:
-        raise NotImplementedError
+        """What was done, for `/metrics`."""
 
 
 class Progress(Health):

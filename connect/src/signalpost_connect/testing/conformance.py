@@ -17,6 +17,7 @@ is a message, and those of a document are put in the order in which they are giv
 import asyncio
 import random
 import uuid
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
@@ -80,7 +81,7 @@ class RunningGateway(Protocol):
         """Start it, and wait until it listens."""
 
 
-class Conformance:
+class Conformance(ABC):
     """The promises. Derive from this, and say how messages get into the source and what is left there."""
 
     gateway: RunningGateway
@@ -93,21 +94,21 @@ class Conformance:
     patience: ClassVar[float] = 180.0
     """Seconds after which something that has to happen is taken to never happen."""
 
+    @abstractmethod
     def source(self) -> Source:
         """A new source, as one start of the connector makes it. It reads what `put` wrote."""
-        raise NotImplementedError
 
+    @abstractmethod
     def put(self, changes: Sequence[Change]) -> None:
         """Put a message for each change into the source."""
-        raise NotImplementedError
 
+    @abstractmethod
     def left(self) -> int:
         """How many messages are in the source that are neither done nor dead."""
-        raise NotImplementedError
 
+    @abstractmethod
     def dead(self) -> Sequence[str]:
         """The problems of all dead messages."""
-        raise NotImplementedError
 
     # --- The promises -------------------------------------------------------------------------------------------------
 
