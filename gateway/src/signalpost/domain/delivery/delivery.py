@@ -161,6 +161,13 @@ class Delivery(Struct, eq=False, gc=False):
         asked for it to be made now."""
         return is_untried(self.run, self.failed_attempts) and (self.due > AT_ONCE or not self.is_retry)
 
+    def retry_now(self, attempts: int, now: int) -> None:
+        """Get an extra attempt, due now, and keep the schedule. `attempts` is the maximum if none was tried yet."""
+        self.advance(DeliveryInput.RETRY_NOW)
+        self.resume_at = self.due or now
+        self.due = AT_ONCE
+        self.max_attempts = self.max_attempts or attempts
+
     def hurry(self, by: int) -> None:
         """Be due so many µs earlier."""
         self.due, self.resume_at = earlier(self.due, self.resume_at, by)

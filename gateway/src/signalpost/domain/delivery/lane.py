@@ -22,7 +22,7 @@ from signalpost.domain.delivery.delivery import AT_ONCE, BY_HAND_ATTEMPTS, Deliv
 from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.delivery.exception_row import Row, row_of
 from signalpost.domain.delivery.lane_bounds import BOUNDS, Bounds
-from signalpost.domain.delivery.lane_record import DELIVERED, FAILED, SKIPPED, LaneChanges, UnrecordedChanges
+from signalpost.domain.delivery.lane_record import DELIVERED, FAILED, SKIPPED, LaneChanges, UnrecordedChanges, add_gap
 from signalpost.domain.delivery.retry_queue import RetryQueue
 from signalpost.domain.delivery.send_order import SendOrder
 
@@ -224,14 +224,9 @@ class Lane:
             is_left = known or self.retry_queue.is_left_to_store(row.due)
             if not is_left and row.sequence > self._unrecorded.abandoned_to:
                 self._restore_retry(row)
-        for row in self._retries_in_rows_alone():
+        for row in self._unrecorded.retries_here_alone(self.retry_queue):
             if not self.retry_queue.is_left_to_store(row.due):
                 self._restore_retry(row)
-
-    def _retries_in_rows_alone(self) -> list[Row]:
-        """Deliveries that failed since the last record and are due beyond the horizon: they are not in memory, and not
-        in the store yet."""
-        return [row for row in self._unrecorded.retries() if row.sequence not in self.retry_queue]
 
     def hurry(self, by: int) -> None:
         """The delay of the subscription is so many µs shorter: what waits for it is due earlier."""
@@ -263,10 +258,7 @@ class Lane:
         if delivery.is_by_hand:
             return
         self.open.pop(delivery.sequence, None)
-        delivery.advance(DeliveryInput.RETRY_NOW)
-        delivery.resume_at = delivery.due or now
-        delivery.due = AT_ONCE
-        delivery.max_attempts = delivery.max_attempts or attempts
+        delivery.retry_now(attempts, now)
         self._schedule(delivery)
         if delivery.state is State.RETRY_READY:
             self._send_order.ask_for(self._documents[delivery.document_id], delivery.sequence)
@@ -379,12 +371,9 @@ class Lane:
         with the next record, and are not counted."""
         lost = max(0, up_to - self.head)
         if lost:
-            # If the retention catches up with a lane again and again, the lane has one gap, which grows.
-            continues = self.gaps and self.gaps[-1][1] == self.head
-            first = self.gaps.pop()[0] if continues else self.head + 1
-            self.gaps.append((first, up_to))
+            add_gap(self.gaps, self.head, up_to)
             self.head = up_to
-        self._unrecorded.abandoned_to = max(self._unrecorded.abandoned_to, up_to)
+        self._unrecorded.abandon(up_to)
         self.changed = True
         for document in list(self._documents.values()):
             lost += sum(self._give_up(delivery) for delivery in document.take_up_to(up_to))
@@ -406,10 +395,9 @@ class Lane:
             else:
                 # It is in flight. Its row is written after `abandoned_to` is applied, so that a crash still repeats it.
                 self._unrecorded.rows[delivery.sequence] = row_of(delivery)
-        for row in self._retries_in_rows_alone():
+        for row in self._unrecorded.retries_here_alone(self.retry_queue):
             if row.sequence <= up_to:
-                self._unrecorded.note_end(row.replay, FAILED)
-                self._unrecorded.rows[row.sequence] = row.after(DeliveryInput.GIVE_UP)
+                self._unrecorded.give_up(row)
                 lost += 1
         return lost
 

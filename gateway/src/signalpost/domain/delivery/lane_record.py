@@ -1,6 +1,6 @@
 """What a lane did since it was last recorded: exception rows that changed, and how deliveries of replays ended."""
 
-from collections.abc import Iterator
+from collections.abc import Container
 from typing import Final, NamedTuple
 
 from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, State
@@ -25,6 +25,13 @@ class LaneChanges(NamedTuple):
     """Rows that wait and are untried become due so many µs earlier, before `rows` are written."""
     ended: dict[int, ReplayTally]
     """How deliveries of replays ended, by the replays' numbers; without those that only `abandoned_to` ends."""
+
+
+def add_gap(gaps: list[tuple[int, int]], head: int, up_to: int) -> None:
+    """Note that a lane with this head takes in nothing up to a sequence. If the retention catches up with it again and
+    again, it has one gap, which grows."""
+    continues = gaps and gaps[-1][1] == head
+    gaps.append((gaps.pop()[0] if continues else head + 1, up_to))
 
 
 class UnrecordedChanges:
@@ -57,18 +64,29 @@ class UnrecordedChanges:
         if recorded is not None:
             recorded = recorded.hurried(self.hurried_by)
         if recorded is not None and sequence <= self.abandoned_to and recorded.state is not State.FAILED:
-            self.note_end(recorded.replay, FAILED)
-            self.rows[sequence] = recorded = recorded.after(DeliveryInput.GIVE_UP)
+            return self.give_up(recorded)
         return recorded
+
+    def give_up(self, row: Row) -> Row:
+        """Give up a delivery that is not in memory. Returns its row from now on."""
+        self.note_end(row.replay, FAILED)
+        self.rows[row.sequence] = given_up = row.after(DeliveryInput.GIVE_UP)
+        return given_up
+
+    def abandon(self, up_to: int) -> None:
+        """Give up what only the store has, up to a sequence."""
+        self.abandoned_to = max(self.abandoned_to, up_to)
 
     def hurry(self, by: int) -> None:
         """Make every row that waits and is untried due so many µs earlier, here and in the store."""
         self.hurried_by += by
         self.rows = {sequence: None if row is None else row.hurried(by) for sequence, row in self.rows.items()}
 
-    def retries(self) -> Iterator[Row]:
-        """The changed rows that await a retry."""
-        return (row for row in self.rows.values() if row is not None and row.state is State.AWAITING_RETRY)
+    def retries_here_alone(self, in_memory: Container[int]) -> list[Row]:
+        """Deliveries that failed since the last record and are due beyond the horizon: they are not among those in
+        memory, and not in the store yet."""
+        rows = (row for row in self.rows.values() if row is not None and row.state is State.AWAITING_RETRY)
+        return [row for row in rows if row.sequence not in in_memory]
 
     def take(self, head: int, open_: tuple[int, ...], gaps: tuple[tuple[int, int], ...]) -> LaneChanges:
         """Everything since the last call, with the lane's row as it is now."""
