@@ -156,7 +156,7 @@ def refused(world: "World", key: dict[str, Any]) -> list[tuple[str, str, int]]:
 
 
 def write_refused(world: "World") -> None:
-    asyncio.run_coroutine_threadsafe(world.gateway._engine.refused_calls.write(), world.loop).result()
+    asyncio.run_coroutine_threadsafe(world.gateway._engine.maintenance.refused_calls.write(), world.loop).result()
 
 
 def test_what_a_role_does_not_allow_is_told_once_however_often_it_is_tried(world: "World") -> None:

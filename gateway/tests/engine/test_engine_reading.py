@@ -73,7 +73,7 @@ def test_what_the_retention_removes_is_counted_told_and_passed_by_the_reader(wor
         assert len((await hand_out(world, gateway, lease=1)).events) == 3
         await asyncio.sleep(200)
         await gateway.create("d")
-        await gateway.engine._retention.prune(TENANT, gateway.clock.wall(), 100 * SECOND)
+        await gateway.engine.maintenance.retention.prune(TENANT, gateway.clock.wall(), 100 * SECOND)
         handed = await hand_out(world, gateway)
         assert ([each.sequence for each in handed.events], handed.lost) == ([4], 3)
         await until_open(gateway, "eventsLost")

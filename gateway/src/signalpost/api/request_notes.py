@@ -84,7 +84,7 @@ class RequestNotes:
             request=request.id,
         )
         tenant_id = FIRST_TENANT if tenant is None else tenant.id
-        self._services.engine.refused_calls.note(
+        self._services.engine.maintenance.refused_calls.note(
             RefusedCall(tenant_id, actor, error.code, f"{request.method} {request.route}")
         )
 

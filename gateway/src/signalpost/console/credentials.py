@@ -109,7 +109,7 @@ class Credentials:
         actor = self._actor(request, kind, who.id, who.name, who.role)
         is_there = self._services.directory.tenant_with(who.tenant_id) is not None
         call = RefusedCall(who.tenant_id if is_there else FIRST_TENANT, actor, code, "POST /console/sign-in")
-        self._services.engine.refused_calls.note(call)
+        self._services.engine.maintenance.refused_calls.note(call)
 
     def _actor(self, request: Request, kind: ActorKind, id_: str, name: str, role: str | None) -> Actor:
         return Actor(kind=kind, id=id_, name=name, role=role, source=self.source(request), request=request.id)

@@ -40,11 +40,7 @@ from signalpost.engine.lanes.retention_use import RetentionUse
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.engine.limits_here import LimitsHere
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
-from signalpost.engine.maintenance.expiry import Expiries
-from signalpost.engine.maintenance.key_uses import KeyUses
-from signalpost.engine.maintenance.preparation import Preparation
-from signalpost.engine.maintenance.refused_calls import RefusedCalls
-from signalpost.engine.maintenance.retention import Retention
+from signalpost.engine.maintenance.maintenance import Maintenance
 from signalpost.engine.operations.gateway_facts import FleetFacts, NodeFacts, PartitionFacts
 from signalpost.engine.operations.lane_facts import LaneFacts
 from signalpost.engine.operations.objective_facts import ObjectiveFacts
@@ -97,13 +93,7 @@ class Engine:
         """Set by each commit of an erasure."""
         self.audited = asyncio.Event()
         """Set by each commit with an entry in the audit."""
-        self.limits = LimitsHere(
-            clock,
-            self.directory,
-            store.fleet.terms.lease,
-            lambda: self.node.api_nodes,
-            lambda tenant_id: self.lanes.here.count_of(tenant_id),
-        )
+        self.limits = self._make_limits()
         self.turns = LoopTurns(host.cpu)
         """Tenants take these turns for long work on the event loop."""
         self._conditions = ThreadPoolExecutor(1, "conditions")
@@ -130,14 +120,19 @@ class Engine:
         self.node = self._make_node(settings, host)
         """This process in the fleet."""
         self._lane_owner = self._make_lane_owner(settings, destinations)
-        self.key_uses = KeyUses(store, clock)
-        self.refused_calls = RefusedCalls(store, clock)
         self._standing_writer = StandingWriter(store, self.lanes.views)
-        self._retention = Retention(store, clock, self.directory, self.lanes, self.counts)
-        self._preparation = Preparation(store, clock)
-        self._expiries = Expiries(store, clock, self.enqueue)
+        self.maintenance = Maintenance(store, clock, self.directory, self.lanes, self.counts, self.enqueue)
         self.watch = self._make_watch(settings, host)
         self._look_every = settings.look_every
+
+    def _make_limits(self) -> LimitsHere:
+        return LimitsHere(
+            self._clock,
+            self.directory,
+            self._fleet.terms.lease,
+            lambda: self.node.api_nodes,
+            lambda tenant_id: self.lanes.here.count_of(tenant_id),
+        )
 
     def _make_watch(self, settings: EngineSettings, host: Host) -> Watch:
         store, directory, lanes = self._store, self.directory, self.lanes
@@ -155,7 +150,7 @@ class Engine:
             SourceFacts(store.sources, directory, is_first),
             ReadingFacts(directory, lanes.views, is_first),
             FleetFacts(store, directory, is_first),
-            PartitionFacts(self._preparation),
+            PartitionFacts(self.maintenance.preparation),
         )
         return watch
 
@@ -245,13 +240,9 @@ class Engine:
             self.node.run(self._on_beat, self._begin_anew),
             self.lookout.run(),
             self._standing_writer.run(),
-            self._retention.run(),
-            self._preparation.run(),
-            self._expiries.run(),
+            *self.maintenance.works(),
             self.watch.run(self._look_every),
             self.disk.run(),
-            self.key_uses.run(),
-            self.refused_calls.run(),
             self.connectors.keep_consents_alive(),
         ):
             self._tasks.start(work)
@@ -281,8 +272,9 @@ class Engine:
 
     def _on_beat(self, beat: Beat) -> None:
         self._follower.hear_all(beat.marks)
-        for tenant_id, floor in self._retention.announced(beat.marks):
-            self._tasks.start(self._retention.give_up_below(tenant_id, floor))
+        retention = self.maintenance.retention
+        for tenant_id, floor in retention.announced(beat.marks):
+            self._tasks.start(retention.give_up_below(tenant_id, floor))
         self._lane_owner.observe(beat)
         self.lanes.bound_tenants()
         self.lanes.go_on()
@@ -307,8 +299,7 @@ class Engine:
         self._follower.stop()
         with suppress(SignalpostError):  # others find it dead a little later
             await self._fleet.leave()
-        await self.key_uses.write()
-        await self.refused_calls.write()
+        await self.maintenance.write()
 
     def begin(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
         """See `Committer.begin`. What may make an event is refused with DiskNearlyFull while the disk is nearly full,
@@ -375,7 +366,7 @@ class Engine:
             self.lanes.erase_from_memory(erasure)
             self.erasures_asked.set()
         for at in published.expiries:
-            self._expiries.note(at)
+            self.maintenance.expiries.note(at)
 
     def _follow(self, changed: PublishedBatch) -> None:
         """Take up what other nodes changed of a tenant."""

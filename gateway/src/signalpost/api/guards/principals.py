@@ -86,7 +86,7 @@ class Principals:
     @classmethod
     def of_gateway(cls, operator_key: str, engine: Engine, store: Store, now: Callable[[], int]) -> Self:
         """The principals of a gateway with this engine and store."""
-        find, note_use, access = engine.directory.key, engine.key_uses.note, store.access
+        find, note_use, access = engine.directory.key, engine.maintenance.key_uses.note, store.access
         find_reader = engine.directory.reader
         return cls(
             operator_key,

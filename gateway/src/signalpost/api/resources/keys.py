@@ -46,7 +46,7 @@ async def list_all(context: RequestContext) -> KeyPage:
 def _listed(key: ApiKey, services: Services) -> Key:
     tenant = services.directory.tenant_with(key.tenant_id)
     name = "" if tenant is None else tenant.name
-    return Key.of(key, tenant=name, last_used_at=services.engine.key_uses.last(key))
+    return Key.of(key, tenant=name, last_used_at=services.engine.maintenance.key_uses.last(key))
 
 
 def revoke(context: RequestContext) -> RevokeKey:
