@@ -3,17 +3,19 @@
 import json
 import re
 from itertools import product
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from openapi_schema_validator import OAS31Validator
 
 from signalpost.api.http.problems import CALLER_PROBLEMS
-from signalpost.api.http.response import Response, StreamedResponse
+from signalpost.api.http.response import Json, Response, StreamedResponse
 from signalpost.api.routes import OPEN_ROUTES, QUIET_ROUTES, ROUTES
 from signalpost.api.routing.openapi import describe, errors_of
-from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, OneChange, OpenRoute, Route
+from signalpost.api.routing.route import JSON, PATH, RESPONSE_HEADERS, OneChange, OpenRoute, Route
 from signalpost.api.routing.shapes.deliveries import ReplayCount, StartedReplay
+from signalpost.api.routing.shapes.documents import Feed
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.body import members_of_texts, read
 from signalpost.domain.errors import CallerError
@@ -100,13 +102,29 @@ def test_what_changes_something_can_be_repeated_safely(route: Route) -> None:
         assert not route.conditional
 
 
+def returned_by(route: Route) -> set[Any]:
+    """The types that a handler returns; nothing for one change, whose result has an answer of its own
+    (`test_rendering.py`)."""
+    if isinstance(route.handler, OneChange):
+        return set()
+    returned = get_type_hints(route.handler)["return"]
+    return set(get_args(returned)) if get_origin(returned) in (Union, UnionType) else {returned}
+
+
 @each_route
 def test_what_a_handler_shows_is_among_the_answers_with_one_status(route: Route) -> None:
-    if isinstance(route.handler, OneChange):
-        return  # its result has an answer of its own (`test_rendering.py`)
-    returned = get_type_hints(route.handler)["return"]
-    shown = set(get_args(returned) or (returned,)) - {Response, StreamedResponse}
-    assert shown <= route.statuses.keys()
+    for each in returned_by(route) - {Response, StreamedResponse}:
+        if get_origin(each) is Json:
+            assert {*get_args(each), Json} <= route.statuses.keys()
+        else:
+            assert each in route.statuses
+
+
+@each_route
+def test_a_read_without_headers_is_answered_with_what_its_handler_shows(route: Route) -> None:
+    """A response of its own is for the result of a command, for headers, and for what is no JSON."""
+    if route.method == "GET" and not any(each.headers or each.media_type != JSON for each in route.replies.values()):
+        assert not returned_by(route) & {Response, StreamedResponse}
 
 
 def test_an_answer_with_several_statuses_is_left_to_the_handler() -> None:
@@ -114,6 +132,12 @@ def test_an_answer_with_several_statuses_is_left_to_the_handler() -> None:
     one_each = next(route for route in ROUTES if route.name == "start_replay")
     assert several.statuses == {}
     assert one_each.statuses == {ReplayCount: 200, StartedReplay: 202}
+
+
+def test_what_is_encoded_already_has_the_only_status_of_its_route() -> None:
+    statuses = {route.name: route.statuses for route in ROUTES}
+    assert statuses["list_events"] == {Feed: 200, Json: 200}
+    assert Json not in statuses["start_replay"]
 
 
 # --- Examples ---------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from signalpost.api.guards.callers import caller_of
 from signalpost.api.guards.principals import EndedKey, Principal
 from signalpost.api.http.problems import problem
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import Response, StreamedResponse, answer_to
+from signalpost.api.http.response import Json, Response, StreamedResponse, answer_to
 from signalpost.api.rendering import asked, respond
 from signalpost.api.request_notes import REFUSED, RequestNotes
 from signalpost.api.routing.authorization import authorize
@@ -274,7 +274,7 @@ class Api:
         answer: Struct = yield handler(context)
         if isinstance(answer, Response | StreamedResponse):
             return answer
-        return Response(route.statuses[type(answer)], encode(answer))
+        return Response(route.statuses[type(answer)], answer.body if isinstance(answer, Json) else encode(answer))
 
     def _changed(self, context: RequestContext, make: Callable[[RequestContext], Command[Any]]) -> Handling:
         """The response to a call that makes one change."""

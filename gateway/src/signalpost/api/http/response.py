@@ -1,7 +1,7 @@
 """Responses as handlers make them, and what the listener sends of them."""
 
 from collections.abc import AsyncGenerator, Callable
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -13,6 +13,13 @@ _SAFE: Final = (("x-content-type-options", "nosniff"), ("cache-control", "no-sto
 nearly all hold something that is not for others, such as a document, a download link or a secret."""
 _SAFE_NAMES: Final = dict(_SAFE).keys()
 _JSON: Final = ("content-type", "application/json")
+Shown = TypeVar("Shown", bound=Struct)
+
+
+class Json(Struct, Generic[Shown], frozen=True):
+    """What a call shows, encoded already: made entry by entry, on another thread, or once for all who ask."""
+
+    body: bytes
 
 
 class Response(Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from signalpost.api.http.pages import page
-from signalpost.api.http.response import Response
+from signalpost.api.http.response import Json
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import MAX_IN_CURSOR, PageQuery, Query, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
@@ -24,7 +24,7 @@ class AuditQuery(PageQuery, frozen=True):
     newest: Annotated[bool, Meta(description="Newest first.")] = False
 
 
-async def list_all(context: RequestContext) -> Response:
+async def list_all(context: RequestContext) -> Json[AuditPage]:
     query: AuditQuery = context.query()
     audit, wanted = context.services.store.audit, AuditFilter(query.actor, query.object)
     if query.newest:
@@ -38,7 +38,7 @@ async def list_all(context: RequestContext) -> Response:
         "next": None if found.is_last else write_cursor((found.entries[-1].number,)),
         "mark": None if mark is None else AuditMark(number=mark.number, hash=mark.hash.hex()),
     }
-    return Response(200, page(map(_shown, found.entries), beside))
+    return Json(page(map(_shown, found.entries), beside))
 
 
 def _shown(entry: AuditEntry) -> bytes:

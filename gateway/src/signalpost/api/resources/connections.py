@@ -14,7 +14,7 @@ from signalpost.api.configs import (
 )
 from signalpost.api.connection_patches import patch_check
 from signalpost.api.http.pages import fitting, gathered, page
-from signalpost.api.http.response import Response
+from signalpost.api.http.response import Json, Response
 from signalpost.api.rendering import connection_response, submit
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, write_cursor
@@ -48,13 +48,13 @@ async def create(context: RequestContext) -> Response:
     return with_config(context, answer)
 
 
-async def list_all(context: RequestContext) -> Response:
+async def list_all(context: RequestContext) -> Json[ConnectionPage]:
     query: PageQuery = context.query()
     found = await context.services.store.lists.page(Connection, context.tenant_id, query.cursor, query.limit)
     shown = await gathered(fitting(_shown(context, each).body for each in found), context.turn)
     more = len(found) == query.limit or len(shown) < len(found)
     position = (found[len(shown) - 1].number,) if more else None
-    return Response(200, page(shown, {"next": write_cursor(position)}))
+    return Json(page(shown, {"next": write_cursor(position)}))
 
 
 async def read(context: RequestContext) -> Response:

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, field
 
-from signalpost.api.http.response import Response
+from signalpost.api.http.response import Json, Response
 from signalpost.api.portal_views import delivery_for, is_for
 from signalpost.api.rendering import submit
 from signalpost.api.resources import events, subscriptions
@@ -76,12 +76,12 @@ class DeliveryOfAnyQuery(DeliveryQuery, frozen=True):
     subscription_id: Uuid | None = None
 
 
-async def list_of_subscription(context: RequestContext) -> Response:
+async def list_of_subscription(context: RequestContext) -> Json[DeliveryPage]:
     query: DeliveryQuery = context.query()
     return await _list(context, [await subscriptions.find(context)], query)
 
 
-async def list_all(context: RequestContext) -> Response:
+async def list_all(context: RequestContext) -> Json[DeliveryPage]:
     query: DeliveryOfAnyQuery = context.query()
     if query.subscription_id is None:
         return await _list(context, context.subscriptions(), query)
@@ -89,7 +89,7 @@ async def list_all(context: RequestContext) -> Response:
     return await _list(context, [] if found is None else [found], query)
 
 
-async def _list(context: RequestContext, of: Sequence[Subscription], query: DeliveryQuery) -> Response:
+async def _list(context: RequestContext, of: Sequence[Subscription], query: DeliveryQuery) -> Json[DeliveryPage]:
     wanted = DeliveryFilter(
         status=query.status,
         types=query.event_type,
@@ -117,7 +117,7 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Deli
 
 async def _page(
     context: RequestContext, data: Iterable[Delivery], after: DeliveryPosition | None, back_to: int | None = None
-) -> Response:
+) -> Json[DeliveryPage]:
     """A page of these deliveries, each of which is made as it is taken. A hundred take milliseconds, in which the event
     loop delivers."""
     looked_back_to = None if back_to is None else format_timestamp(back_to)
@@ -126,7 +126,7 @@ async def _page(
         return msgspec.json.encode(DeliveryPage([*data], next=write_cursor(after), looked_back_to=looked_back_to))
 
     loop = asyncio.get_running_loop()
-    return Response(200, await loop.run_in_executor(context.services.off_loop, shown))
+    return Json(await loop.run_in_executor(context.services.off_loop, shown))
 
 
 def _was_passed_over(view: DeliveryView | None) -> bool:
@@ -169,7 +169,7 @@ async def _page_of_event(
     status: str | None,
     below: DeliveryPosition | None,
     limit: int,
-) -> Response:
+) -> Json[DeliveryPage]:
     """What happened to one event at some subscriptions, newest first. Unless a status was asked for, this includes
     subscriptions that have no delivery of the event."""
     left = newest_below(of, None if below is None else _numbers_below(below, event.sequence))
@@ -213,11 +213,11 @@ async def read(context: RequestContext) -> DeliveryWithAttempts:
     return delivery_for(context.portal, whole)
 
 
-async def read_event(context: RequestContext) -> Response:
+async def read_event(context: RequestContext) -> Json[SentEvent]:
     context.query()
     event = await event_in_path(context)
     await find_delivery(context, await subscriptions.find(context), event)
-    return Response(200, event.body)
+    return Json(event.body)
 
 
 async def find_delivery(context: RequestContext, found: Subscription, event: Event) -> ReadDelivery:

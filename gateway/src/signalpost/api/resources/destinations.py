@@ -4,16 +4,16 @@ from functools import lru_cache
 
 import msgspec
 
-from signalpost.api.http.response import Response
+from signalpost.api.http.response import Json
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes.destinations import Destination, DestinationList
 from signalpost.destinations.registry import Destinations
 
 
-async def list_all(context: RequestContext) -> Response:
+async def list_all(context: RequestContext) -> Json[DestinationList]:
     context.query()
-    return Response(200, _shown(context.services.destinations))
+    return Json(_shown(context.services.destinations))
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ from msgspec import Meta
 from msgspec.structs import asdict
 
 from signalpost.api.http.pages import gathered, page
-from signalpost.api.http.response import Response
+from signalpost.api.http.response import Json
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import EventTypes, FromText, ListQuery, Query
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
@@ -65,7 +65,7 @@ class FeedQuery(ListQuery, frozen=True):
     external_id: Uuid | None = None
 
 
-async def feed(context: RequestContext) -> Response:
+async def feed(context: RequestContext) -> Json[Feed]:
     query: FeedQuery = context.query()
     if query.before is not None:
         return await _feed_back(context, query)
@@ -78,17 +78,17 @@ async def feed(context: RequestContext) -> Response:
         detail = f"Events up to {oldest - 1} are no longer kept. Continue with after={oldest - 1}."
         raise Gone("below_retention", detail, oldest=oldest)
     shown = await gathered(await _all_shown(context, found), context.turn)
-    return Response(200, page(shown, {"last": last}))
+    return Json(page(shown, {"last": last}))
 
 
-async def _feed_back(context: RequestContext, query: FeedQuery) -> Response:
+async def _feed_back(context: RequestContext, query: FeedQuery) -> Json[Feed]:
     if query.after:
         detail = "Send either after, for the oldest events first, or before, for the newest first."
         raise Invalid([FieldError("?before", "not_with_after", detail)])
     log, of_tenant = context.services.store.log, context.tenant_id
     found = await log.back(of_tenant, query.before, query.event_type, query.external_id, query.limit)
     shown = await gathered(await _all_shown(context, found.events), context.turn)
-    return Response(200, page(shown, {"last": found.last, "next": found.next}))
+    return Json(page(shown, {"last": found.last, "next": found.next}))
 
 
 async def arrivals(context: RequestContext) -> ArrivalsOfEvents:
@@ -99,10 +99,10 @@ async def arrivals(context: RequestContext) -> ArrivalsOfEvents:
     return ArrivalsOfEvents(data=data)
 
 
-async def read(context: RequestContext) -> Response:
+async def read(context: RequestContext) -> Json[LogEntry]:
     context.query()
     [shown] = await _all_shown(context, [await find(context)])
-    return Response(200, shown)
+    return Json(shown)
 
 
 async def find(context: RequestContext) -> Event:

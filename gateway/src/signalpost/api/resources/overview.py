@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from signalpost.api.http.response import Response
+from signalpost.api.http.response import Json
 from signalpost.api.resources.diagnoses import diagnosis_of
 from signalpost.api.resources.stats import counted, points
 from signalpost.api.routing.context import RequestContext
@@ -102,7 +102,7 @@ class _OverviewFacts(NamedTuple):
     sources: Sequence[Source]
 
 
-async def read(context: RequestContext) -> Response:
+async def read(context: RequestContext) -> Json[Overview]:
     context.query()
     services, now, tenant_id = context.services, context.services.clock.wall(), context.tenant_id
     directory = services.directory
@@ -130,7 +130,7 @@ async def read(context: RequestContext) -> Response:
         ],
         sources=await services.store.lists.page(Source, tenant_id, None, MOST_SOURCES),
     )
-    return Response(200, await asyncio.get_running_loop().run_in_executor(services.off_loop, _shown, seen))
+    return Json(await asyncio.get_running_loop().run_in_executor(services.off_loop, _shown, seen))
 
 
 async def count(context: RequestContext) -> AttentionCount:

@@ -13,12 +13,12 @@ import msgspec
 from msgspec import Meta
 
 from signalpost.api.http.pages import fitting, gathered, page
-from signalpost.api.http.response import Response
+from signalpost.api.http.response import Json
 from signalpost.api.resources.shown_subscriptions import dated, shown_in_list
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import MAX_LIMIT, FromText, ListQuery, PageQuery, cursor_to, write_cursor
 from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
-from signalpost.api.routing.shapes.subscriptions import HealthState
+from signalpost.api.routing.shapes.subscriptions import HealthState, SubscriptionPage
 from signalpost.domain.body import read_by
 from signalpost.domain.checks import Bad
 from signalpost.domain.fields import Text
@@ -57,7 +57,7 @@ class NamesQuery(PageQuery, frozen=True):
     ] = None
 
 
-async def list_all(context: RequestContext) -> Response:
+async def list_all(context: RequestContext) -> Json[SubscriptionPage]:
     query: SubscriptionQuery = context.query()
     # To look through thousands takes milliseconds. The event loop delivers meanwhile.
     loop, services = asyncio.get_running_loop(), context.services
@@ -72,16 +72,16 @@ async def list_all(context: RequestContext) -> Response:
     if len(found) == query.limit or len(shown) < len(found):
         reached = found[len(shown) - 1]
     position = None if reached is None else (reached.number,)
-    return Response(200, page(shown, {"next": write_cursor(position)}))
+    return Json(page(shown, {"next": write_cursor(position)}))
 
 
-async def list_names(context: RequestContext) -> Response:
+async def list_names(context: RequestContext) -> Json[SubscriptionNames]:
     """List only names and ids, for choosing one. The health of the subscriptions is not looked at."""
     query: NamesQuery = context.query()
     every = context.subscriptions()
     of = every if query.ids is None else _with_ids(context, query.ids)
     loop, off_loop = asyncio.get_running_loop(), context.services.off_loop
-    return Response(200, await loop.run_in_executor(off_loop, _names, of, query, len(every)))
+    return Json(await loop.run_in_executor(off_loop, _names, of, query, len(every)))
 
 
 def _names(of: Sequence[Subscription], query: NamesQuery, total: int) -> bytes:

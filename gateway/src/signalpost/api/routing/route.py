@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 from msgspec import Struct
 
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import Response, StreamedResponse
+from signalpost.api.http.response import Json, Response, StreamedResponse
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.deprecation import Deprecation
 from signalpost.api.routing.queries import Query
@@ -76,8 +76,8 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
     summary: str
     roles: frozenset[Role]
     handler: Callable[[RequestContext], Awaitable[Struct | Response | StreamedResponse]] | OneChange
-    """Returns what the call shows, a struct that `replies` have under one status, or a whole response. If all that the
-    call does is one change, says which."""
+    """Returns what the call shows, a struct that `replies` have under one status, or `Json`; or a whole response. If
+    all that the call does is one change, says which."""
     portal: Capability | None = None
     """What a portal link has to allow for it; None for what customers never do. An `id` in its path is a
     subscription's."""
@@ -99,10 +99,11 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def statuses(self) -> Mapping[Any, int]:
-        """The status of each answer, by its type. A type that has several is left out: the handler says which, in a
-        response."""
+        """The status of each answer, by its type, and of one that is encoded already, if there is no other. A type that
+        has several is left out: the handler says which, in a response."""
         types = [reply.body for reply in self.replies.values()]
-        return {reply.body: status for status, reply in self.replies.items() if types.count(reply.body) == 1}
+        statuses = {reply.body: status for status, reply in self.replies.items() if types.count(reply.body) == 1}
+        return statuses if len(types) > 1 else {**statuses, Json: next(iter(self.replies))}
 
     @cached_property
     def changes_tenant(self) -> bool:
