@@ -26,7 +26,7 @@ SLOW_COMMIT_SECONDS = 0.025
 
 
 class GatewayProcess:
-    """A gateway that serves a data directory, which may be new, and a PostgreSQL if there is one."""
+    """A gateway on a data directory, which may be empty, and on a PostgreSQL if `database_url` names one."""
 
     def __init__(
         self,

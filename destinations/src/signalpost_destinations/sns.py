@@ -65,7 +65,7 @@ class Sns(Aws[SnsConfig]):
         """The topic is in the connection's region."""
         region = config.topic_arn.split(":")[3]
         if region != connection.region:
-            detail = f"The topic is in {region}, and the connection is for {connection.region}."
+            detail = f"Give a topic in {connection.region}, where the connection leads, not one in {region}."
             raise Bad("wrong_region", detail, ("topicArn",))
 
     def prepare(self, connection: AwsConnection, config: SnsConfig, context: Context) -> Call | Reject:

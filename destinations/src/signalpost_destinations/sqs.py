@@ -70,7 +70,7 @@ class Sqs(Aws[SqsConfig]):
         """The queue is where the connection's calls go."""
         at = origin_of(config.queue_url)
         if connection.endpoint is UNSET and at != self.origin(connection):
-            detail = f"Calls of the connection go to {self.origin(connection)}, and the queue is at {at}."
+            detail = f"Give a queue at {self.origin(connection)}, where calls of the connection go, not one at {at}."
             raise Bad("wrong_region", detail, ("queueUrl",))
 
     def prepare(self, connection: AwsConnection, config: SqsConfig, context: Context) -> Call | Reject:

@@ -62,7 +62,7 @@ class Reader:
         timeout_s: float = 10.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`timeout_s` is how long an answer may take beyond the time that was to be waited."""
+        """`timeout_s` is how long an answer may take beyond `wait_s`."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ConfigError("url must be the gateway's address, such as https://gateway.example.com")

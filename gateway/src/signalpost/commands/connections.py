@@ -166,7 +166,7 @@ class KeepGrant(ConnectionCommand, frozen=True, kw_only=True):
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
         if found.grant_version != self.of_grant_version:
-            raise Conflict("grant_moved_on", "Another consent was stored for this connection in the meantime.")
+            raise _grant_moved_on()
         kept = replace(found, granted=self.granted, grant_version=found.grant_version + 1)
         if found.state != "ready":
             kept = moved_on(replace(kept, state="ready", reason=None), stamp.at)
@@ -216,7 +216,7 @@ class BreakConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
         if found.grant_version != self.of_grant_version:
-            raise Conflict("grant_moved_on", "Another consent was stored for this connection in the meantime.")
+            raise _grant_moved_on()
         broken = moved_on(replace(found, state="broken", reason=self.reason), stamp.at)
         disabled = tuple(each.disabled(stamp.at, self.reason) for each in self._users(view) if each.status == "active")
         return Decision(result=ConnectionChanged(broken), rows=(*disabled, broken))
@@ -255,3 +255,8 @@ def require_connection(found: Connection | None) -> Connection:
     if found is None or found.deleted_at is not None:
         raise NotFound("connection_not_found", "There is no connection with this id.")
     return found
+
+
+def _grant_moved_on() -> Conflict:
+    detail = "Another consent was stored for this connection in the meantime. That one counts."
+    return Conflict("grant_moved_on", detail)

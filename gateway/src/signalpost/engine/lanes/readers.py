@@ -51,7 +51,7 @@ class HandedOut(Struct, frozen=True):
     lost: int
     """How many events the retention removed before they were read, in all."""
     again_at: int | None = None
-    """When there may be something although nothing happens: a delay or the lease of another reader ends, or there is
+    """When it is worth looking again even if no event comes: a delay or the lease of another reader ends, or there is
     more to look at. In µs since the epoch."""
 
 
