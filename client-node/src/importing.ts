@@ -1,8 +1,8 @@
 /**
  * An import of many lines, without any I/O.
  *
- * The lines go out in requests of bounded size, one after the other: then what is sent always fits into the buffers of a
- * connection, and neither side waits for the other, although the gateway answers while it still reads. A line counts as
+ * The lines go out in requests of bounded size, one after the other. A gateway reads as much before it waits until its
+ * answers are read, so neither side ever waits for the other, although it answers while it still reads. A line counts as
  * done once it was answered. Whatever happens in between, the import goes on from the first line that was not, and a line
  * that is sent again changes nothing.
  */
@@ -11,8 +11,11 @@ import { type Address, type Answer, type HttpRequest, NOT_NOW, type Patience, Wa
 import { NoAnswer, type ProblemDocument, type SignalpostError, UnexpectedAnswer, problemOf } from "./errors.js";
 import type { ImportedLine } from "./shapes.js";
 
-export const BATCH_LINES = 500;
-export const BATCH_BYTES = 64 * 1024;
+/** A gateway has 512 for lines whose answers are not read. A line takes one for each `PLACE_BYTES` that it begins. */
+export const BATCH_PLACES = 500;
+const PLACE_BYTES = 8 * 1024;
+/** Proxies in front of a gateway often refuse bodies above a mebibyte. */
+export const BATCH_BYTES = 512 * 1024;
 /** Statuses of a line that the lines after it would have, too. */
 const OF_THE_WHOLE: ReadonlySet<number> = new Set([401, 403]);
 
@@ -23,6 +26,7 @@ interface NumberedLine {
   readonly number: number;
   readonly content: string;
   readonly size: number;
+  readonly places: number;
 }
 
 /** Which lines are under way, and what to do next. */
@@ -31,6 +35,7 @@ export class LineImport {
   /** Lines that were taken and not answered. */
   #waiting: NumberedLine[] = [];
   #bytes = 0;
+  #places = 0;
   #sent: NumberedLine[] = [];
   #answers = new LineSplitter();
 
@@ -42,7 +47,7 @@ export class LineImport {
 
   /** Whether the next request has room for one more line. */
   get hasRoom(): boolean {
-    return this.#waiting.length < BATCH_LINES && this.#bytes < BATCH_BYTES;
+    return this.#places < BATCH_PLACES && this.#bytes < BATCH_BYTES;
   }
 
   /** Add a line. */
@@ -51,18 +56,21 @@ export class LineImport {
     const content = (typeof line === "string" ? line : JSON.stringify(line)).trim();
     if (!content) return;
     const size = new TextEncoder().encode(content).length;
-    this.#waiting.push({ number: this.#taken, content, size });
+    const places = 1 + Math.floor(size / PLACE_BYTES);
+    this.#waiting.push({ number: this.#taken, content, size, places });
     this.#bytes += size;
+    this.#places += places;
   }
 
   /** The next request; undefined if every line was answered. */
   request(): HttpRequest | undefined {
     this.#sent = [];
     this.#answers = new LineSplitter();
-    let size = 0;
+    let [size, places] = [0, 0];
     for (const line of this.#waiting) {
       size += line.size + 1;
-      if (this.#sent.length > 0 && (size > BATCH_BYTES || this.#sent.length === BATCH_LINES)) break;
+      places += line.places;
+      if (this.#sent.length > 0 && (size > BATCH_BYTES || places > BATCH_PLACES)) break;
       this.#sent.push(line);
     }
     if (this.#sent.length === 0) return undefined;
@@ -122,6 +130,7 @@ export class LineImport {
     if (OF_THE_WHOLE.has(given.status) || problem.code === "too_many_refused") throw problemOf(given.status, problem);
     this.#waiting.shift();
     this.#bytes -= sent.size;
+    this.#places -= sent.places;
     this.patience.tries = 0;
     return { ...given, line: sent.number };
   }

@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signalpost.api.resources import imports
 from signalpost_client import errors, shapes
 from signalpost_client.core import Address, Answer, Patience, Wait
-from signalpost_client.importing import BATCH_BYTES, BATCH_LINES, LineImport, LineSplitter
+from signalpost_client.importing import BATCH_BYTES, BATCH_PLACES, PLACE_BYTES, LineImport, LineSplitter
 
 NOW = 0.0
 BUSY = {"status": 503, "code": "stopping", "title": "", "detail": "", "type": "about:blank", "requestId": "r"}
@@ -117,7 +118,8 @@ def test_an_answer_that_is_none_is_said_to_be_unexpected(raw: bytes) -> None:
         answered(one, raw)
 
 
-@given(st.lists(st.integers(1, 3 * BATCH_BYTES // 2), max_size=12))
+@settings(max_examples=30)
+@given(st.lists(st.integers(1, 3 * BATCH_BYTES // 2), max_size=6))
 def test_a_request_has_at_most_so_many_bytes_or_is_one_line(sizes: list[int]) -> None:
     one, left, seen = importing(), list(sizes), list[int]()
     while True:
@@ -136,7 +138,19 @@ def test_a_request_has_at_most_so_many_lines() -> None:
     one = importing()
     while one.has_room():
         one.take("a")
-    assert len(sent(one)) == BATCH_LINES
+    assert len(sent(one)) == BATCH_PLACES
+
+
+def test_a_gateway_reads_a_whole_request_though_none_of_its_answers_is_read() -> None:
+    """Else both might wait: the client sends a request to its end before it reads an answer."""
+    one = importing()
+    for number in range(BATCH_PLACES):
+        one.take(b"x" * (PLACE_BYTES if number % 8 == 0 else 1))
+    lines = sent(one)
+    assert sum(1 + len(line) // imports.PLACE_BYTES for line in lines) <= imports.PLACES
+    assert BATCH_PLACES - 2 <= sum(1 + len(line) // PLACE_BYTES for line in lines) <= BATCH_PLACES
+    answered(one, *(answer(number) for number in range(1, len(lines) + 1)))
+    assert len(sent(one)) == BATCH_PLACES - len(lines)
 
 
 @given(st.lists(st.binary(min_size=1).filter(lambda line: b"\n" not in line)), st.integers(1, 9))

@@ -1,7 +1,7 @@
 """An import of many lines, without any I/O.
 
-The lines go out in requests of bounded size, one after the other: then what is sent always fits into the buffers of a
-connection, and neither side waits for the other, although the gateway answers while it still reads. A line counts as
+The lines go out in requests of bounded size, one after the other. A gateway reads as much before it waits until its
+answers are read, so neither side ever waits for the other, although it answers while it still reads. A line counts as
 done once it was answered. Whatever happens in between, the import goes on from the first line that was not, and a line
 that is sent again changes nothing.
 """
@@ -20,8 +20,11 @@ from signalpost_client.errors import NoAnswer, SignalpostError, UnexpectedAnswer
 from signalpost_client.shape import read
 from signalpost_client.shapes import ImportedLine
 
-BATCH_LINES: Final = 500
-BATCH_BYTES: Final = 64 * 1024
+BATCH_PLACES: Final = 500
+"""A gateway has 512 for lines whose answers are not read. A line takes one for each `PLACE_BYTES` that it begins."""
+PLACE_BYTES: Final = 8 * 1024
+BATCH_BYTES: Final = 512 * 1024
+"""Proxies in front of a gateway often refuse bodies above a mebibyte."""
 _CALL: Final = Call[object]("POST", path("documents", "import"), {}, media_type="application/x-ndjson")
 _NOT_NOW: Final = {429, 502, 503, 504}
 _OF_THE_WHOLE: Final = {401, 403}
@@ -34,6 +37,10 @@ class _NumberedLine(NamedTuple):
     number: int
     content: bytes
 
+    @property
+    def places(self) -> int:
+        return 1 + len(self.content) // PLACE_BYTES
+
 
 class LineImport:
     """Which lines are under way, and what to do next."""
@@ -45,7 +52,7 @@ class LineImport:
         self._taken = 0
         self._waiting: deque[_NumberedLine] = deque()
         """Lines that were taken and not answered."""
-        self._bytes = 0
+        self._bytes = self._places = 0
         self._sent: list[_NumberedLine] = []
         self._answers = LineSplitter()
 
@@ -53,7 +60,7 @@ class LineImport:
 
     def has_room(self) -> bool:
         """Whether the next request has room for one more line."""
-        return len(self._waiting) < BATCH_LINES and self._bytes < BATCH_BYTES
+        return self._places < BATCH_PLACES and self._bytes < BATCH_BYTES
 
     def take(self, line: Line) -> None:
         """Add a line: a snapshot or deletion, or its JSON."""
@@ -62,14 +69,19 @@ class LineImport:
         content = (content.encode() if isinstance(content, str) else content).strip(b" \t\r\n")
         if content:
             self._waiting.append(_NumberedLine(self._taken, content))
-            self._bytes += len(content)
+            self._count(self._waiting[-1], 1)
+
+    def _count(self, line: _NumberedLine, sign: int) -> None:
+        self._bytes += sign * len(line.content)
+        self._places += sign * line.places
 
     def request(self) -> Request | None:
         """The next request; None if every line was answered."""
-        self._sent, size = [], 0
+        self._sent, size, places = [], 0, 0
         for line in self._waiting:
             size += len(line.content) + 1
-            if self._sent and (size > BATCH_BYTES or len(self._sent) == BATCH_LINES):
+            places += line.places
+            if self._sent and (size > BATCH_BYTES or places > BATCH_PLACES):
                 break
             self._sent.append(line)
         self._answers = LineSplitter()
@@ -99,7 +111,7 @@ class LineImport:
             return self._wait(problem_of(answer.status, problem), now)
         if answer.status in _OF_THE_WHOLE or problem.get("code") == "too_many_refused":
             raise problem_of(answer.status, problem)
-        self._bytes -= len(self._waiting.popleft().content)
+        self._count(self._waiting.popleft(), -1)
         self._patience.tries = 0
         return answer
 
