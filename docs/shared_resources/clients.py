@@ -47,7 +47,7 @@ CLIENTS: Rows = (
         KEPT_FREE,
         f"{request_limits.MAX_LARGE_ANSWERS}",
         "429 `too_many_answers`",
-        (f"{LIMITS} Shares", "api/app.py TooMany"),
+        (f"{LIMITS} Shares", "api/http/large_answers.py TooMany"),
     ),
     Row(
         "live streams",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from http.client import HTTPConnection
-from itertools import count
+from itertools import count, takewhile
 from typing import Any, NamedTuple
 
 import pytest
@@ -17,11 +17,15 @@ from gateway.tests.patience import PATIENCE
 from gateway.tests.postgres import new_database
 
 from signalpost.domain.timestamps import DAY, SECOND
+from signalpost.sharing.shares import Caller
 from signalpost_receiver import Receiver
 from signalpost_receiver.sign import reader_key
 
 EVERY = ["documentCreated", "documentUpdated", "documentDeleted"]
 LEASE = 60
+TENANT = 1
+FACTS = {f"fact {number}": "x" * 4_096 for number in range(64)}
+"""The most that an event can have."""
 _DATABASES = count()
 """A worker may make the nodes more than once."""
 
@@ -418,9 +422,41 @@ def test_the_old_key_ends_with_the_overlap_of_a_rotation(nodes: Nodes) -> None:
 def test_what_is_large_is_handed_out_in_parts_and_none_is_left_out(world: World) -> None:
     mine, count = reader(world, eventTypes=["documentCreated"]), 5
     for _ in range(count):
-        world.create_document(additionalFacts={f"fact {number}": "x" * 4_096 for number in range(64)})
+        world.create_document(additionalFacts=FACTS)
     parts = []
     while (handed := mine.poll())["data"]:
         parts.append(len(handed["data"]))
         mine.acknowledge(handed)
     assert parts == [4, 1]
+
+
+def others_take_all(world: World) -> list[Caller]:
+    """Other keys of the tenant have all large answers that it may have."""
+    large, others = world.gateway._services.limits.large_answers, map(_key_of_tenant, count())
+    return [*takewhile(large.take, others)]
+
+
+def _key_of_tenant(number: int) -> Caller:
+    return Caller(TENANT, (TENANT, ("key", number)))
+
+
+def test_what_cannot_be_answered_now_is_not_leased(make_world: Callable[..., World]) -> None:
+    """The reader had to wait for the end of a lease that no one knew of."""
+    world = make_world()
+    mine, large = reader(world, eventTypes=["documentCreated"]), world.gateway._services.limits.large_answers
+    world.create_document(additionalFacts=FACTS)
+    others = others_take_all(world)
+    mine.send("poll", {"wait": 0}).refused(429, code="too_many_answers")
+    for each in others:
+        large.give_back(each)
+    [event] = mine.poll()["data"]
+    assert event["headers"]["signalpost-attempt"] == "1"
+    world.wait_until(lambda: not large.taken)
+
+
+def test_a_page_that_is_small_needs_no_room_among_large_answers(make_world: Callable[..., World]) -> None:
+    world = make_world()
+    mine = reader(world)
+    others_take_all(world)
+    world.create_document()
+    assert len(mine.poll()["data"]) == 1

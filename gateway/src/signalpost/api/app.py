@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from signalpost.api.guards.callers import caller_of
 from signalpost.api.guards.principals import EndedKey, Principal
+from signalpost.api.http.large_answers import LARGE_ANSWER_BYTES, leave_room, take_room
 from signalpost.api.http.problems import problem
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Json, Response, StreamedResponse, answer_to
@@ -44,8 +45,6 @@ from signalpost.runtime.logger import log
 from signalpost.runtime.own_time import OwnTime
 from signalpost.sharing.shares import NOBODY, Caller
 
-LARGE_ANSWER_BYTES: Final = 64 * 1024
-"""Above this size an answer counts among those that are held until they are read."""
 OPERATORS_LEAST: Final = 20
 """How many requests a second an operator may make in a tenant that may make fewer: a page of the console makes ten."""
 READING: Final = frozenset(("GET", "HEAD"))
@@ -123,30 +122,27 @@ class Api:
         if request.large_body is not None and response.status < REFUSED:
             size, read_at = request.large_body
             self._services.body_reader.answered(size, asyncio.get_running_loop().time() - read_at)
-        is_held = False
-        if request.caller is not None and isinstance(response, Response) and len(response.body) > LARGE_ANSWER_BYTES:
-            is_held = self._services.limits.large_answers.take(request.caller)
-            if not is_held:
-                response = problem(_too_many_answers(), request.id)
+        if isinstance(response, Response) and len(response.body) > LARGE_ANSWER_BYTES:
+            try:
+                take_room(request, self._services.limits)
+            except TooMany as refused:
+                response = problem(refused, request.id)
         self._notes.answered(request, response, time.perf_counter() - started)
-        if is_held or isinstance(response, StreamedResponse):
+        if request.has_room or isinstance(response, StreamedResponse):
             turn = partial(self._services.engine.turns.turn, _holder(request))
-            at_end = partial(self._end_long_answer, request, response, started, is_held=is_held)
+            at_end = partial(self._end_long_answer, request, response, started)
             return answer_to(response, request.id, turn, at_end)
         self._give_back(request)
         return answer_to(response, request.id)
 
-    def _end_long_answer(
-        self, request: Request, response: Response | StreamedResponse, started: float, *, is_held: bool
-    ) -> None:
-        if is_held and request.caller is not None:
-            self._services.limits.large_answers.give_back(request.caller)
+    def _end_long_answer(self, request: Request, response: Response | StreamedResponse, started: float) -> None:
         self._give_back(request)
         if isinstance(response, StreamedResponse):
             log.info("answer ended", request=request.id, ms=round((time.perf_counter() - started) * 1000, 1))
 
     def _give_back(self, request: Request) -> None:
-        """Give back the request's share of those at work."""
+        """Give back the request's share of those at work, and of the large answers."""
+        leave_room(request, self._services.limits)
         if request.caller is not None:
             self._services.limits.at_work.give_back(request.caller)
 
@@ -319,8 +315,3 @@ def _holder(request: Request) -> int:
 def _too_many_requests() -> TooMany:
     detail = "This key has too many requests in progress. Wait for some of their answers."
     return TooMany("too_many_requests", detail, retry_after=1)
-
-
-def _too_many_answers() -> TooMany:
-    detail = "This key has too many large answers that were not read yet. Read them first."
-    return TooMany("too_many_answers", detail, retry_after=1)

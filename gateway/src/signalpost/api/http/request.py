@@ -23,6 +23,7 @@ class Request:
     __slots__ = (
         "body",
         "caller",
+        "has_room",
         "head",
         "header",
         "id",
@@ -52,6 +53,8 @@ class Request:
         self.tenant: str | None = None
         self.caller: Caller | None = None
         """The caller whose share of the requests at work it has; None while it has none."""
+        self.has_room = False
+        """Whether it has room for a large answer."""
         self.is_timed = False
         """What it takes of the event loop's time is measured, and counts against its tenant's share."""
         self.large_body: tuple[int, float] | None = None

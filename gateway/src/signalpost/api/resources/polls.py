@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from math import inf
 
 from msgspec import UNSET
 
 from signalpost.api.guards.callers import caller_of
+from signalpost.api.http.large_answers import LARGE_ANSWER_BYTES, take_room
 from signalpost.api.resources.subscriptions import PATH, subscription_id
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import Example, Reply, Route
@@ -30,6 +32,8 @@ ASK_EVERY = 2.0
 """Seconds after which a call that waits asks the store in any case: no node hears what readers do at another."""
 ASKED_PER_SECOND = 20
 """How often all of them do so, together."""
+HEADERS_BYTES = 1024
+"""An event in an answer has fewer bytes than this, and twice those of its body."""
 TAKES = 0.001
 """How many seconds of the loop's time a call counts for each time that it asks the store."""
 
@@ -47,8 +51,16 @@ async def poll(context: RequestContext) -> HandedEvents:
 
 async def _hand_out(context: RequestContext, asked: PollRequest) -> HandedOut:
     await _pay(context)
-    readers = context.services.engine.lanes.readers
-    return await readers.hand_out(lambda: _find(context), asked.limit, asked.lease * SECOND, context.new_id())
+    readers, lease = context.services.engine.lanes.readers, asked.lease * SECOND
+    room = partial(_take_room, context)
+    return await readers.hand_out(partial(_find, context), asked.limit, lease, context.new_id(), room)
+
+
+def _take_room(context: RequestContext, events: Sequence[Event]) -> None:
+    """Have room for an answer with these events before they are leased: a reader that is refused it would have to
+    wait for the end of its own lease. Raises TooMany."""
+    if sum(2 * len(each.body) + HEADERS_BYTES for each in events) > LARGE_ANSWER_BYTES:
+        take_room(context.request, context.services.limits)
 
 
 async def _wait(context: RequestContext, asked: PollRequest, position: str, handed: HandedOut) -> HandedOut:

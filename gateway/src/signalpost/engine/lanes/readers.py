@@ -90,9 +90,17 @@ class Readers:
         self._check_config = check_config
         self._stats = stats
 
-    async def hand_out(self, find: Callable[[], Subscription], limit: int, lease: int, receipt: str) -> HandedOut:
+    async def hand_out(
+        self,
+        find: Callable[[], Subscription],
+        limit: int,
+        lease: int,
+        receipt: str,
+        before: Callable[[Sequence[Event]], None],
+    ) -> HandedOut:
         """Hand out what comes next, at most `limit` events, for `lease` µs; `receipt` will name it. `find` gives the
-        subscription as it is now. Raises what `find` does, and Unavailable."""
+        subscription as it is now. `before` is told of the events before they are leased: if it raises, they are not.
+        Raises what both do, and Unavailable."""
         for _ in range(TRIES):
             subscription = find()
             row = await self._load(subscription)
@@ -105,6 +113,8 @@ class Readers:
             found = _Search(lane, [], [])
             if not await self._is_found(subscription, find, found, limit, now):
                 continue  # the subscription was changed meanwhile
+            if found.events:
+                before(found.events)
             lane = found.lane
             lane = (
                 lane.handed((e.sequence for e in found.events), receipt, now, lease)
