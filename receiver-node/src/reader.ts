@@ -46,6 +46,7 @@ interface Handed {
 
 /** Answers that asking again does not change. */
 const NEVER_WELL: readonly number[] = [401, 403, 404, 422];
+const PAUSE_SECONDS = 1;
 const LONGEST_PAUSE_SECONDS = 60;
 
 /**
@@ -102,19 +103,21 @@ export class Reader {
 
   /**
    * Read again and again, until the signal ends it. If the gateway cannot be asked, or an event cannot be handled now,
-   * `onError` is told, and the reader tries again after a pause, which grows to a minute. Throws what asking again does
-   * not change: ConfigError, and the refusal of an event.
+   * `onError` is told, and the reader tries again after a pause, which grows to a minute. If calls do not wait
+   * (`waitSeconds` is 0) and nothing came, it asks again after a second. Throws what asking again does not change:
+   * ConfigError, and the refusal of an event.
    */
   async run({ signal, onError = () => undefined }: RunOptions = {}): Promise<void> {
     let pause = 0;
     while (!signal?.aborted) {
       try {
-        await this.read();
+        const came = await this.read();
         pause = 0;
+        if (came.length === 0 && this.#asked.wait === 0) await paused(PAUSE_SECONDS, signal);
       } catch (error) {
         if (!isTriedAgain(error)) throw error;
         onError(error);
-        pause = Math.min(LONGEST_PAUSE_SECONDS, 2 * pause || 1);
+        pause = Math.min(LONGEST_PAUSE_SECONDS, 2 * pause || PAUSE_SECONDS);
         await paused(pause, signal);
       }
     }

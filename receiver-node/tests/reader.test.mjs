@@ -72,6 +72,18 @@ test("what cannot be handled is handed out again, and what was is acknowledged",
   assert.deepEqual(gateway.acknowledged, [1, 3]);
 });
 
+test("a reader whose calls do not wait pauses for a second if nothing came", async () => {
+  const [gateway, end] = [new Gateway(), new AbortController()];
+  const asked = [];
+  const fetch = (...call) => {
+    asked.push(performance.now());
+    if (asked.length === 2) end.abort();
+    return gateway.fetch(...call);
+  };
+  await readerOf(gateway, () => undefined, { waitSeconds: 0, fetch }).run({ signal: end.signal });
+  assert.ok(asked[1] - asked[0] > 900);
+});
+
 test("a forged event is refused, and not acknowledged", async () => {
   const [gateway, got] = [new Gateway(), []];
   gateway.waiting = [[1, bodyOf()]];

@@ -122,6 +122,19 @@ def test_what_cannot_be_handled_is_tried_again_and_what_was_is_acknowledged(gate
     assert got == ["event-1", "event-2", "event-3"]
 
 
+@pytest.mark.parametrize(("wait_s", "paused"), [(0, [1.0, 1.0]), (1, [])])
+def test_a_reader_whose_calls_do_not_wait_pauses_if_nothing_came(
+    gateway: Gateway, wait_s: int, paused: list[float]
+) -> None:
+    pauses: list[float] = []
+    reader = reader_of(gateway, str, wait_s=wait_s, limit=1, sleep=pauses.append)
+    gateway.waiting = [(number, event_body(number)) for number in (1, 2)]
+    left = iter([False] * 4)
+    reader.run(until=lambda: next(left, True))
+    assert gateway.acknowledged == [1, 2]
+    assert pauses == paused
+
+
 def test_a_forged_event_is_refused_and_nothing_after_it_is_acknowledged(gateway: Gateway) -> None:
     got: list[str] = []
     reader = reader_of(gateway, got.append, wait_s=0)

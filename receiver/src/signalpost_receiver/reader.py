@@ -24,6 +24,7 @@ from .sign import reader_key
 
 _NEVER_WELL = (401, 403, 404, 422)
 """Answers that asking again does not change."""
+_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
 
 
@@ -98,27 +99,29 @@ class Reader:
         on_error: Callable[[ReceiverError], None] = lambda error: None,
     ) -> None:
         """Read again and again, until `until` says that this is enough. If the gateway cannot be asked, or an event
-        cannot be handled now, `on_error` is told, and the reader tries again after a pause, which grows to a minute.
+        cannot be handled now, `on_error` is told, and the reader tries again after a pause, which grows to a minute. If
+        calls do not wait (`wait_s` is 0) and nothing came, it asks again after a second.
 
         Raises what asking again does not change: ConfigError, and the refusal of an event.
         """
         pause = 0.0
         while not until():
-            error = self._try_to_read()
-            if error is None:
-                pause = 0.0
+            came = self._try_to_read()
+            if isinstance(came, ReceiverError):
+                on_error(came)
+                pause = min(_LONGEST_PAUSE_S, 2 * pause or _PAUSE_S)
+                self._sleep(pause)
                 continue
-            on_error(error)
-            pause = min(_LONGEST_PAUSE_S, 2 * pause or 1.0)
-            self._sleep(pause)
+            pause = 0.0
+            if not came and not self._asked["wait"]:
+                self._sleep(_PAUSE_S)
 
-    def _try_to_read(self) -> ReceiverError | None:
-        """Read once. Returns what can be tried again."""
+    def _try_to_read(self) -> list[Result] | ReceiverError:
+        """Read once. Returns what came, or what can be tried again."""
         try:
-            self.read()
+            return self.read()
         except (FeedError, HandlerError, StoreError, InProgress) as error:
             return error
-        return None
 
     def _poll(self) -> tuple[str, list[HandedEvent]]:
         answer = self._call("poll", self._asked)
