@@ -11,6 +11,8 @@ from email.message import EmailMessage
 import msgspec
 import pytest
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
+from gateway.tests.engine.test_engine_reading import acknowledge, hand_out
+from gateway.tests.engine.test_engine_reading import subscribe as subscribe_to_read
 from gateway.tests.world.network import Reply, VendorReply
 from gateway.tests.world.vendors import LOST, FakeVendor
 from msgspec.structs import replace
@@ -511,6 +513,26 @@ def test_a_pause_ends_what_was_told_and_a_resume_is_no_news(world: ScriptedWorld
 
     world.run(scenario)
     assert len(server.calls) == 2
+
+
+def test_contacts_of_a_subscription_that_is_read_hear_that_no_reader_comes_and_that_one_came(
+    world: ScriptedWorld, server: FakeVendor
+) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await connect(gateway)
+        await subscribe_to_read(world, gateway, name="Acme", contacts=[ADA])
+        await gateway.create("a")
+        async with postmen(gateway):
+            await asyncio.sleep(HOUR - MINUTE)
+            assert not server.calls
+            await asyncio.sleep(3 * HOUR)
+            assert subjects(server) == ["No reader comes for Acme"]
+            assert len((await hand_out(world, gateway)).events) == 1
+            assert await acknowledge(world, gateway) == 1
+            await asyncio.sleep(HOUR)
+
+    world.run(scenario)
+    assert subjects(server, ADA) == ["No reader comes for Acme", "Acme is read again"]
 
 
 def failed_for(world: ScriptedWorld, days: float) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.engine.test_engine_notice_kinds import notices, opened, until_open, until_told_to_be_over
 
+from signalpost.commands.secrets import PromoteSecret, RotateSecret
 from signalpost.commands.subscriptions import CreateReadSubscription, DeleteSubscription
 from signalpost.domain.body import read
 from signalpost.domain.subscription import Subscription
@@ -34,7 +35,7 @@ def found(world: ScriptedWorld, gateway: RunningGateway) -> Subscription:
 
 async def hand_out(world: ScriptedWorld, gateway: RunningGateway, lease: int = 60) -> HandedOut:
     readers = gateway.engine.lanes.readers
-    return await readers.hand_out(lambda: found(world, gateway), 50, lease * SECOND, "a receipt")
+    return await readers.hand_out(lambda: found(world, gateway), 50, lease * SECOND, "a receipt", lambda _: None)
 
 
 async def acknowledge(world: ScriptedWorld, gateway: RunningGateway) -> int:
@@ -121,5 +122,38 @@ def test_that_nobody_reads_is_over_once_the_subscription_is_deleted(world: Scrip
         await until_open(gateway, "subscriptionUnread", within=2 * HOUR)
         await gateway.submit(DeleteSubscription(tenant_id=TENANT, subscription_id=world.uuid("read")))
         await until_told_to_be_over(gateway)
+
+    world.run(scenario)
+
+
+def test_that_the_key_of_a_reader_is_about_to_end_is_told_until_the_rotation_is_over(world: ScriptedWorld) -> None:
+    world.look_every = 30.0
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await subscribe(world, gateway)
+        of: Any = {"tenant_id": TENANT, "subscription_id": world.uuid("read")}
+        await gateway.submit(RotateSecret(**of, secret="another", overlap_hours=5))
+        await asyncio.sleep(0.9 * HOUR)
+        assert not opened(gateway)
+        await until_open(gateway, "secretOverlapEnding")
+        await asyncio.sleep(120)
+        await gateway.submit(PromoteSecret(**of))
+        await until_told_to_be_over(gateway)
+
+    world.run(scenario)
+
+
+def test_an_event_that_is_not_wanted_is_nothing_that_nobody_reads(world: ScriptedWorld) -> None:
+    """An event is passed over only once a reader asks, and the first that is wanted is new by then."""
+    world.look_every = 30.0
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await subscribe(world, gateway, eventTypes=["documentUpdated"])
+        await gateway.create("a")
+        await asyncio.sleep(3 * HOUR)
+        await gateway.update("a")
+        await asyncio.sleep(0.9 * HOUR)
+        assert not opened(gateway)
+        await until_open(gateway, "subscriptionUnread", within=HOUR)
 
     world.run(scenario)

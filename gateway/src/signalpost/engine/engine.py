@@ -148,7 +148,7 @@ class Engine:
             NodeFacts(self.disk, self._lane_owner, store.fleet, host.process.host, is_first),
             ObjectiveFacts(store.stats, directory, is_first),
             SourceFacts(store.sources, directory, is_first),
-            ReadingFacts(directory, lanes.views, is_first),
+            ReadingFacts(directory, lanes.views, store.log, is_first),
             FleetFacts(store, directory, is_first),
             PartitionFacts(self.maintenance.preparation),
         )

@@ -10,6 +10,8 @@ from signalpost.domain.operations.correspondence import (
     MAX_NAME_CHARACTERS,
     OVER,
     PAUSED,
+    READ,
+    UNREAD,
     WORDINGS,
     Correspondence,
     News,
@@ -43,6 +45,7 @@ def condition(kind: str, *, since: int = NOW - 2 * HOUR, absent_since: int | Non
         ([condition(FAILING, absent_since=NOW - 1)], None, {FAILING}),
         ([condition(FAILING), condition(SOON)], SOON, {FAILING, SOON}),
         ([condition(DISABLED, since=NOW)], DISABLED, {DISABLED}),
+        ([condition(UNREAD, since=NOW)], UNREAD, {UNREAD}),
         ([condition(FAILING), condition(DISABLED, absent_since=NOW - 1)], FAILING, {FAILING, DISABLED}),
     ],
 )
@@ -80,6 +83,9 @@ def trouble(kind: str | None, *also: str) -> Trouble:
         (FAILING, None, False, OVER),
         (DISABLED, None, False, OVER),
         (FAILING, None, True, PAUSED),
+        (None, trouble(UNREAD), False, UNREAD),
+        (UNREAD, None, False, READ),
+        (UNREAD, None, True, PAUSED),
     ],
 )
 def test_news_are_what_became_worse_or_is_over(

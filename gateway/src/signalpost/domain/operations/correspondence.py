@@ -27,8 +27,10 @@ APART: Final = 15 * MINUTE
 """How long after a mail to an address the next one is sent at the earliest."""
 MAX_NAME_CHARACTERS: Final = 100
 """How much of a subscription's name is told: a caller who may name it could write letters with it otherwise."""
-OVER, PAUSED = "over", "paused"
-"""How trouble ends: the conditions closed, or a caller paused the subscription."""
+UNREAD: Final = "subscriptionUnread"
+OVER, READ, PAUSED = "over", "read", "paused"
+"""How trouble ends: the conditions closed, which is told otherwise of one that was not read, or a caller paused the
+subscription."""
 
 
 class Wording(NamedTuple):
@@ -69,9 +71,25 @@ WORDINGS: Final[Mapping[str, Wording]] = {
         after=HOUR,
         when=", since {moment}",
     ),
+    UNREAD: Wording(
+        ("No reader comes for {name}", "No readers come for {count} subscriptions"),
+        (
+            "Events of this subscription wait to be read, and no reader asks for them:",
+            "Events of these subscriptions wait to be read, and no readers ask for them:",
+        ),
+        "They are kept for a while. See whether the program that reads them is at work.",
+        when=", since {moment}",
+    ),
     PAUSED: Wording(
         ("{name} was paused", "{count} subscriptions were paused"),
-        ("This subscription failed, and was paused:", "These subscriptions failed, and were paused:"),
+        ("This subscription was in trouble, and was paused:", "These subscriptions were in trouble, and were paused:"),
+    ),
+    READ: Wording(
+        ("{name} is read again", "{count} subscriptions are read again"),
+        (
+            "The events of this subscription are read again, or none waits any more:",
+            "The events of these subscriptions are read again, or none waits any more:",
+        ),
     ),
     OVER: Wording(
         ("{name} no longer fails", "{count} subscriptions no longer fail"),
@@ -82,7 +100,7 @@ WORDINGS: Final[Mapping[str, Wording]] = {
     ),
 }
 """What is told, by the kind of condition, or by how the trouble ended; what is gravest comes first."""
-KINDS_TOLD: Final = tuple(kind for kind in WORDINGS if kind not in (OVER, PAUSED))
+KINDS_TOLD: Final = tuple(kind for kind in WORDINGS if kind not in (OVER, READ, PAUSED))
 
 SubscriptionKey = tuple[int, str]
 """Tenant and id."""
@@ -156,7 +174,8 @@ def trouble_of(rows: Mapping[str, ConditionRow], now: int) -> Trouble:
 def news_of(known: str | None, trouble: Trouble | None, *, is_paused: bool) -> str | None:
     """What a contact is to be told of a subscription, who knows of a kind of condition or of none; None for nothing."""
     if trouble is None:
-        return None if known is None else PAUSED if is_paused else OVER
+        over = READ if known == UNREAD else OVER
+        return None if known is None else PAUSED if is_paused else over
     if trouble.kind is None or trouble.kind == known:
         return None
     is_worse = known is None or KINDS_TOLD.index(trouble.kind) < KINDS_TOLD.index(known)

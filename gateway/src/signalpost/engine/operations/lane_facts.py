@@ -171,10 +171,7 @@ class LaneFacts:
             bad = Severity.CRITICAL if now >= offered.ends_at - CERTIFICATE_ENDS_NOW else None
             told = f"It ends at {readable(offered.ends_at)}."
             yield _fact("clientCertificateExpiring", subscription, offered.ends_at - CERTIFICATE_SOON, told, bad)
-        promoted = subscription.promote_at
-        if promoted is not None and promoted - OVERLAP_ENDS_SOON <= now < promoted:
-            told = f"That is at {readable(promoted)}."
-            yield _fact("secretOverlapEnding", subscription, promoted - OVERLAP_ENDS_SOON, told)
+        yield from about_overlap(subscription, now)
 
     async def _late(self, behind: dict[tuple[int, int], list[Subscription]], now: int) -> list[Fact]:
         """About lanes that deliver, and have not come to an event that was made a while ago."""
@@ -214,6 +211,13 @@ class LaneFacts:
                     aged.append(_fact("retentionNear", each, at + kept // 2, told, bad))
         self._aged, self._aged_at = aged, now
         return aged
+
+
+def about_overlap(subscription: Subscription, now: int) -> Iterator[Fact]:
+    """The fact that the overlap of a rotation ends soon, if it does."""
+    ends = subscription.promote_at
+    if ends is not None and ends - OVERLAP_ENDS_SOON <= now < ends:
+        yield _fact("secretOverlapEnding", subscription, ends - OVERLAP_ENDS_SOON, f"That is at {readable(ends)}.")
 
 
 def _fact(kind: str, subscription: Subscription, since: int, detail: str, severity: Severity | None = None) -> Fact:

@@ -1,4 +1,5 @@
-"""What is wrong with subscriptions whose events are read: no reader comes, or the retention removes what waits.
+"""What is wrong with subscriptions whose events are read: no reader comes, the retention removes what waits, or the key
+of a reader is about to end with the secret.
 
 One node asks for all, once a minute: what is told is measured in hours. What a person paused is left alone, as what the
 tenant `operations` has.
@@ -6,6 +7,8 @@ tenant `operations` has.
 
 from collections.abc import Callable, Iterator
 from typing import Final
+
+from msgspec.structs import replace
 
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.delivery.reading import Reading
@@ -15,7 +18,8 @@ from signalpost.domain.timestamps import DAY, HOUR, MINUTE, SECOND, readable
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_health import LaneView
 from signalpost.engine.lanes.lane_views import LaneViews
-from signalpost.engine.operations.lane_facts import AGES, WINDOW
+from signalpost.engine.operations.lane_facts import AGES, WINDOW, about_overlap
+from signalpost.store.nouns.log import LogStore
 
 LOOK_EVERY: Final = MINUTE
 UNREAD_FOR: Final = HOUR
@@ -23,11 +27,12 @@ UNREAD_FOR: Final = HOUR
 
 
 class ReadingFacts:
-    kinds: Final = frozenset({"subscriptionUnread", "retentionNear", "eventsLost"})
+    kinds: Final = frozenset({"subscriptionUnread", "retentionNear", "eventsLost", "secretOverlapEnding"})
 
-    def __init__(self, directory: Directory, views: LaneViews, is_first: Callable[[], bool]) -> None:
+    def __init__(self, directory: Directory, views: LaneViews, log: LogStore, is_first: Callable[[], bool]) -> None:
         """`is_first` says whether this node tells what is no node's own."""
         self._directory = directory
+        self._log = log
         self._views = views
         self._is_first = is_first
         self._told: list[Fact] = []
@@ -51,17 +56,38 @@ class ReadingFacts:
             if read and tenant.id != OPERATIONS_TENANT:
                 kept = self._directory.retention_days_of(tenant.id) * DAY
                 views = await self._views.dated(await self._views.of_all(read), kept)
-                found += [fact for view in views for fact in _of(view, kept, now)]
+                for view in views:
+                    found += _of_subscription(view, now)
+                    found += await self._of_what_waits(view, kept, now)
         return found
 
+    async def _of_what_waits(self, view: LaneView, kept: int, now: int) -> list[Fact]:
+        found = [*_of_waiting(view, kept, now)]
+        return [*_of_waiting(await self._of_wanted_type(view), kept, now)] if found else found
 
-def _of(view: LaneView, kept: int, now: int) -> Iterator[Fact]:
-    health, waits_since = view.standing.health, view.waits_since
+    async def _of_wanted_type(self, view: LaneView) -> LaneView:
+        """The same with the oldest event of a type that is wanted. While no reader asks, nothing is passed over, so
+        the one that follows what was read may be of another type."""
+        found, head = view.subscription, view.standing.left_at
+        if view.standing.open or head is None:
+            return view
+        events, _ = await self._log.feed(found.tenant_id, max(head, found.skip_to), found.filters[-1][1], None, 1)
+        return replace(view, waits_since=events[0].at) if events else view
+
+
+def _of_subscription(view: LaneView, now: int) -> Iterator[Fact]:
+    health = view.standing.health
     if health.lost_at is not None and now < health.lost_at + WINDOW:
         yield _fact("eventsLost", view, health.lost_at, f"{health.lost:,} since it was made.")
+    if view.status == "active":
+        yield from about_overlap(view.subscription, now)
+
+
+def _of_waiting(view: LaneView, kept: int, now: int) -> Iterator[Fact]:
+    waits_since = view.waits_since
     if view.status != "active" or waits_since is None:
         return
-    asked = (health.reading or Reading()).read_at
+    asked = (view.standing.health.reading or Reading()).read_at
     since = max(waits_since + view.subscription.delay * SECOND, asked, view.subscription.created_at)
     if now >= since + UNREAD_FOR:
         told = f"It was last asked at {readable(asked)}." if asked else "It was never asked."
