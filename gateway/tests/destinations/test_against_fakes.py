@@ -18,7 +18,7 @@ from signalpost.destinations.access import Held
 from signalpost.destinations.calls import Call, Reply, Skip
 from signalpost.destinations.destination import MAX_FOLLOW_UPS, Context
 from signalpost.destinations.google_calendar import GoogleCalendar
-from signalpost.destinations.members import basic_authorization
+from signalpost.destinations.members import client_authorization
 from signalpost.destinations.rulings import Done, Reauthorise, Reject, Retry, Ruling, Then, Throttle
 from signalpost.destinations.salesforce import Salesforce
 from signalpost.destinations.slack import Slack
@@ -276,7 +276,7 @@ def taken_back(vendor: Vendor, kind: Any, on: Any, held: Held) -> list[Ruling]:
     for each in kind.revocations(on, held):
         asked = asked_by(each.call, held.access_token)
         if each.basic is not None:
-            asked.headers["authorization"] = basic_authorization(*each.basic)
+            asked.headers["authorization"] = client_authorization(*each.basic)
         answer = vendor.answer(asked)
         body = answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
         rulings.append(kind.revoked(on, Reply(status=answer.status, headers=answer.headers, body=body)))

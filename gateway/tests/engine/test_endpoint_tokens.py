@@ -3,13 +3,14 @@ comes."""
 
 import asyncio
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from urllib.parse import parse_qsl
 
 import pytest
 from gateway.tests.bodies import subscription_patch
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
-from gateway.tests.world.network import Reply, SentRequest, VendorReply
+from gateway.tests.engine.test_engine_notice_kinds import log_of_notices, until_open, until_told_to_be_over
+from gateway.tests.world.network import Reply, SentRequest, VendorCall, VendorReply
 from gateway.tests.world.vendors import HOST, ORIGIN, SECRET, TOKEN_PATH, FakeVendor
 
 from signalpost.commands.erasures import EraseDocument
@@ -61,6 +62,21 @@ def test_one_token_is_asked_for_by_all_who_wait_and_renewed_before_its_end(
     assert {each.headers["authorization"] for each in world.endpoint("a").calls} == {"Bearer token-1", "Bearer token-2"}
     assert not any("authorization" in each.headers for each in world.endpoint("b").calls)
     assert {failure for sequence in range(1, 6) for failure, _ in attempts(world, sequence)} == {None}
+
+
+def test_id_and_secret_are_encoded_before_they_go_in_the_header(world: ScriptedWorld, server: FakeVendor) -> None:
+    """RFC 6749, 2.3.1. A colon in the id would be taken for the end of it."""
+    secret = "p:ss w%rd&+"
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", oauth={**CLIENT, "clientId": "a:client", "clientSecret": secret})
+        await gateway.create("d")
+        await gateway.until(lambda: world.endpoint("a").sequences == [1])
+
+    world.run(scenario)
+    [call] = server.token_calls
+    said = b64decode(call.headers["authorization"].removeprefix("Basic ")).decode()
+    assert said == "a%3Aclient:p%3Ass+w%25rd%26%2B"
 
 
 def test_id_and_secret_go_in_the_form_if_that_is_asked_for(world: ScriptedWorld, server: FakeVendor) -> None:
@@ -265,3 +281,49 @@ def test_neither_secret_nor_token_is_in_what_is_kept(world: ScriptedWorld, serve
     assert kept[-1].detail.startswith("No token came: the vendor answered 500 (no use with [secret]).")
     for each in kept:
         assert not any(secret in repr(each) for secret in (token, SECRET))
+
+
+def test_that_no_token_comes_is_told_to_operators_until_one_comes(world: ScriptedWorld, server: FakeVendor) -> None:
+    world.look_every = 30.0
+    server.give = lambda _call: VendorReply(503)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", oauth=CLIENT, retryDelays=[600] * 4)
+        await gateway.create("d")
+        await until_open(gateway, "subscriptionFailing", within=1_200)
+        await asyncio.sleep(120)
+        server.give = lambda _call: None
+        await gateway.until(lambda: world.endpoint("a").sequences == [1], every=5)
+        await until_told_to_be_over(gateway)
+
+    world.run(scenario)
+    told = log_of_notices(world)
+    assert [each["what"] for each in told] == ["opened", "closed"]
+    assert f"No token came: the vendor answered 503. It was asked for at {ORIGIN}." in told[0]["sentence"]
+
+
+def test_a_secret_that_is_changed_while_a_token_is_asked_for_counts_from_the_next_attempt(
+    world: ScriptedWorld, server: FakeVendor
+) -> None:
+    new = "the-new-secret-of-the-client"
+
+    def give(call: VendorCall) -> VendorReply | None:
+        said = b64decode(call.headers["authorization"].removeprefix("Basic ")).decode()
+        return None if said == f"client:{new}" else VendorReply(400, b'{"error": "invalid_client"}', after=3.0)
+
+    server.give = give
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", oauth=CLIENT)
+        await gateway.create("d")
+        await gateway.until(lambda: bool(server.token_calls))
+        patch = subscription_patch(oauth={**CLIENT, "clientSecret": new})
+        await gateway.submit(PatchSubscription(tenant_id=1, subscription_id=world.ids["a"], patch=patch))
+        await gateway.create("e")
+        await gateway.until(lambda: sorted(world.endpoint("a").sequences) == [1, 2])
+        await gateway.until_recorded()
+
+    world.run(scenario)
+    assert attempts(world, 1) == [(Failure.TOKEN, 1), (None, 1)]
+    assert attempts(world, 2) == [(None, 1)]
+    assert len(server.token_calls) == 2

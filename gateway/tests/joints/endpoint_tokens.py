@@ -9,7 +9,7 @@ from collections.abc import Callable
 from json import dumps
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from gateway.tests.joints.history import Attempt, ClientCall
 from gateway.tests.joints.node import JointNode
@@ -171,7 +171,7 @@ class EndpointTokens:
         """The client as which this asks, if it gives its secret where it was told to."""
         form = dict(parse_qsl(call.body.decode()))
         basic = call.headers.get("authorization", "").removeprefix("Basic ")
-        given = b64decode(basic).decode().partition(":")[::2] if basic else ("", "")
+        given = tuple(map(unquote_plus, b64decode(basic).decode().partition(":")[::2]))
         said = (form.get("client_id", ""), form.get("client_secret", ""))
         found = self._by_id.get(said[0] or given[0])
         if found is None or (said if found.is_in_form else given) != (found.id, found.secret):

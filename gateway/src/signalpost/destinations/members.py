@@ -4,6 +4,7 @@ import base64
 import re
 from textwrap import wrap
 from typing import Annotated, Any, Final
+from urllib.parse import quote_plus
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -132,6 +133,12 @@ def vendor_origins(stand_in: str | UnsetType, *origins: str) -> tuple[str, ...]:
 def basic_authorization(name: str, password: str) -> str:
     """The value of the header `authorization` for a name and a password (RFC 7617), in UTF-8."""
     return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+def client_authorization(client_id: str, client_secret: str) -> str:
+    """The value of the header `authorization` for a client of OAuth 2, whose id and secret are encoded as in a form
+    first (RFC 6749, 2.3.1)."""
+    return basic_authorization(quote_plus(client_id), quote_plus(client_secret))
 
 
 def shortened(text: str) -> str:

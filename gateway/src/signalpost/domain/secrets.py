@@ -5,13 +5,14 @@ import binascii
 import json
 from collections.abc import Iterable, Iterator
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from msgspec.structs import replace
 
 from signalpost.domain import endpoint
 from signalpost.domain.checks import Bad
 from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Outcome
+from signalpost.domain.oauth import OAuthClient
 from signalpost.domain.shown_url import hidden_parts
 from signalpost.domain.subscription import Subscription
 
@@ -71,7 +72,7 @@ def secrets_of(subscription: Subscription) -> Secrets:
     headers = (part for value in subscription.headers.values() for part in _parts_of_header(value))
     own = (subscription.secret, subscription.next_secret or "", *(each.secret for each in subscription.sign_also))
     client = subscription.oauth
-    of_client = () if client is None else (client.client_secret, *hidden_parts(client.token_url))
+    of_client = () if client is None else (*_forms_of_client(client), *hidden_parts(client.token_url))
     return Secrets((*own, *headers, *hidden_parts(subscription.url), *of_client))
 
 
@@ -81,6 +82,11 @@ def without_secrets(outcome: Outcome, secrets: Secrets) -> Outcome:
     if trace is not None and trace.answer_head:
         trace = replace(trace, answer_head=secrets.strike_bytes(trace.answer_head))
     return replace(outcome, answer=secrets.strike_cut(outcome.answer), trace=trace)
+
+
+def _forms_of_client(client: OAuthClient) -> tuple[str, str]:
+    """The secret of a client, as it is and as it is encoded before it goes into a header."""
+    return client.client_secret, quote_plus(client.client_secret)
 
 
 def _parts_of_header(value: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Final, Self
 from msgspec import Struct
 
 from signalpost.destinations.access import Held, Revocation
-from signalpost.destinations.members import basic_authorization
+from signalpost.destinations.members import client_authorization
 from signalpost.destinations.rulings import Done
 from signalpost.domain.secrets import Secrets
 from signalpost.engine.connectors.open_connection import OpenConnection, OpenedConnection
@@ -88,7 +88,7 @@ class Disconnection:
         call, basic = revocation.call, revocation.basic
         authorization = self._authorization if call.authorised else None
         if basic is not None:
-            authorization = basic_authorization(*basic)
+            authorization = client_authorization(*basic)
         try:
             request = request_of(
                 call,

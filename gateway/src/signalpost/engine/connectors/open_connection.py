@@ -18,7 +18,7 @@ from signalpost.destinations.access import Access, Consent, Fixed, Grant, Signer
 from signalpost.destinations.calls import Call, Reply
 from signalpost.destinations.destination import Destination
 from signalpost.destinations.fields import secrets_in
-from signalpost.destinations.members import basic_authorization
+from signalpost.destinations.members import client_authorization
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.body import Body
 from signalpost.domain.connection import DISCONNECTED, Connection, Granted
@@ -248,9 +248,9 @@ def _secrets_of(holds: Body, access: Access) -> tuple[str, ...]:
         case Fixed(authorization=authorization):
             found += [authorization, authorization.partition(" ")[2]]
         case Grant(basic=basic) if basic is not None:
-            found.append(basic_authorization(*basic).partition(" ")[2])
+            found.append(client_authorization(*basic).partition(" ")[2])
         case Consent(client_id=name, client_secret=secret):
-            found.append(basic_authorization(name, secret).partition(" ")[2])
+            found.append(client_authorization(name, secret).partition(" ")[2])
     return tuple(found)
 
 

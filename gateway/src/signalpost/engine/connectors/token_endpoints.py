@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from signalpost.destinations.access import Consent, Grant
 from signalpost.destinations.calls import Call
-from signalpost.destinations.members import basic_authorization, origin_of, shortened
+from signalpost.destinations.members import client_authorization, origin_of, shortened
 from signalpost.destinations.rulings import retry_after
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.engine.connectors.wire import VendorTransport, reply_of, request_of
@@ -87,7 +87,7 @@ class TokenEndpoints:
         return await self._issued(consent.token_url, form, (consent.client_id, consent.client_secret))
 
     async def _issued(self, url: str, form: dict[str, str], basic: tuple[str, str] | None) -> IssuedToken:
-        authorization = None if basic is None else basic_authorization(*basic)
+        authorization = None if basic is None else client_authorization(*basic)
         call = Call(url=url, form=form)
         request = request_of(call, authorization, (origin_of(url),), FETCH_SECONDS, self._tenant_id)
         outcome = await answered(self._transport, request)
