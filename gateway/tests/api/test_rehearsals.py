@@ -239,3 +239,24 @@ def test_another_tenant_finds_nothing_to_rehearse(world: "World") -> None:
     draft = {"url": "https://a.example/", "eventTypes": ["documentCreated"]}
     shown = world.send("POST", "/v1/subscriptions/rehearsals", {"subscription": draft}, elsewhere).ok()
     assert (shown["then"], shown["toSequence"]) == (0, 0)
+
+
+def test_a_change_of_one_that_is_read_is_compared_and_nothing_of_it_can_be_sent(world: "World") -> None:
+    body = {"kind": "poll", "eventTypes": ["documentDeleted"]}
+    made = world.send("POST", "/v1/subscriptions", body).ok(201)
+    world.create_document()
+    shown = changed(world, made, eventTypes=["documentCreated"])
+    assert counts(shown) == {"now": 0, "then": 1, "both": 0, "more": 1, "less": 0, "cannot": 0}
+    assert (shown["id"], shown["requests"]) == (None, [])
+
+
+def test_a_new_one_that_is_read_is_rehearsed(world: "World") -> None:
+    for title in ("A lease", "Another"):
+        world.create_document(title=title)
+    new = {"kind": "poll", "eventTypes": ["documentCreated"], "when": TITLED}
+    path = "/v1/subscriptions/rehearsals"
+    shown = world.send("POST", path, {**PERIOD, "subscription": new}).ok()
+    assert (counts(shown)["then"], shown["id"], shown["requests"]) == (1, None, [])
+    assert [each["title"] for each in shown["examples"]["more"]] == ["A lease"]
+    wrong = {**new, "url": "https://example.com/"}
+    world.send("POST", path, {**PERIOD, "subscription": wrong}).refused(422, "/subscription/url")

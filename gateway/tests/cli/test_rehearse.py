@@ -69,3 +69,20 @@ def test_what_cannot_be_rehearsed_names_the_option(run: Run, subscription: str, 
     run("subscriptions", "rehearse", str(tmp_path / "nothing.toml"), "--name", "x", code=2)
     run("replay", subscription, "--rehearsal", "x", "--failed", code=2)
     assert "no rehearsal with this id" in run("replay", subscription, "--rehearsal", "x", code=1).stderr
+
+
+def test_one_that_is_read_is_rehearsed_before_it_is_applied_and_after(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "signalpost.toml"
+    entry = '[[subscription]]\nname = "Reads"\nkind = "poll"\neventTypes = ["documentCreated"]\n'
+    file.write_text(entry + 'when = { field = "document.type", is = "Read" }\n')
+    create(run, "A", type="Read")
+    told = run("subscriptions", "rehearse", str(file)).stdout
+    assert "Reads (create)" in told
+    assert "1 more, 0 fewer." in told
+    run("subscriptions", "apply", str(file))
+    [made] = json_of(run("subscriptions", "list", "--name", "Reads", "--json"))
+    create(run, "B", type="Written")
+    told = run("subscriptions", "rehearse", made["id"], "--when", '{"field": "document.type", "is": "Written"}').stdout
+    assert "1 more, 0 fewer." in told
+    assert "signalpost replay" not in told
+    run("subscriptions", "delete", made["id"])

@@ -92,3 +92,22 @@ def test_a_customer_who_may_create_endpoints_may_create_one_that_they_read(desk:
     onlooker = Guest(desk.world).enter(can=["payload"])
     assert onlooker.get(new).status == 403
     assert onlooker.post(new, {**form, "key": "p2"}).status == 403
+
+
+def test_what_a_reader_would_be_handed_is_rehearsed_before_one_is_made_and_changed(desk: Desk) -> None:
+    desk.world.create_document(title="An order")
+    typed = {"do": "rehearse", "name": "Rehearsed", "type": ["documentCreated"]}
+    shown = unescape(desk.browser.post(f"{ROOT}/subscriptions/new/poll", {**typed, "key": "r1"}).body.decode())
+    assert "It would have handed out" in shown
+    assert not desk.world.get("/v1/subscriptions?name=Rehearsed").ok()["data"]
+    body = {"kind": "poll", "name": "Changed", "eventTypes": ["documentDeleted"]}
+    made = desk.world.send("POST", "/v1/subscriptions", body).ok(201)
+    edit = f"{ROOT}/subscriptions/{made['id']}/settings/edit"
+    [form] = [each for each in forms_of(desk.browser.open(edit)) if "rehearse" in each.buttons]
+    kept = {name: value for name, value in form.fields if name in ("key", "version")}
+    changed = desk.browser.post(edit, {**kept, "do": "rehearse", "type": ["documentCreated"]})
+    said = unescape(changed.body.decode())
+    assert changed.status == 200
+    assert "more, 0 fewer since" in said
+    assert "that are missing" not in said
+    assert "that is missing" not in said

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from signalpost.destinations.calls import Call
-from signalpost.destinations.members import basic_authorization, origin_of
+from signalpost.destinations.members import client_authorization, origin_of
 from signalpost.domain.access.identity import Disbelieved, Identity, Secret, identity_of
 from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import SECOND
@@ -114,7 +114,7 @@ class IdentityProvider:
         elif "client_secret_basic" in (await self._discovered()).get(
             "token_endpoint_auth_methods_supported", ["client_secret_basic"]
         ):
-            authorization = basic_authorization(self._client.id, self._client.secret)
+            authorization = client_authorization(self._client.id, self._client.secret)
         else:
             form |= {"client_id": self._client.id, "client_secret": self._client.secret}
         call = Call(url=await self._endpoint("token_endpoint"), form=form)

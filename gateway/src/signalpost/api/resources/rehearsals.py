@@ -17,6 +17,7 @@ from signalpost.domain.access.api_key import Role
 from signalpost.domain.checks import Bad, Check, Several
 from signalpost.domain.delivery.rehearsal import (
     NewConnectorRehearsal,
+    NewReadRehearsal,
     NewRehearsal,
     RehearsalId,
     RehearsalPeriod,
@@ -26,7 +27,7 @@ from signalpost.domain.delivery.rehearsal import (
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound, TooMany
 from signalpost.domain.subscription import SIGNING, UNSAVED, WEBHOOK, Subscription, bits_of
 from signalpost.domain.subscription_patch import as_patched
-from signalpost.domain.subscription_requests import ConnectorRequest, SubscriptionRequest
+from signalpost.domain.subscription_requests import ConnectorRequest, ReadRequest, SubscriptionRequest
 from signalpost.domain.timestamps import DAY, EARLIEST, format_timestamp, parse_timestamp
 from signalpost.engine.connectors.shown_requests import VendorRequests
 from signalpost.engine.rehearsing.rehearsals import Question, RehearsalResult
@@ -55,13 +56,18 @@ async def of_change(context: RequestContext) -> Rehearsal:
 async def of_new(context: RequestContext) -> Rehearsal:
     context.query()
     sent = _members(await context.body_as_sent(), "subscription")
-    is_of_connector = checks.is_of_connector(sent)
-    found = checks.connector_checks(context, sent) if is_of_connector else checks.webhook_checks(context)
-    asked: NewRehearsal | NewConnectorRehearsal = await context.read_body(subscription=_each(found))
+    found = _checks_of_new(context, sent)
+    asked: NewRehearsal | NewConnectorRehearsal | NewReadRehearsal = await context.read_body(subscription=_each(found))
     with _below("subscription"):
         then = _side(context, _draft(context, asked.subscription))
     question = await _question(context, asked, 0, None, then)
     return _shown(context, question, await _rehearsed(context, question), is_saved=False)
+
+
+def _checks_of_new(context: RequestContext, sent: Mapping[str, Any]) -> Mapping[str, Check]:
+    if checks.is_read(sent):
+        return checks.read_checks(context)
+    return checks.connector_checks(context, sent) if checks.is_of_connector(sent) else checks.webhook_checks(context)
 
 
 async def _rehearsed(context: RequestContext, question: Question) -> RehearsalResult:
@@ -115,7 +121,7 @@ def _below(name: str) -> Iterator[None]:
         raise Invalid([replace(each, pointer=f"/{name}{each.pointer}") for each in invalid.errors]) from None
 
 
-def _draft(context: RequestContext, new: SubscriptionRequest | ConnectorRequest) -> Subscription:
+def _draft(context: RequestContext, new: SubscriptionRequest | ConnectorRequest | ReadRequest) -> Subscription:
     """What a subscription would be that has been there from the beginning of the log."""
     made = replace(
         UNSAVED,
@@ -127,6 +133,8 @@ def _draft(context: RequestContext, new: SubscriptionRequest | ConnectorRequest)
     )
     if isinstance(new, SubscriptionRequest):
         return replace(made, url=new.url, headers=new.headers)
+    if isinstance(new, ReadRequest):
+        return replace(made, kind=new.kind)
     return replace(made, kind=new.kind, connection_id=new.connection, config=new.config)
 
 
@@ -167,9 +175,11 @@ async def _question(
 def _shown(context: RequestContext, question: Question, answer: RehearsalResult, *, is_saved: bool) -> Rehearsal:
     then, tally, examples = question.then.subscription, answer.tally, answer.examples
     first = min(answer.reached, question.last + 1)
-    requests = answer.requests if then.kind == WEBHOOK or context.principal.role is Role.OPERATOR else []
+    is_sent_later = is_saved and not then.is_read
+    sees_requests = then.kind == WEBHOOK or (context.principal.role is Role.OPERATOR and not then.is_read)
+    requests = answer.requests if sees_requests else []
     return Rehearsal(
-        id=RehearsalId(first, question.last, wants_of(then)).text if is_saved else None,
+        id=RehearsalId(first, question.last, wants_of(then)).text if is_sent_later else None,
         from_=format_timestamp(question.from_at),
         to=format_timestamp(question.to_at),
         from_sequence=first,
@@ -195,6 +205,11 @@ _NEW: Final = RequestBody(
             "RehearseConnectorSubscription",
             NewConnectorRehearsal,
             lambda sent: checks.is_of_connector(_members(sent, "subscription")),
+        ),
+        Variant(
+            "RehearseReadSubscription",
+            NewReadRehearsal,
+            lambda sent: checks.is_read(_members(sent, "subscription")),
         ),
     ),
 )

@@ -32,7 +32,12 @@ from signalpost.domain.fields import GivenTimestamp
 from signalpost.domain.language.names import Subject
 from signalpost.domain.language.subject import SubjectReader, subject_of
 from signalpost.domain.subscription import Subscription, wanted
-from signalpost.domain.subscription_requests import ConnectorRequest, SubscriptionPatch, SubscriptionRequest
+from signalpost.domain.subscription_requests import (
+    ConnectorRequest,
+    ReadRequest,
+    SubscriptionPatch,
+    SubscriptionRequest,
+)
 from signalpost.domain.timestamps import format_timestamp
 
 MAX_EXAMPLES: Final = 20
@@ -62,6 +67,10 @@ class NewRehearsal(RehearsalPeriod, frozen=True, kw_only=True):
 
 class NewConnectorRehearsal(RehearsalPeriod, frozen=True, kw_only=True):
     subscription: ConnectorRequest
+
+
+class NewReadRehearsal(RehearsalPeriod, frozen=True, kw_only=True):
+    subscription: ReadRequest
 
 
 # --- Verdicts ---------------------------------------------------------------------------------------------------------

@@ -30,8 +30,8 @@ UNSAID: Final = ""
 
 class Side:
     def __init__(self, subscription: Subscription, vendor: VendorRequests | None) -> None:
-        """`vendor` is what makes the requests; None for a webhook. Raises Bad or Several if a condition cannot be
-        read."""
+        """`vendor` is what makes the requests; None for a webhook and for one that is read. Raises Bad or Several if a
+        condition cannot be read."""
         self.subscription = subscription
         self._vendor = vendor
         self._wishes = wishes = Wishes(subscription, latest_wins=False)
@@ -104,7 +104,10 @@ class Side:
         return None if self._later is None else self._later.why_no_longer(about.event)
 
     def requests(self, about: EventWithSubject, now: int) -> list[ShownRequest]:
-        """The exact requests of an event that it sends; none if its kind makes another thing of it each time."""
+        """The exact requests of an event that it sends; none if its customer reads it, or if its kind makes another
+        thing of it each time."""
+        if self.subscription.is_read:
+            return []
         if self._vendor is None:
             return [webhook_request(self.subscription, about.event, now)]
         try:

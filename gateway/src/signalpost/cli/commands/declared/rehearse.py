@@ -126,7 +126,7 @@ def _told(shown: dict[str, Any], subscription: str | None) -> Parts:
         if examples := shown["examples"][name]:
             yield f"\n{shown[name]:,} {words}, such as:"
             yield table(examples[:_SHOWN], _EXAMPLES, "", cut=("title", "why"), keep=("why",))
-    if shown["more"] and subscription is not None:
+    if shown["more"] and subscription is not None and shown["id"] is not None:
         yield (
             f"\nOnce the change is saved, this sends what is missing:\nsignalpost replay {subscription} "
             f"--rehearsal {shown['id']}"
