@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from gateway.tests.cli import command
 from gateway.tests.cli.command import NOWHERE, Run, json_of
 from gateway.tests.cli.former.system import KEY, OtherSystem, saved, served
@@ -20,7 +21,7 @@ from signalpost.cli.client import CommandError
 from signalpost.cli.commands.imported import convoy, outpost, svix
 from signalpost.cli.commands.imported.answers import Answers
 from signalpost.cli.commands.imported.command import file_lines
-from signalpost.cli.commands.imported.former import FormerEndpoint
+from signalpost.cli.commands.imported.former import FormerCertificate, FormerClient, FormerEndpoint
 from signalpost.cli.commands.imported.moved import Move, moved, types_of
 
 SIGNED = {"contract.signed": "documentUpdated"}
@@ -61,6 +62,8 @@ def test_an_endpoint_of_svix_keeps_its_secret_its_headers_and_its_limit() -> Non
             "X-Api-Key": {"file": "secrets/acme-everything-x-api-key"},
             "Authorization": {"env": "ACME_EVERYTHING_AUTHORIZATION"},
         },
+        "oauth": None,
+        "clientCertificate": None,
         "rateLimit": 50,
         "signAlso": None,
         "status": "paused",
@@ -122,6 +125,35 @@ def test_a_subscription_of_convoy_signs_as_its_endpoint_did() -> None:
     assert found.secrets["globex-authorization"] == "Basic Z2xvYmV4OmNhbmFyeQ=="
 
 
+def test_an_endpoint_of_convoy_gets_tokens_as_the_same_client() -> None:
+    found = move(convoy.endpoints(answers("convoy"), PROJECT))
+    assert tables(found)["01HE3"]["oauth"] == {
+        "tokenUrl": "https://acme.example.com/oauth2/token", "clientId": "initech", "scope": "hooks",
+        "credentialsIn": "form", "clientSecret": {"file": "secrets/initech-client-secret"},
+    }  # fmt: skip
+    assert found.secrets["initech-client-secret"] == "canary of initech"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"grant_type": "password"}, "by the grant password"),
+        ({"authentication_type": "client_assertion"}, "a signed assertion"),
+        ({"field_mapping": {"access_token": "token"}}, "does not call access_token"),
+        ({"url": ""}, "Its client of OAuth 2: tokenUrl."),
+        ({"client_id": "of ours"}, "Its client of OAuth 2: clientId."),
+    ],
+)
+def test_a_token_of_convoy_that_cannot_be_asked_for_here_is_named(settings: dict[str, Any], said: str) -> None:
+    found = saved("convoy")
+    page = found["/v1/projects/01HQ/endpoints?perPage=100&next_page_cursor=01HE2"]
+    page["data"]["content"][0]["authentication"]["oauth2"] |= settings
+    moved_on = move(convoy.endpoints(Answers(found.get), PROJECT))
+    assert tables(moved_on)["01HE3"]["oauth"] is None
+    assert any(said in each for each in lost(moved_on)["01HE3"])
+    assert not any(CANARY in each for each in lost(moved_on)["01HE3"])
+
+
 def test_what_is_lost_of_a_subscription_of_convoy() -> None:
     found = lost(move(convoy.endpoints(answers("convoy"), PROJECT)))
     assert [each.partition(".")[0].partition(":")[0] for each in found["01HB1"]] == [
@@ -139,8 +171,9 @@ def test_what_is_lost_of_a_subscription_of_convoy() -> None:
     ]
     assert [each.partition(".")[0] for each in found["01HE3"]] == [
         "Its secret is not shown, so nothing is signed as Convoy did",
-        "It wants a token of OAuth 2",
-        "It wants a client certificate",
+        "Its token is asked for with the audience https://hooks",
+        "Its token endpoint tells in milliseconds how long a token lasts",
+        "It wants a client certificate, of which the private key is not shown",
         "No subscription there sends to it",
     ]
 
@@ -156,6 +189,8 @@ def test_a_webhook_of_outpost_signs_as_its_deployment_does() -> None:
             "x-api-key": {"file": "secrets/acme-acme-example-com-x-api-key"},
             "x-outpost-region": {"file": "secrets/acme-acme-example-com-x-outpost-region"},
         },
+        "oauth": None,
+        "clientCertificate": None,
         "rateLimit": None,
         "signAlso": [
             {
@@ -268,6 +303,34 @@ def test_what_the_gateway_would_refuse_is_said_and_not_written(members: dict[str
     assert endpoint.table is None or len(endpoint.table["headers"] or ()) <= 20
 
 
+def test_a_client_and_a_certificate_come_along_with_their_secrets_in_files() -> None:
+    offered = trustme.CA().issue_cert("acme.example.com")
+    certificate = FormerCertificate(
+        certificate=offered.cert_chain_pems[0].bytes().decode(), key=offered.private_key_pem.bytes().decode()
+    )
+    client = FormerClient(token_url="https://login.example.com/t?k=canary", client_id="acme", secret=None)
+    found = moved([an_endpoint(oauth=client, certificate=certificate)], {})
+    [endpoint] = found.endpoints
+    assert endpoint.table is not None
+    assert endpoint.table["oauth"] == {
+        "tokenUrl": {"file": "secrets/acme-token-url"}, "clientId": "acme", "credentialsIn": "header",
+        "clientSecret": {"env": "ACME_CLIENT_SECRET"},
+    }  # fmt: skip
+    assert endpoint.lost == ["The secret of its client of OAuth 2 is not shown. Set ACME_CLIENT_SECRET."]
+    assert endpoint.table["clientCertificate"] == {
+        "certificate": {"file": "secrets/acme-certificate"}, "privateKey": {"file": "secrets/acme-private-key"},
+    }  # fmt: skip
+    assert found.secrets["acme-certificate"] == certificate.certificate
+    assert found.secrets["acme-private-key"] == certificate.key
+
+
+def test_a_certificate_that_the_gateway_would_refuse_is_named() -> None:
+    [endpoint] = moved([an_endpoint(certificate=FormerCertificate(certificate="canary", key="canary"))], {}).endpoints
+    assert endpoint.table is not None
+    assert endpoint.table["clientCertificate"] is None
+    assert endpoint.lost == ["Its client certificate. This must be one or more certificates in PEM."]
+
+
 def test_an_answer_of_another_form_is_named_by_its_path_and_member() -> None:
     with pytest.raises(CommandError, match=r"GET /api/v1/app .*`\$\.data\[0\]`"):
         list(svix.endpoints(Answers({"/api/v1/app?limit=250": {"data": [{"name": "no id"}]}}.get)))
@@ -358,6 +421,8 @@ def test_what_is_imported_is_applied_to_a_gateway(
         assert [*there["headers"]] == [*table.get("headers", ())]
         wanted = [{member: each[member] for member in each if member != "secret"} for each in table.get("signAlso", ())]
         assert there.get("signAlso", []) == wanted
+        client = {member: each for member, each in table.get("oauth", {}).items() if member != "clientSecret"}
+        assert there.get("oauth", {}) == client
     assert f"{made} unchanged." in run("subscriptions", "apply", str(file), **more).stdout
     for each in found.values():
         run("subscriptions", "delete", each["id"])

@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from signalpost.cli.commands.imported.answers import Answers, path_of
-from signalpost.cli.commands.imported.former import FormerEndpoint, FormerSignature
+from signalpost.cli.commands.imported.former import FormerCertificate, FormerClient, FormerEndpoint, FormerSignature
 from signalpost.domain.old_signature import Algorithm
 
 _PAGE: Final = 100
@@ -56,8 +56,41 @@ class _BasicAuth(Struct):
     password: str = ""
 
 
+class _FieldMapping(Struct):
+    access_token: str = ""
+
+
+class _OAuth2(Struct):
+    url: str = ""
+    client_id: str = ""
+    client_secret: str | None = None
+    grant_type: str = ""
+    scope: str = ""
+    audience: str = ""
+    authentication_type: str = ""
+    expiry_time_unit: str = ""
+    field_mapping: _FieldMapping | None = None
+
+    @property
+    def no_counterpart(self) -> str | None:
+        """Why no client here can ask as it does; None if one can."""
+        if self.grant_type not in ("", "client_credentials"):
+            return f"It wants a token of OAuth 2, by the grant {self.grant_type}. Here it is client_credentials."
+        if self.authentication_type not in ("", "shared_secret"):
+            return "It wants a token of OAuth 2 that is asked for with a signed assertion. Here a client has a secret."
+        if self.field_mapping is not None and self.field_mapping.access_token not in ("", "access_token"):
+            return "It wants a token of OAuth 2, which its token endpoint does not call access_token."
+        return None
+
+
+class _MtlsClientCert(Struct):
+    client_cert: str = ""
+    client_key: str = ""
+
+
 class _Authentication(Struct):
     type: str = ""
+    oauth2: _OAuth2 | None = None
     api_key: _ApiKey | None = None
     basic_auth: _BasicAuth | None = None
 
@@ -69,7 +102,7 @@ class _Endpoint(Struct):
     secrets: list[_Secret] | None = None
     advanced_signatures: bool = False
     authentication: _Authentication | None = None
-    mtls_client_cert: Any = None
+    mtls_client_cert: _MtlsClientCert | None = None
     rate_limit: int = 0
     rate_limit_duration: int = 0
     http_timeout: int = 0
@@ -195,6 +228,8 @@ def _former(
         types=None if config is None else config.event_types,
         signature=_signature(endpoint, signature, version, secrets[-1]) if secrets else None,
         headers=_headers(endpoint.authentication),
+        oauth=_client(endpoint.authentication),
+        certificate=_certificate(endpoint.mtls_client_cert),
         rate_limit=per_second,
         lost=[*_lost_of_endpoint(endpoint, len(secrets), version), *_lost_of_subscription(subscription, filters)],
     )  # fmt: skip
@@ -215,8 +250,34 @@ def _signature(endpoint: _Endpoint, signature: _Signature, version: _Version, se
     )
 
 
+def _oauth2(authentication: _Authentication | None) -> _OAuth2 | None:
+    """How a token is asked for; None if the endpoint wants none."""
+    if authentication is None or authentication.type != "oauth2":
+        return None
+    return authentication.oauth2 or _OAuth2()
+
+
+def _client(authentication: _Authentication | None) -> FormerClient | None:
+    found = _oauth2(authentication)
+    if found is None or found.no_counterpart:
+        return None
+    return FormerClient(
+        token_url=found.url,
+        client_id=found.client_id,
+        secret=found.client_secret,
+        scope=found.scope,
+        credentials_in="form",
+    )
+
+
+def _certificate(offered: _MtlsClientCert | None) -> FormerCertificate | None:
+    if offered is None or not (offered.client_cert and offered.client_key):
+        return None
+    return FormerCertificate(certificate=offered.client_cert, key=offered.client_key)
+
+
 def _headers(authentication: _Authentication | None) -> dict[str, str | None]:
-    if authentication is None:
+    if authentication is None or _oauth2(authentication) is not None:
         return {}
     found: dict[str, str | None] = {}
     if (key := authentication.api_key) is not None and key.header_name:
@@ -234,16 +295,26 @@ def _lost_of_endpoint(endpoint: _Endpoint, secrets: int, version: _Version) -> I
     expiring = len([each for each in endpoint.secrets or () if each.expires_at and not each.deleted_at])
     if expiring:
         yield "An earlier secret signs, too, until it expires. Here the newest signs alone."
-    if endpoint.authentication is not None and endpoint.authentication.type == "oauth2":
-        yield "It wants a token of OAuth 2."
-    if endpoint.mtls_client_cert:
-        yield "It wants a client certificate."
+    if (oauth2 := _oauth2(endpoint.authentication)) is not None:
+        yield from _lost_of_client(oauth2)
+    if endpoint.mtls_client_cert is not None and not endpoint.mtls_client_cert.client_key:
+        yield "It wants a client certificate, of which the private key is not shown. Write `clientCertificate`."
     if endpoint.http_timeout > _PATIENCE:
         yield f"It has {endpoint.http_timeout} s for an answer. Here it has {_PATIENCE} s."
     if endpoint.content_type not in ("", "application/json"):
         yield f"It gets {endpoint.content_type}. Here every webhook gets JSON."
     if endpoint.status not in ("", "active"):
         yield f"It was {endpoint.status}."
+
+
+def _lost_of_client(oauth2: _OAuth2) -> Iterator[str]:
+    if (why := oauth2.no_counterpart) is not None:
+        yield why
+        return
+    if oauth2.audience:
+        yield f"Its token is asked for with the audience {oauth2.audience}, which cannot be said here."
+    if oauth2.expiry_time_unit not in ("", "seconds"):
+        yield f"Its token endpoint tells in {oauth2.expiry_time_unit} how long a token lasts. Here these are seconds."
 
 
 def _lost_of_subscription(subscription: _Subscription | None, filters: list[_Filter]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from signalpost.domain.oauth import CredentialsIn
 from signalpost.domain.old_signature import Algorithm, Encoding
 
 
@@ -22,6 +23,32 @@ class FormerSignature(Struct, frozen=True, kw_only=True):
         return f"FormerSignature({self.header})"
 
 
+class FormerClient(Struct, frozen=True, kw_only=True):
+    """The client as which that system asks for tokens that the endpoint wants."""
+
+    token_url: str
+    client_id: str
+    secret: str | None
+    """None if the other system does not show it."""
+    scope: str = ""
+    credentials_in: CredentialsIn = "header"
+
+    def __repr__(self) -> str:
+        """Shows no secret, because tools that print a traceback's variables call this."""
+        return f"FormerClient({self.client_id})"
+
+
+class FormerCertificate(Struct, frozen=True, kw_only=True):
+    """The certificate that is offered to the endpoint, and its key, both as PEM."""
+
+    certificate: str
+    key: str
+
+    def __repr__(self) -> str:
+        """Shows no private key, because tools that print a traceback's variables call this."""
+        return "FormerCertificate(…)"
+
+
 class FormerEndpoint(Struct, frozen=True, kw_only=True):
     """An endpoint that is to become a subscription."""
 
@@ -37,6 +64,8 @@ class FormerEndpoint(Struct, frozen=True, kw_only=True):
     signature: FormerSignature | None = None
     headers: Mapping[str, str | None] = {}
     """Additional headers; None is a value that the other system does not show."""
+    oauth: FormerClient | None = None
+    certificate: FormerCertificate | None = None
     rate_limit: float | None = None
     """Requests a second; None if there is no limit."""
     lost: Sequence[str] = ()

@@ -6,10 +6,14 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from math import floor
 from typing import Any, Final, NamedTuple
 
-from signalpost.cli.commands.imported.former import FormerEndpoint
+from signalpost.cli.commands.imported.former import FormerClient, FormerEndpoint
 from signalpost.cli.terminal.options import EVERY_TYPE
+from signalpost.domain.body import read
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS, Bad
 from signalpost.domain.endpoint import MAX_HEADERS, check_header, check_header_name, parse_url
+from signalpost.domain.errors import Invalid
+from signalpost.domain.oauth import OAuthClient
+from signalpost.domain.own_tls import NewClientCertificate, client_certificate
 from signalpost.domain.shown_url import hidden_parts
 
 ALL: Final = "*"
@@ -106,6 +110,8 @@ def _moved(former: FormerEndpoint, name: str, secrets: _Secrets, counterparts: M
     table["eventTypes"] = types
     table["secret"] = _secret(former, name, secrets, lost)
     table["headers"] = dict(_headers(former, name, secrets, lost)) or None
+    table["oauth"] = _oauth(former, name, secrets, lost)
+    table["clientCertificate"] = _certificate(former, name, secrets, lost)
     table["rateLimit"] = _rate_limit(former.rate_limit, lost)
     table["signAlso"] = _sign_also(former, name, secrets, lost)
     table["status"] = "paused"
@@ -162,11 +168,56 @@ def _headers(
             continue
         taken.add(header.lower())
         if value is None:
-            variable = re.sub(r"[^A-Z0-9]+", "_", f"{name} {header}".upper()).strip("_")
+            variable = _variable(name, header)
             lost.append(f"The value of the header {header} is not shown. Set {variable}.")
             yield header, {"env": variable}
         else:
             yield header, secrets.keep(value, name, header)
+
+
+def _variable(*names: str) -> str:
+    """The variable that has what the other system does not show."""
+    return re.sub(r"[^A-Z0-9]+", "_", " ".join(names).upper()).strip("_")
+
+
+def _oauth(former: FormerEndpoint, name: str, secrets: _Secrets, lost: list[str]) -> dict[str, Any] | None:
+    client = former.oauth
+    if client is None:
+        return None
+    said = {"tokenUrl": client.token_url, "clientId": client.client_id, "credentialsIn": client.credentials_in}
+    said |= {"scope": client.scope} if client.scope else {}
+    try:
+        read(OAuthClient, {**said, "clientSecret": client.secret or "not shown"})
+    except Invalid as invalid:
+        lost.append(f"Its client of OAuth 2: {invalid.errors[0].pointer[1:]}. {invalid.errors[0].detail}")
+        return None
+    kept: dict[str, Any] = {**said, "clientSecret": _client_secret(client, name, secrets, lost)}
+    if hidden_parts(client.token_url):
+        kept["tokenUrl"] = secrets.keep(client.token_url, name, "token-url")
+    return kept
+
+
+def _client_secret(client: FormerClient, name: str, secrets: _Secrets, lost: list[str]) -> dict[str, str]:
+    if client.secret:
+        return secrets.keep(client.secret, name, "client-secret")
+    variable = _variable(name, "client secret")
+    lost.append(f"The secret of its client of OAuth 2 is not shown. Set {variable}.")
+    return {"env": variable}
+
+
+def _certificate(former: FormerEndpoint, name: str, secrets: _Secrets, lost: list[str]) -> dict[str, Any] | None:
+    offered = former.certificate
+    if offered is None:
+        return None
+    try:
+        client_certificate(NewClientCertificate(certificate=offered.certificate, private_key=offered.key))
+    except Bad as bad:
+        lost.append(f"Its client certificate. {bad.detail}")
+        return None
+    return {
+        "certificate": secrets.keep(offered.certificate, name, "certificate"),
+        "privateKey": secrets.keep(offered.key, name, "private-key"),
+    }
 
 
 def _rate_limit(limit: float | None, lost: list[str]) -> int | None:
