@@ -7,6 +7,7 @@ from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.fakes.connect_proxy import FROM, ConnectProxy
 from gateway.tests.fakes.vendor import Answer, Vendor, VendorRequest
 from gateway.tests.fakes.xero import Xero
+from gateway.tests.token_server import token_server
 
 pytestmark = pytest.mark.slow
 
@@ -22,10 +23,11 @@ class Canary(Vendor):
 
 def test_a_webhook_a_test_a_call_and_its_token_leave_through_the_proxy_alone(gateways: Gateways) -> None:
     canary, xero = Canary(), Xero()
-    with canary.served(), xero.served(), ConnectProxy() as proxy:
+    with canary.served(), xero.served(), token_server() as server, ConnectProxy() as proxy:
         xero.tokens.client = ("id", "secret")
         api = gateways(
-            allow=f"{canary.origin},{xero.origin}", egress_proxy=f"http://gate:way@127.0.0.1:{proxy.port}"
+            allow=f"{canary.origin},{xero.origin},{server.origin}",
+            egress_proxy=f"http://gate:way@127.0.0.1:{proxy.port}",
         ).api
         webhook = api.ask(
             "POST", "/v1/subscriptions", {"url": f"{canary.origin}/hook", "eventTypes": ["documentCreated"]}, expect=201
@@ -36,9 +38,12 @@ def test_a_webhook_a_test_a_call_and_its_token_leave_through_the_proxy_alone(gat
         api.ask("POST", f"/v1/connections/{connection['id']}/test")
         api.ask("POST", f"/v1/subscriptions/{webhook['id']}/test")
         api.until_delivery(webhook, api.events_of(api.create())[0]["id"], "delivered")
+        with_token = api.subscribe(f"{canary.origin}/hook", oauth=server.client, eventTypes=["documentCreated"])
+        assert api.ask("POST", f"/v1/subscriptions/{with_token['id']}/test")["delivered"]
     assert canary.callers == xero.callers == {FROM}
-    assert [asked.path for asked in canary.asked] == ["/hook", "/hook"]
-    assert {f"http://{target}" for target in proxy.targets} == {canary.origin, xero.origin}
+    assert [asked.path for asked in canary.asked] == ["/hook", "/hook", "/hook"]
+    assert {f"http://{target}" for target in proxy.targets} == {canary.origin, xero.origin, server.origin}
+    assert server.asked == 1
     assert all(lines[-1].startswith("proxy-authorization: Basic ") for lines in proxy.asked)
 
 

@@ -6,9 +6,12 @@ import pytest
 from gateway.tests.acceptance.page import verify_signature
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.world.network import BROKEN, Reply, SentRequest
+from msgspec.structs import replace
 
 from signalpost.commands.secrets import PromoteSecret, RotateSecret
+from signalpost.domain.key_pair import made_of
 from signalpost.domain.subscription import Subscription
+from signalpost_receiver import Mismatch, Receiver
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -179,3 +182,37 @@ def test_an_overlap_ends_by_the_clock_after_the_clock_was_ten_days_ahead(world: 
         assert only(after, NEW)
 
     world.run(scenario)
+
+
+def test_a_retry_is_signed_with_the_key_pairs_of_its_own_time(world: ScriptedWorld) -> None:
+    """The rotation begins while the delivery waits, and ends while it waits again."""
+    old, new = (made_of(bytes([number]) * 32) for number in (1, 2))
+
+    def signed_by(call: SentRequest) -> list[bool]:
+        """Whether each of both pairs signed it."""
+        known = (Receiver(secrets=[each.public_key], max_age=None) for each in (old, new))
+        return [verifies(receiver, call) for receiver in known]
+
+    async def scenario(gateway: RunningGateway) -> None:
+        made = world.subscription("a", delays=(10, 7_200), signWithKeyPair=True)
+        await gateway.submit(replace(made, key_pair=old))
+        world.endpoint("a").answers(BROKEN)
+        await gateway.create("x")
+        await asyncio.sleep(1)
+        await gateway.submit(replace(rotate(world), key_pair=new))
+        await asyncio.sleep(60)
+        world.endpoint("a").answers(Reply())
+        await asyncio.sleep(3 * HOUR)
+
+    world.run(scenario)
+    calls = world.endpoint("a").calls
+    assert [call.attempt for call in calls] == [1, 2, 3]
+    assert [signed_by(call) for call in calls] == [[True, False], [True, True], [False, True]]
+
+
+def verifies(receiver: Receiver, call: SentRequest) -> bool:
+    try:
+        receiver.verify(call.body, call.headers)
+    except Mismatch:
+        return False
+    return True
