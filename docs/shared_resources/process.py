@@ -108,8 +108,8 @@ LOOP_AND_THREADS: Rows = (
                 ("engine/engine.py RestingTurns", "engine/engine.py ThreadPoolExecutor"),
             ),
             (
-                "rehearsals",
-                f"page of {rehearsals.BOUNDS.page:,} events",
+                "rehearsals, and looks at what is wrong",
+                f"page of {rehearsals.BOUNDS.page:,} events, look",
                 AFTER_EACH_PIECE,
                 ("engine/engine.py RestingTurns", "engine/engine.py ThreadPoolExecutor"),
             ),

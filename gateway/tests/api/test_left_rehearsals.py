@@ -38,7 +38,7 @@ def held(world: "World") -> Iterator[None]:
     """No rehearsal comes to its end meanwhile."""
     goes_on = threading.Event()
     engine = world.gateway._services.engine
-    engine._rehearsing.submit(goes_on.wait)
+    engine._long_work.submit(goes_on.wait)
     try:
         yield
     finally:

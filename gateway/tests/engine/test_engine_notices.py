@@ -2,17 +2,23 @@
 
 import asyncio
 import gc
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from types import FrameType, SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from gateway.tests.engine.off_loop import ForThread, ListForThread, OffLoop
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.engine.test_connectors_in_fleets import NOBODY_ELSE
 from gateway.tests.simulation.fleet_world import FleetWorld
 from gateway.tests.world.network import BROKEN
 from gateway.tests.world.vendors import HOST, KINDS, FakeVendor
+from gateway.tests.world.virtual_time import VirtualExecutor
+from msgspec.structs import replace
 
 from signalpost.commands.command import Command, CommandOutcome
 from signalpost.commands.notices import OpenCondition
@@ -20,9 +26,12 @@ from signalpost.domain.access.tenant import OPERATIONS, OPERATIONS_TENANT
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.operations.conditions import ConditionRow, Fact, NoticeTerms
 from signalpost.domain.timestamps import DAY
-from signalpost.engine.lanes.lane_views import LOOKED_AT_IN_A_ROW
+from signalpost.engine.lanes.lanes_here import LanesHere
+from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.operations.lane_facts import LaneFacts
-from signalpost.engine.operations.watch import WRITTEN_AT_ONCE, Watch
+from signalpost.engine.operations.watch import WRITTEN_AT_ONCE, Enqueue, Watch
+from signalpost.sharing.resting_turns import RestingTurns, no_rest
+from signalpost.store.statements import Row
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -86,6 +95,12 @@ class ManyWrong:
         return True
 
 
+def watching(gateway: RunningGateway, store: Any, enqueue: Enqueue, thread: Executor) -> Watch:
+    """A watch of a gateway's that takes no rests."""
+    engine, turns = gateway.engine, RestingTurns(lambda: 0.0)
+    return Watch(store, engine.directory, engine.lanes, gateway.clock, enqueue, NoticeTerms(), "", thread, turns)
+
+
 def test_however_much_is_wrong_few_commands_of_a_look_are_under_way_at_a_time(world: ScriptedWorld) -> None:
     asked: list[int] = []
 
@@ -96,7 +111,7 @@ def test_however_much_is_wrong_few_commands_of_a_look_are_under_way_at_a_time(wo
             asked.append(len(asyncio.all_tasks()))
             return await engine.enqueue_eventless(command)
 
-        watch = Watch(engine._store, engine.directory, engine.lanes, gateway.clock, enqueue, NoticeTerms(), "")
+        watch = watching(gateway, engine._store, enqueue, VirtualExecutor())
         watch.add(ManyWrong())
         await watch.look()
         await watch.look()
@@ -142,17 +157,96 @@ def test_a_disk_of_a_machine_that_is_gone_is_not_low_for_ever(fleet: Fleet) -> N
     assert absent_since is not None
 
 
-def test_others_have_their_turn_while_a_look_tells_of_many_lanes(world: ScriptedWorld) -> None:
-    many = 8 * LOOKED_AT_IN_A_ROW
+class ForThreadAlone(ManyWrong):
+    """A source whose facts are for a thread."""
+
+    def __init__(self, thread: OffLoop) -> None:
+        self._thread = thread
+        self.told: list[list[Fact]] = []
+
+    async def facts(self, now: int) -> list[Fact]:
+        self.told.append(ListForThread(self._thread, *await super().facts(now)))
+        return self.told[-1]
+
+
+def test_what_is_wrong_is_gone_through_and_let_go_of_on_a_thread(world: ScriptedWorld) -> None:
+    thread = OffLoop()
 
     async def scenario(gateway: RunningGateway) -> None:
-        await gateway.submit(*(world.subscription(f"p{number}", status="paused") for number in range(many)))
-        [of_lanes] = [each for each in gateway.engine.watch._sources if isinstance(each, LaneFacts)]
-        telling, rounds = asyncio.create_task(of_lanes.facts(gateway.clock.wall())), 0
-        while not telling.done():
-            rounds += 1
-            await asyncio.sleep(0)
-        assert telling.result() == []  # what a person paused is left alone
-        assert rounds >= many // LOOKED_AT_IN_A_ROW
+        engine, source = gateway.engine, ForThreadAlone(thread)
+        kept = engine._store.lists
+
+        async def packed(kind: type[ConditionRow]) -> list[Row]:
+            return ListForThread(thread, *await kept.every_packed(kind))
+
+        lists = SimpleNamespace(every_packed=packed, unpacked=kept.unpacked)
+        store = SimpleNamespace(fleet=engine._store.fleet, lists=lists)
+        watch = watching(gateway, store, engine.enqueue_eventless, thread)
+        watch.add(source)
+        for _ in range(2):
+            await watch.look()
+        assert len(watch.open) == watch.counts.of_kinds["subscriptionHeld"] == watch.counts.of_tenants[TENANT] == MANY
+        assert [len(each) for each in source.told] == [0, 0], "to let go of them takes as long"
 
     world.run(scenario)
+
+
+def test_lanes_are_looked_at_on_a_thread(world: ScriptedWorld) -> None:
+    thread = OffLoop()
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("p", status="paused")
+        await gateway.subscribe("a")
+        world.endpoint("a").answers(BROKEN)
+        await gateway.create("d")
+        await gateway.until(lambda: bool(gateway.attempts("a", 1)))
+        lanes = [ForThread(thread, each) for each in gateway.engine.lanes.here.workers]
+        told = await facts_of(gateway, lanes, thread).facts(gateway.clock.wall())
+        assert [each.kind for each in told] == ["subscriptionFailing"], "what a person paused is left alone"
+        assert all(each.looks for each in lanes)
+
+    world.run(scenario)
+
+
+def facts_of(gateway: RunningGateway, lanes: Sequence[Any], thread: Executor) -> LaneFacts:
+    """What tells of these lanes alone."""
+    engine, here = gateway.engine, SimpleNamespace(workers=lanes)
+    turns = RestingTurns(lambda: 0.0)
+    return LaneFacts(
+        engine._store, engine.directory, cast(LanesHere, here), LogCache(1_000), thread, turns, 5, lambda: True
+    )
+
+
+def test_a_thread_that_looks_while_a_subscription_is_enabled_again_finds_no_former_failures(
+    world: ScriptedWorld,
+) -> None:
+    """The thread may look between any two lines of what the event loop does."""
+    world.endpoint("a").answers(BROKEN)
+    told: list[list[str]] = []
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.create("d")
+        await gateway.until(lambda: bool(gateway.attempts("a", 1)))
+        [worker] = gateway.engine.lanes.here.workers
+        facts, now = facts_of(gateway, [worker], VirtualExecutor()), gateway.clock.wall()
+        worker.update(replace(gateway.of("a"), status="disabled", disabled_at=now), gateway.clock.steady())
+        code = type(worker).update.__code__
+
+        def look(frame: FrameType, _event: str, _given: object) -> Any:
+            if frame.f_code is code:
+                told.append([each.kind for each in facts._look([worker], now, no_rest).facts])
+            return look
+
+        enabled = replace(gateway.of("a"), status="active", revived_at=now)
+        before = sys.gettrace()
+        sys.settrace(look)
+        try:
+            worker.update(enabled, gateway.clock.steady())
+        finally:
+            sys.settrace(before)
+
+    world.run(scenario)
+    assert told[0] == ["subscriptionDisabled"]
+    assert told[-1] == []
+    assert {kind for kinds in told for kind in kinds} == {"subscriptionDisabled"}

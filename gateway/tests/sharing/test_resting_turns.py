@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from gateway.tests.told_thread import ToldThread, everything_else
 
-from signalpost.sharing.resting_turns import PIECE, RESTS, Rest, RestingTurns
+from signalpost.sharing.resting_turns import PIECE, RESTS, TAKEN_IN_A_ROW, Rest, RestingTurns, with_rests
 
 
 def broken(_: Rest) -> str:
@@ -182,3 +182,12 @@ def test_whoever_leaves_takes_no_turn_with_him(*, is_given: bool) -> None:
         assert gone.cancelled()
 
     asyncio.run(scenario())
+
+
+def test_many_things_are_taken_in_their_order_with_a_rest_after_some() -> None:
+    taken: list[int] = []
+    rests: list[int] = []
+    for thing in with_rests(range(3 * TAKEN_IN_A_ROW), lambda: rests.append(len(taken))):
+        taken.append(thing)
+    assert taken == [*range(3 * TAKEN_IN_A_ROW)]
+    assert rests == [TAKEN_IN_A_ROW, 2 * TAKEN_IN_A_ROW, 3 * TAKEN_IN_A_ROW]

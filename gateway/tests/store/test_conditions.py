@@ -294,6 +294,19 @@ def test_a_tenant_lists_its_own_conditions_alone(play: "Play") -> None:
     play(scenario)
 
 
+def test_every_condition_is_read_as_it_is_kept_however_many_reads_that_takes(play: "Play") -> None:
+    count = 1_003  # a whole read, and one that goes on after it
+
+    async def scenario(shop: "Shop") -> None:
+        await shop.publish(*opening(*(fact(str(number)) for number in range(count))))
+        lists = shop.store.lists
+        packed = await lists.every_packed(ConditionRow)
+        assert [*lists.unpacked(ConditionRow, packed)] == await lists.every(ConditionRow)
+        assert len(packed) == count
+
+    play(scenario)
+
+
 def test_operations_takes_no_documents_and_is_never_deleted(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         document = msgspec.structs.replace(make.create(1), tenant_id=OPERATIONS_TENANT)

@@ -2,7 +2,6 @@
 
 import asyncio
 import platform
-from collections import Counter
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -162,7 +161,7 @@ def _standing(engine: Engine) -> Iterator[Metric]:
 
 
 def _notices(engine: Engine) -> Iterator[Metric]:
-    found = Counter(condition.kind for condition in engine.watch.open)
+    found = engine.watch.counts.of_kinds
     yield _gauges(
         "signalpost_notices_open", "Conditions that are open, by kind.", "kind", {kind: found[kind] for kind in KINDS}
     )

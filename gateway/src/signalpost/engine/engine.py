@@ -100,8 +100,8 @@ class Engine:
         self._log = LogCache(settings.cache_bytes)
         self.subjects = Subjects(self._conditions, RestingTurns(host.cpu), self._log.erased)
         """Events as conditions look at them, each decoded once."""
-        self._rehearsing = ThreadPoolExecutor(1, "rehearsals")
-        self.rehearsals = Rehearsals(store, self._rehearsing, RestingTurns(host.cpu), clock, self._log.erased)
+        self._long_work, self._long_turns = ThreadPoolExecutor(1, "long-work"), RestingTurns(host.cpu)
+        self.rehearsals = Rehearsals(store, self._long_work, self._long_turns, clock, self._log.erased)
         self._lease = Lease(store.fleet.terms.lease, host.boot_time)
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._take_up, self._follow)
         self.know = self._follower.know
@@ -135,16 +135,28 @@ class Engine:
         )
 
     def _make_watch(self, settings: EngineSettings, host: Host) -> Watch:
-        store, directory, lanes = self._store, self.directory, self.lanes
+        store, directory, lanes, long_work = (
+            self._store,
+            self.directory,
+            self.lanes,
+            (self._long_work, self._long_turns),
+        )
         watch = Watch(
-            store, directory, lanes, self._clock, self._committer.enqueue, settings.notices, settings.public_url
+            store,
+            directory,
+            lanes,
+            self._clock,
+            self._committer.enqueue,
+            settings.notices,
+            settings.public_url,
+            *long_work,
         )
 
         def is_first() -> bool:
             return watch.is_first
 
         watch.add(
-            LaneFacts(store, directory, lanes.here, self._log, self.turns, settings.disable_after_days, is_first),
+            LaneFacts(store, directory, lanes.here, self._log, *long_work, settings.disable_after_days, is_first),
             NodeFacts(self.disk, self._lane_owner, store.fleet, host.process.host, is_first),
             ObjectiveFacts(store.stats, directory, is_first),
             SourceFacts(store.sources, directory, is_first),
@@ -295,7 +307,7 @@ class Engine:
         self._lane_owner.stop()
         await self.lanes.close(grace)
         self._conditions.shutdown(wait=False)
-        self._rehearsing.shutdown(wait=False)
+        self._long_work.shutdown(wait=False)
         self._follower.stop()
         with suppress(SignalpostError):  # others find it dead a little later
             await self._fleet.leave()

@@ -7,7 +7,8 @@ rest:
 - on SQLite, one that writes (groups of jobs, one commit each), one that copies the WAL back, and two that read
 - on PostgreSQL, one with an event loop of its own (`loop_thread.py`) that reads
 - one for the free disk space, one for bodies that are large or malformed, one for hashes of passwords
-- one for large events, of which conditions are asked there, and one for rehearsals
+- one for large events, of which conditions are asked there
+- one for rehearsals, and for looks at what is wrong
 - one for pages and overviews that take long to render
 - four for files, and four more if they are in a bucket
 - one for each host name that is being looked up

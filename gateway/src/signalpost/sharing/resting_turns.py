@@ -8,7 +8,7 @@ long in proportion; the caller who asked for it does not wait for that.
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Executor
 from functools import partial
 from time import thread_time
@@ -23,6 +23,8 @@ RESTS: Final = 3
 """How many times as long as a piece of work took the thread rests, and no one gets the next turn."""
 PIECE: Final = 0.0003
 """Seconds of work after which a thread rests: less than that for which it may keep the interpreter."""
+TAKEN_IN_A_ROW: Final = 32
+"""After so many things, each of which takes some µs, a thread may rest."""
 MIN_REST: Final = 0.002
 """Seconds: a shorter rest of the event loop is not worth a timer."""
 Rest = Callable[[], None]
@@ -31,6 +33,14 @@ Rest = Callable[[], None]
 
 def no_rest() -> None:
     """The rest of work that is short."""
+
+
+def with_rests(things: Iterable[T], rest: Rest) -> Iterator[T]:
+    """The same things, with a rest whenever one is due."""
+    for number, thing in enumerate(things, 1):
+        yield thing
+        if number % TAKEN_IN_A_ROW == 0:
+            rest()
 
 
 class Abandoned(Exception):

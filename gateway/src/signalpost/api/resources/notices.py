@@ -37,9 +37,8 @@ async def list_all(context: RequestContext) -> NoticePage:
 
 async def count(context: RequestContext) -> NoticeCount:
     context.query()
-    within = _within(context)
-    found = sum(within in (None, each.tenant_id) for each in context.services.engine.watch.open)
-    return NoticeCount(count=found)
+    watch, within = context.services.engine.watch, _within(context)
+    return NoticeCount(count=len(watch.open) if within is None else watch.counts.of_tenants[within])
 
 
 def _within(context: RequestContext) -> int | None:

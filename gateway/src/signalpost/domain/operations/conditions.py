@@ -18,8 +18,6 @@ by now (`to_be_told`).
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from itertools import groupby
-from operator import attrgetter
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -189,13 +187,15 @@ class Telling(NamedTuple):
     ids: tuple[str, ...]
 
 
-def to_be_told(known: Sequence[ConditionRow], now: int, terms: NoticeTerms) -> list[Telling]:
-    """What people are to be told of by now. Of a kind, what closes comes first: a pager that resolves the kind with it
-    then opens it again for what is new."""
-    by_kind = sorted(known, key=attrgetter("kind", "number"))
+def to_be_told(known: Iterable[ConditionRow], now: int, terms: NoticeTerms) -> list[Telling]:
+    """What people are to be told of by now. The rows come in the order of their numbers. Of a kind, what closes comes
+    first: a pager that resolves the kind with it then opens it again for what is new."""
+    by_kind: dict[str, list[ConditionRow]] = {}
+    for row in known:
+        by_kind.setdefault(row.kind, []).append(row)
     return [
         Telling(what, kind, (*(row.id for row in told),))
-        for kind, rows in ((kind, [*of_kind]) for kind, of_kind in groupby(by_kind, attrgetter("kind")))
+        for kind, rows in sorted(by_kind.items())
         for what, due in ((What.CLOSED, _over), (What.OPENED, _new), (What.STILL, _to_remind_of))
         if (told := due(rows, now, terms)[:MOST_TOLD])
     ]

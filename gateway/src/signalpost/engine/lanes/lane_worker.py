@@ -191,12 +191,13 @@ class LaneWorker(LaneEndpoint):
 
     def update(self, subscription: Subscription, now: int) -> None:
         """Apply a change of the subscription, for every attempt from now on."""
-        before, self.subscription = self.subscription, subscription
+        before = self.subscription
+        if before.status == "disabled" != subscription.status:
+            self._forget_failures()  # first, for the thread that looks at lanes (`LaneFacts`)
+        self.subscription = subscription
         self.wishes = self._read_wishes()
         self._carrier = None
         self.gate = self._carriers.gate(subscription, self)
-        if before.status == "disabled" != subscription.status:
-            self._forget_failures()
         if subscription.url != before.url:
             self._turn_to_another()
         if subscription.status == "active" != before.status:

@@ -13,9 +13,11 @@ class FactSource(Protocol):
         ...
 
     async def facts(self, now: int) -> list[Fact]:
-        """What is wrong now, as far as this node sees it. Raises Unavailable."""
+        """What is wrong now, as far as this node sees it, in a list that is the caller's from then on. Raises
+        Unavailable."""
         ...
 
     def sees(self, condition: ConditionRow) -> bool:
-        """Whether this node would have found the fact of a condition of these kinds, if there still was one."""
+        """Whether this node would have found the fact of a condition of these kinds, if there still was one. A thread
+        asks."""
         ...

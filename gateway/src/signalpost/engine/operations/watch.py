@@ -4,32 +4,57 @@ Every node tells what it sees itself: its lanes, its disk. One node, which has t
 the notices written, so that conditions of one kind are in one notice wherever they were seen. Nothing is remembered
 between two looks that matters: after a crash, or on another node, the next look goes on.
 
+Thousands may be wrong at once, and to compare them takes milliseconds, as does to let go of them. So a thread does both
+while the event loop delivers.
+
 Rows and notices are written by commands that wait in the background, outside of any tenant's limits, and while the disk
 is too full for documents, too. While the database cannot be reached, nothing is told: that is for those who ask
 `/health`.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
-from typing import Any, Final
+from functools import partial
+from itertools import chain, islice
+from typing import Any, Final, NamedTuple
 
 from signalpost.commands.command import Command, CommandOutcome
 from signalpost.commands.notices import FollowCondition, OpenCondition, WriteNotice
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.errors import NotFound
-from signalpost.domain.operations.conditions import ConditionRow, Fact, NoticeTerms, compare, to_be_told
+from signalpost.domain.operations.conditions import (
+    ConditionRow,
+    Differences,
+    Fact,
+    NoticeTerms,
+    Telling,
+    compare,
+    to_be_told,
+)
 from signalpost.engine.directory import Directory
+from signalpost.engine.lanes.lane_views import OF_THE_GATEWAY
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.maintenance.jobs import Jobs
 from signalpost.engine.maintenance.passes import make_pass
 from signalpost.engine.operations.fact_source import FactSource
 from signalpost.runtime.clock import Clock
+from signalpost.sharing.resting_turns import Rest, RestingTurns, with_rests
+from signalpost.store.statements import Row
 from signalpost.store.store import Store
 
 WRITTEN_AT_ONCE: Final = 64
 """How many commands of a look are under way at a time. Each is a task, and thousands may be wrong at once."""
 Enqueue = Callable[[Command[Any]], Awaitable[asyncio.Future[CommandOutcome[Any]]]]
+
+
+class OpenCounts(NamedTuple):
+    """How many conditions were open at the last look."""
+
+    of_kinds: Counter[str]
+    of_tenants: Counter[int]
 
 
 class Watch:
@@ -42,19 +67,25 @@ class Watch:
         enqueue: Enqueue,
         terms: NoticeTerms,
         public_url: str,
+        thread: Executor,
+        turns: RestingTurns,
     ) -> None:
+        """`thread` compares, in these turns."""
         self._store = store
         self._directory = directory
         self._clock = clock
         self._enqueue = enqueue
         self._terms = terms
         self._public_url = public_url
+        self._thread = thread
+        self._turns = turns
         self._jobs = Jobs(store.fleet)
         self._sources: list[FactSource] = []
         self.is_first = False
         """Whether this node has the job: it tells what is no node's own, and writes the notices."""
         self.open: Sequence[ConditionRow] = ()
         """What was open at the last look."""
+        self.counts = OpenCounts(Counter(), Counter())
         self._lanes = lanes
 
     @property
@@ -76,23 +107,33 @@ class Watch:
     async def look(self) -> None:
         """Compare what is so with what is kept, and write what changed. Raises Unavailable."""
         self.is_first = await self._jobs.take("watch")
-        facts = [fact for source in self._sources for fact in await source.facts(self._clock.wall())]
-        known = await self._store.lists.every(ConditionRow)
-        now = self._clock.wall()
-        await self._follow(known, facts, now)
-        if self.is_first:
-            await self._tell(known, now)
-        self.open = known
+        facts = [await source.facts(self._clock.wall()) for source in self._sources]
+        packed, now = await self._store.lists.every_packed(ConditionRow), self._clock.wall()
+        compared = partial(self._compared, packed, facts, now)
+        found, tellings = await self._turns.run(OF_THE_GATEWAY, self._thread, compared)
+        await self._follow(found)
+        await self._tell(tellings, now)
 
-    async def _follow(self, known: Sequence[ConditionRow], facts: Sequence[Fact], now: int) -> None:
-        found, to = compare(known, facts, self._sees, now, self._terms), OPERATIONS_TENANT
-        await self._write(
-            [
-                *self._openings(found.opened),
-                *(FollowCondition(tenant_id=to, condition_id=row.id, fact=None) for row in found.gone),
-                *(FollowCondition(tenant_id=to, condition_id=row.id, fact=fact) for row, fact in found.back),
-            ]
-        )
+    def _compared(
+        self, packed: list[Row], facts: Sequence[list[Fact]], now: int, rest: Rest
+    ) -> tuple[Differences, Sequence[Telling]]:
+        """What changed, and what is to be told. The thread does this."""
+        known = [*with_rests(self._store.lists.unpacked(ConditionRow, packed), rest)]
+        every_fact = with_rests(chain.from_iterable(facts), rest)
+        found = compare(with_rests(known, rest), every_fact, self._sees, now, self._terms)
+        tellings = to_be_told(with_rests(known, rest), now, self._terms) if self.is_first else ()
+        self.counts = OpenCounts(Counter(row.kind for row in known), Counter(row.tenant_id for row in known))
+        self.open = known
+        packed.clear()
+        for each in facts:
+            each.clear()
+        return found, tellings
+
+    async def _follow(self, found: Differences) -> None:
+        to = OPERATIONS_TENANT
+        gone = (FollowCondition(tenant_id=to, condition_id=row.id, fact=None) for row in found.gone)
+        back = (FollowCondition(tenant_id=to, condition_id=row.id, fact=fact) for row, fact in found.back)
+        await self._write(chain[Command[Any]](self._openings(found.opened), gone, back))
 
     def _openings(self, opened: Sequence[Fact]) -> Iterator[OpenCondition]:
         for fact in opened:
@@ -102,8 +143,7 @@ class Watch:
     def _sees(self, condition: ConditionRow) -> bool:
         return any(source.sees(condition) for source in self._sources if condition.kind in source.kinds)
 
-    async def _tell(self, known: Sequence[ConditionRow], now: int) -> None:
-        tellings = to_be_told(known, now, self._terms)
+    async def _tell(self, tellings: Sequence[Telling], now: int) -> None:
         if tellings:
             tenants = {tenant.id: tenant.name for tenant in self._directory.tenants()}
             await self._write(
@@ -119,12 +159,12 @@ class Watch:
                 ]
             )
 
-    async def _write(self, commands: Sequence[Command[Any]]) -> None:
+    async def _write(self, commands: Iterable[Command[Any]]) -> None:
         """Have commands committed, as background work. Raises what the first failed with, once all that began have
         ended: the next look makes the others again."""
-        for begin in range(0, len(commands), WRITTEN_AT_ONCE):
-            some = map(self._commit, commands[begin : begin + WRITTEN_AT_ONCE])
-            ended = await asyncio.gather(*some, return_exceptions=True)
+        left = iter(commands)
+        while some := [*islice(left, WRITTEN_AT_ONCE)]:
+            ended = await asyncio.gather(*map(self._commit, some), return_exceptions=True)
             for failed in (each for each in ended if isinstance(each, BaseException)):
                 raise failed
 

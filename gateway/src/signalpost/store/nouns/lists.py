@@ -1,13 +1,14 @@
 """Lists of rows of which the table is described. A noun whose list is no more than that needs no query of its own."""
 
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, Final
 
 from signalpost.commands.command import Numbered
 from signalpost.store.nouns.data_keys import DataKeyStore
-from signalpost.store.statements import EVERY_TENANT, RowReader, bound
+from signalpost.store.statements import EVERY_TENANT, Row, RowReader, bound
 from signalpost.store.tables import TABLES
-from signalpost.store.tables.table import Table
+from signalpost.store.tables.table import Codec, Table
 
 _AT_ONCE: Final = 1_000
 """How many rows are read at a time to load all: packed, all at once would take more memory than what they say."""
@@ -41,6 +42,24 @@ class ListStore:
             rows += await self._data_keys.opened(table, found)
             if len(found) < _AT_ONCE:
                 return rows
+
+    async def every_packed(self, kind: type[Numbered]) -> list[Row]:
+        """The same as the database keeps them. To unpack thousands takes milliseconds, for which the event loop need
+        not stand still: see `unpacked`."""
+        table: Table[Any] = TABLES[kind]
+        number_at, rows = [*table.columns].index("number"), list[Row]()
+        while True:
+            last = rows[-1][number_at] if rows else 0
+            found = await self._reads.rows(EVERY_TENANT, _following(table), last, _AT_ONCE)
+            rows += found
+            if len(found) < _AT_ONCE:
+                return rows
+
+    def unpacked(self, kind: type[Numbered], packed: Iterable[Row]) -> Iterator[Numbered]:
+        """Rows of a table in which nothing is sealed. Any thread may ask."""
+        table: Table[Any] = TABLES[kind]
+        codec = Codec(str, self._reads.unpack_id)
+        return (table.unpack(each, codec) for each in packed)
 
 
 @cache
