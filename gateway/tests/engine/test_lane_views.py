@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from gateway.tests.engine.off_loop import ForThread, OffLoop
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.engine.subscriptions import subscription
-from gateway.tests.world.network import HANG
-from gateway.tests.world.virtual_time import VirtualExecutor
+from gateway.tests.world.network import HANG, Reply
 
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.timestamps import SECOND
@@ -109,17 +109,6 @@ def test_others_have_their_turn_while_metrics_count_all_lanes_at_work(world: Scr
     world.run(scenario)
 
 
-class OffLoop(VirtualExecutor):
-    """A thread that says whether it is at work."""
-
-    is_at_work = False
-
-    def later(self, step: Callable[[], object]) -> None:
-        self.is_at_work = True
-        step()
-        self.is_at_work = False
-
-
 def test_what_a_tenant_has_in_flight_is_counted_on_a_thread_and_no_lane_is_kept_for_it(world: ScriptedWorld) -> None:
     thread = OffLoop()
 
@@ -141,6 +130,46 @@ def test_what_a_tenant_has_in_flight_is_counted_on_a_thread_and_no_lane_is_kept_
         assert resting == 0
 
     world.run(scenario)
+
+
+def views_of(gateway: RunningGateway, thread: OffLoop) -> tuple[LaneViews, list[ForThread]]:
+    """What sees the lanes of a gateway that may be looked at on a thread alone, and these lanes."""
+    of = gateway.engine.lanes.here
+    lanes = {each.subscription.number: ForThread(thread, each) for each in of.workers}
+    here: Any = SimpleNamespace(workers=lanes, resting=of.resting, paused_tenants=of.paused_tenants)
+    return LaneViews(gateway.store, gateway.clock, here, LogCache(1_000), gateway.engine.turns), [*lanes.values()]
+
+
+def test_what_holds_up_deliveries_is_looked_at_on_a_thread(world: ScriptedWorld) -> None:
+    thread = OffLoop()
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("asks-to-wait")
+        await gateway.subscribe("paused", status="paused")
+        world.endpoint("asks-to-wait").answers(Reply(status=503, retry_after="100"))
+        await gateway.create("d")
+        await gateway.until(lambda: bool(gateway.attempts("asks-to-wait", 1)))
+        views, lanes = views_of(gateway, thread)
+        found = await views.undated([gateway.of("paused"), gateway.of("asks-to-wait")], thread)
+        assert [each.subscription.id for each in found] == [gateway.of("paused").id, gateway.of("asks-to-wait").id]
+        assert [each.held_up.asked_to_wait_until is not None for each in found] == [False, True]
+        assert all(each.looks for each in lanes)
+
+    world.run(scenario)
+
+
+def test_lanes_of_other_nodes_are_put_in_order_on_a_thread_and_none_is_kept() -> None:
+    thread = OffLoop()
+
+    def listed(lanes: Iterable[LaneView]) -> list[LaneView]:
+        assert thread.is_at_work
+        assert iter(lanes) is lanes, "each is made as it is taken"
+        return [*lanes]
+
+    found, _ = rounds_of_the_loop(
+        lambda views: views.glances([subscription(number=number) for number in range(LANES)], thread, listed)
+    )
+    assert found == [*range(LANES)]
 
 
 def test_others_have_their_turn_between_lanes_with_many_retries_that_are_looked_at_closely() -> None:

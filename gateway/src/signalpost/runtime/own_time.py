@@ -1,9 +1,11 @@
 """What a coroutine takes of its event loop's thread, without what others do while it waits.
 
-What it has a thread do for it that keeps the interpreter from the loop may be added: see `add_to_own_time`.
+What it has a thread do for it that keeps the interpreter from the loop may be added: see `on_thread`.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import Executor
 from contextvars import ContextVar
 from functools import partial
 from time import thread_time
@@ -49,3 +51,21 @@ def add_to_own_time(seconds: float) -> None:
     """Another thread has spent so much CPU for what is timed here, if anything is."""
     if (timed := _TIMED.get()) is not None:
         timed.seconds += seconds
+
+
+async def on_thread(thread: Executor, work: Callable[[], T]) -> T:
+    """What the work returns, done on a thread. It counts as the caller's own time, as if the loop had done it."""
+    seconds = 0.0
+
+    def timed() -> T:
+        nonlocal seconds
+        begun = thread_time()
+        try:
+            return work()
+        finally:
+            seconds = thread_time() - begun
+
+    try:
+        return await asyncio.get_running_loop().run_in_executor(thread, timed)
+    finally:
+        add_to_own_time(seconds)

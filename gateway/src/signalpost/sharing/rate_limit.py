@@ -24,11 +24,15 @@ class RateLimit:
         """How many starts were granted that have not happened yet; they count as starts from now on."""
 
     def earliest(self, rate: int, now: int) -> int:
-        """When one more may start, as far as is known now; at once if that is `now` or earlier."""
+        """When one more may start, as far as is known now; at once if that is `now` or earlier. Any thread may ask: so
+        nothing is counted that could be gone a step later."""
         left = rate - self.promised
         if left <= 0:
             return now + self._window
-        return self._starts[-left] + self._window if len(self._starts) >= left else 0
+        try:
+            return self._starts[-left] + self._window
+        except IndexError:  # fewer have started
+            return 0
 
     def start(self, at: int) -> None:
         del self._starts[: bisect_right(self._starts, at - self._window)]

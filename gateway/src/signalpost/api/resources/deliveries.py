@@ -238,7 +238,9 @@ def _waiting_behind(context: RequestContext, found: Subscription, behind: Behind
 
 async def _lanes(context: RequestContext, subscriptions: Sequence[Subscription]) -> dict[str, LaneView]:
     """How the lanes of subscriptions do, by the subscription's id."""
-    return {view.subscription.id: view for view in await context.services.lane_views.of_all(subscriptions)}
+    services = context.services
+    lanes = await services.lane_views.undated(subscriptions, services.off_loop)
+    return {view.subscription.id: view for view in lanes}
 
 
 async def retry(context: RequestContext) -> Response:

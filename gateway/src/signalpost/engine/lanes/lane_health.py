@@ -83,11 +83,15 @@ def _state(worker: LaneWorker) -> str:
 
 def now_of(worker: LaneWorker, last: int, now: int) -> LaneNow:
     """What only the owner of a lane knows about it. `last` is the last sequence of its tenant's log."""
+    return _now(worker, last, now, worker.lane.retry_queue.oldest_due(now))
+
+
+def _now(worker: LaneWorker, last: int, now: int, oldest_due: int | None) -> LaneNow:
     held = held_up(worker, now)
     return LaneNow(
         unread=worker.unread(last),
         in_flight=worker.lane.in_flight,
-        oldest_due=worker.lane.retry_queue.oldest_due(now),
+        oldest_due=oldest_due,
         trouble=worker.trouble,
         asked_to_wait_until=held.asked_to_wait_until,
         rate_limited_until=held.rate_limited_until,
@@ -100,8 +104,13 @@ def view_of(worker: LaneWorker, subscription: Subscription, last: int, now: int)
 
 
 def glance_at(worker: LaneWorker, subscription: Subscription, last: int) -> "LaneView":
-    """The health of a lane of this node without its next attempts: cheap enough for every lane."""
+    """The same without what keeps deliveries from being sent right now: cheap enough for every lane."""
     return _view(worker, subscription, LaneNow(worker.unread(last), worker.lane.in_flight, trouble=worker.trouble))
+
+
+def undated_view_of(worker: LaneWorker, subscription: Subscription, last: int, now: int) -> "LaneView":
+    """The health of a lane of this node without its next attempts. Any thread may ask."""
+    return _view(worker, subscription, _now(worker, last, now, None))
 
 
 def view_at_rest(subscription: Subscription, lane: RestingLane, unread: int, *, tenant_is_paused: bool) -> "LaneView":

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from itertools import chain
 from typing import TypeVar
 
@@ -11,11 +12,20 @@ from msgspec.structs import replace
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.directory import Directory
-from signalpost.engine.lanes.lane_health import LanesOverview, LaneView, glance_at, now_of, view_at_rest, view_of
+from signalpost.engine.lanes.lane_health import (
+    LanesOverview,
+    LaneView,
+    glance_at,
+    now_of,
+    undated_view_of,
+    view_at_rest,
+    view_of,
+)
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lanes_here import LanesHere
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.runtime.clock import Clock
+from signalpost.runtime.own_time import on_thread
 from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.store.nouns.lanes import LaneNow, LaneStanding
 from signalpost.store.nouns.log import LATEST_AMONG
@@ -104,7 +114,7 @@ class LaneViews:
         self, of: Directory, tenant_id: int, off_loop: Executor, told: Callable[[Iterable[LaneView]], T]
     ) -> tuple[T, int]:
         """What `told` makes, on a thread, of the lanes of a tenant of which there may be something to tell, as
-        `glances` shows them and in no order; and how many more there are: each of those rests, and is well. Of shadows
+        `glances` shows them, in no order; and how many more there are: each of those rests, and is well. Of shadows
         there never is. Raises Unavailable.
 
         Each lane is looked at as it is taken, and none is kept: to let go of thousands would take the event loop
@@ -112,42 +122,63 @@ class LaneViews:
         loop, read = asyncio.get_running_loop(), await self.of_all(of.read_subscriptions(tenant_id))
         workers, resting = self._workers.of_tenant(tenant_id), self._resting.count_of(tenant_id)
         if len(workers) + resting < of.lane_count_of(tenant_id):  # some are at other nodes
-            lanes = await self.glances(of.originals(tenant_id), off_loop)
-            return await loop.run_in_executor(off_loop, told, lanes), 0
+            return await self.glances(of.originals(tenant_id), off_loop, told), 0
         end = self._log.end.get(tenant_id, 0)
         here = (glance_at(each, each.subscription, end) for each in workers if each.subscription.shadow_of is None)
         return await loop.run_in_executor(off_loop, told, chain(here, read)), resting
 
-    async def glances(self, subscriptions: Sequence[Subscription], off_loop: Executor) -> list[LaneView]:
-        """The health of all lanes of a tenant without their next attempts. Raises Unavailable.
+    async def glances(
+        self, subscriptions: Sequence[Subscription], off_loop: Executor, told: Callable[[Iterable[LaneView]], T]
+    ) -> T:
+        """What `told` makes, on a thread, of the lanes of one tenant in the order of their subscriptions, without their
+        next attempts. None is kept, as above. Raises Unavailable.
 
-        A thread looks at them while the event loop delivers. It only reads numbers and frozen values, so it sees each
-        as it was at some moment."""
+        The thread looks at lanes while the event loop delivers. It only reads numbers and frozen values, so it sees
+        each as it was at some moment."""
         loop = asyncio.get_running_loop()
-        return await self._completed(subscriptions, await loop.run_in_executor(off_loop, self._here, subscriptions))
+        elsewhere = await loop.run_in_executor(off_loop, self._not_here, subscriptions)
+        standings = await self._standings(subscriptions[0].tenant_id, elsewhere) if elsewhere else {}
+        lanes = (self._look(each, glance_at) or self._elsewhere(each, standings) for each in subscriptions)
+        return await loop.run_in_executor(off_loop, told, lanes)
 
-    def _here(self, subscriptions: Sequence[Subscription]) -> dict[int, LaneView]:
-        """A glance at each of these lanes that this node owns."""
-        here: dict[int, LaneView] = {}
-        for each in subscriptions:
-            if (worker := self._workers.get(each.number)) is not None:
-                here[each.number] = glance_at(worker, each, self._log.end.get(each.tenant_id, 0))
-            elif (view := self._at_rest(each)) is not None:
-                here[each.number] = view
-        return here
+    async def undated(self, subscriptions: Sequence[Subscription], off_loop: Executor) -> list[LaneView]:
+        """The health of the lanes of some of one tenant's subscriptions without their next attempts, in their order,
+        likewise. Raises Unavailable."""
+        look = partial(undated_view_of, now=self._clock.steady())
+        seen = await on_thread(off_loop, lambda: [(each.number, self._look(each, look)) for each in subscriptions])
+        return await self._completed(subscriptions, {number: view for number, view in seen if view is not None})
+
+    def _not_here(self, subscriptions: Iterable[Subscription]) -> list[Subscription]:
+        return [
+            each
+            for each in subscriptions
+            if self._workers.get(each.number) is None and each.number not in self._resting
+        ]
+
+    def _look(
+        self, subscription: Subscription, look: Callable[[LaneWorker, Subscription, int], LaneView]
+    ) -> LaneView | None:
+        """How a lane does that this node owns; None if it does not. `look` says it of one at work. Any thread may ask:
+        so a lane that is not at rest is looked for twice, since it may have been woken meanwhile."""
+        worker = self._workers.get(subscription.number)
+        if worker is None and (view := self._at_rest(subscription)) is not None:
+            return view
+        worker = worker or self._workers.get(subscription.number)
+        return None if worker is None else look(worker, subscription, self._log.end.get(subscription.tenant_id, 0))
 
     async def _completed(self, subscriptions: Sequence[Subscription], here: Mapping[int, LaneView]) -> list[LaneView]:
         """Add what the store says of lanes that other nodes own. Those of this node are in the order of their
         subscriptions."""
-        if len(here) == len(subscriptions):  # as on most nodes, where a thousand lanes need not be gone through again
+        if len(here) == len(subscriptions):  # as on most nodes
             return [*here.values()]
         elsewhere = [each for each in subscriptions if each.number not in here]
-        told = await self._standings(subscriptions[0].tenant_id, elsewhere)
-        return [
-            here.get(each.number)
-            or LaneView(each, told.get(each.number, LaneStanding()), each.tenant_id in self._paused_tenants)
-            for each in subscriptions
-        ]
+        standings = await self._standings(subscriptions[0].tenant_id, elsewhere)
+        return [here.get(each.number) or self._elsewhere(each, standings) for each in subscriptions]
+
+    def _elsewhere(self, subscription: Subscription, standings: Mapping[int, LaneStanding]) -> LaneView:
+        """The health of a lane of another node."""
+        standing = standings.get(subscription.number, LaneStanding())
+        return LaneView(subscription, standing, subscription.tenant_id in self._paused_tenants)
 
     async def _standings(self, tenant_id: int, elsewhere: Sequence[Subscription]) -> dict[int, LaneStanding]:
         """What the store says of lanes that this node does not own. What no one has read because a lane has no owner is

@@ -1,7 +1,8 @@
 """The lanes that this node owns, at work or at rest, and how they go from one to the other.
 
 A lane that has nothing to do is at rest (`resting_lanes.py`), and has a worker again as soon as it is asked for.
-Waking is one step, so a lane is always one of the two.
+Waking is one step, so a lane is always one of the two. Threads that look for it may find it as both, and never as
+neither.
 """
 
 import asyncio
@@ -111,8 +112,8 @@ class LanesHere:
         assert lane is not None
         seen = self._log.seen.get(lane.subscription.tenant_id, 0)
         passed, is_rising = self.resting.head_of(lane, seen), self.resting.is_rising(number)
-        self.resting.take(number)
         worker = self.add(lane.subscription, lane.row)
+        self.resting.take(number)
         worker.rise(lane)
         worker.skip_unwanted(passed)
         if is_rising:
@@ -180,5 +181,5 @@ class LanesHere:
             if worker.timer is not None:
                 worker.timer.cancel()
             worker.leave()
-            self.workers.remove(worker)
             self.resting.add(resting)
+            self.workers.remove(worker)
