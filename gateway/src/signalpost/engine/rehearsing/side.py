@@ -9,6 +9,7 @@ from typing import Final
 
 from signalpost.destinations.calls import Mail, Skip
 from signalpost.domain.delivery.rehearsal import (
+    NOT_ASKED_FOR,
     SENT,
     EventWithSubject,
     Judgement,
@@ -38,6 +39,11 @@ class Side:
         self._asked = wishes if wishes.asks_event else None
         """What is asked of an event itself; None if nothing is."""
         self._later = LaterEvents(subscription.delay * SECOND) if wishes.asks_newest else None
+        since, self._types = subscription.filters[-1]
+        self._asks_alike_after = max(since, subscription.starts_after)
+        """After this sequence it asks for the same types all along."""
+        self._looks_closer = wishes.asks_event or wishes.asks_newest or vendor is not None
+        """Whether more than its type decides whether an event is sent."""
         self._unwanted = Judgement(is_sent=False, why=self._why_not)
         self._no_longer_wanted = Judgement(is_sent=False, why=self._why_no_longer)
 
@@ -89,8 +95,15 @@ class Side:
 
     def judgement(self, about: EventWithSubject) -> Judgement:
         """On the event that was noted last."""
-        if (unasked := refused_by_type(self.subscription, about.event)) is not None:
+        event = about.event
+        if event.sequence > self._asks_alike_after:
+            if not event.type & self._types:
+                return NOT_ASKED_FOR
+        elif (unasked := refused_by_type(self.subscription, event)) is not None:
             return unasked
+        return self._looked_at_closer(about) if self._looks_closer else SENT
+
+    def _looked_at_closer(self, about: EventWithSubject) -> Judgement:
         if self._asked is not None and not self._asked.wants(about.subject):
             return self._unwanted
         if self._later is not None and self._later.why_no_longer(about.event) is not None:

@@ -12,8 +12,8 @@ def pack_uuid(text: str) -> bytes:
 
 
 def unpack_uuid(packed: bytes) -> str:
-    text = packed.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = packed.hex("-", 2)  # all dashes are where they should be but three, so few parts are to be put together
+    return f"{text[:4]}{text[5:29]}{text[30:34]}{text[35:]}"
 
 
 def list_numbers(numbers: Iterable[int]) -> str:
