@@ -111,7 +111,7 @@ def _(right: Any) -> Any:
 def _(right: Any) -> Any:
     async def commit(self: Committer, batch: Any) -> None:
         if len(batch) > 5:
-            await self._store.publish([batch[0][0]])
+            await self._store.publish([batch[0].command])
         await right(self, batch)
 
     return commit

@@ -7,7 +7,9 @@ A caller gets its command's result only after the commit. If the commit's outcom
 import asyncio
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from signalpost.commands.command import Command, CommandOutcome, Result
 from signalpost.domain.errors import SignalpostError, Stopping
@@ -22,7 +24,7 @@ GATHERING_SECONDS = 0.01
 import is read in slices with rests between them, and takes 6 % more CPU if each slice has a commit of its own."""
 
 
-class _WaitingCommand(NamedTuple):
+class _WaitingCommand(Struct, frozen=True):
     command: Command[Any]
     outcome: asyncio.Future[CommandOutcome[Any]]
     number: int
@@ -130,7 +132,7 @@ class Committer:
                     if waiting.command.queue is Queue.BACKGROUND:
                         self._leave_place(waiting.command)
                 await self._commit(batch)
-                if self._store.commits_on_a_thread:
+                if self._queues.waiting and self._store.commits_on_a_thread:
                     # Clients that were just answered go first: beside that thread, each would wait for the interpreter
                     # again and again. What comes in meanwhile is committed with it.
                     await asyncio.sleep(0)

@@ -5,7 +5,7 @@ It is loaded at the start and follows every commit. Nothing but a restart reads 
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 
 from msgspec.structs import replace
@@ -27,9 +27,15 @@ class Directory:
         self._default_retention_days = default_retention_days
         self._limits: dict[int, TenantLimits] = {}
         """The limits in force for each tenant that has any."""
+        self.limits_of: Callable[[int], TenantLimits | None] = self._limits.get
+        """A tenant's limits; None if it has none."""
         self._tenants: dict[str, Tenant] = {}
         self._tenants_by_id: dict[int, Tenant] = {}
         """Tenants that are not deleted. The ends of their logs are those of when they last changed."""
+        self.tenant: Callable[[str], Tenant | None] = self._tenants.get
+        """The tenant with a name; None if there is none or it was deleted."""
+        self.tenant_with: Callable[[int], Tenant | None] = self._tenants_by_id.get
+        """The tenant with a number; None if there is none or it was deleted."""
         self._keys: dict[bytes, ApiKey] = {}
         """API keys by their hash, also those that were revoked."""
         self.key_ended = asyncio.Event()
@@ -108,18 +114,6 @@ class Directory:
     def tenants(self) -> list[Tenant]:
         """All tenants that are not deleted, oldest first."""
         return list(self._tenants_by_id.values())
-
-    def tenant(self, name: str) -> Tenant | None:
-        """The tenant with this name; None if there is none or it was deleted."""
-        return self._tenants.get(name)
-
-    def tenant_with(self, tenant_id: int) -> Tenant | None:
-        """The tenant with this number; None if there is none or it was deleted."""
-        return self._tenants_by_id.get(tenant_id)
-
-    def limits_of(self, tenant_id: int) -> TenantLimits | None:
-        """A tenant's limits; None if it has none."""
-        return self._limits.get(tenant_id)
 
     def retention_days_of(self, tenant_id: int) -> int:
         """How many days a tenant's events are kept."""

@@ -32,18 +32,14 @@ class LimitsHere:
 
     def take_change(self, tenant_id: int) -> None:
         """Count a change of a document. Raises TooMany beyond what the tenant may change in a second."""
-        if (most := self._changes_per_second(tenant_id)) is not None:
+        if (limits := self._directory.limits_of(tenant_id)) and (most := limits.changes_per_second) is not None:
             self._changes.take(tenant_id, most)
 
     async def import_turn(self, tenant_id: int) -> None:
         """Wait until the tenant may make one more change in this second: an import is not refused, but read more
         slowly."""
-        if (most := self._changes_per_second(tenant_id)) is not None:
+        if (limits := self._directory.limits_of(tenant_id)) and (most := limits.changes_per_second) is not None:
             await self._changes.turn(tenant_id, most)
-
-    def _changes_per_second(self, tenant_id: int) -> int | None:
-        limits = self._directory.limits_of(tenant_id)
-        return None if limits is None else limits.changes_per_second
 
     def in_flight_of(self, tenant_id: int) -> int | None:
         """This node's part of the attempts that a tenant may have in flight: as great as its part of the lanes."""

@@ -133,7 +133,7 @@ class ClientConnection(asyncio.Protocol):
         before = self._intake
         self._intake = INTAKES[before][COME]
         if before is PROCESSED:
-            self._serving.rounds.run(self._take_turn)
+            self._serving.rounds.run(self._process)
         if self._intake is QUEUED:
             self._regulate()
 
@@ -142,11 +142,9 @@ class ClientConnection(asyncio.Protocol):
         self._intake = INTAKES[self._intake][IntakeInput.END]
         return self._is_held or self._intake is QUEUED_AND_ENDED or self._end()
 
-    def _take_turn(self) -> None:
-        self._intake = INTAKES[self._intake][PROCESS]
-        self._process()
-
     def _process(self) -> None:
+        if self._intake in _UNPROCESSED:
+            self._intake = INTAKES[self._intake][PROCESS]
         self._go_on()
         if self._is_held:
             return

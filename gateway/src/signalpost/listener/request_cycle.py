@@ -212,17 +212,13 @@ class RequestCycle(Answering):
         """The head of an answer, which begins now; empty if the client is gone."""
         if self._answer is OVER:
             return b""
-        length: int | None = None
-        given: list[str] = []
-        for name, value in answer.headers:
-            if name == "content-length":
-                length = int(value)
-            given.append(f"{name}: {value}")
+        given = [*map(": ".join, answer.headers)]
+        length = dict(answer.headers).get("content-length")
         if self._is_head or answer.status in _BODILESS:
             begun = AnswerInput.BEGIN_SILENT
         elif length is not None:
             begun = AnswerInput.BEGIN_SIZED
-            self._left = length
+            self._left = int(length)
         else:
             begun = AnswerInput.BEGIN_CHUNKED if self._takes_chunks else AnswerInput.BEGIN_UNTIL_CLOSE
         state = ANSWERS[NONE][begun]

@@ -19,6 +19,7 @@ from signalpost.listener.application import Head
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 100
 END = b"\r\n\r\n"
+_END_BYTES = len(END)
 UNKNOWN_METHOD = "?"
 
 _REQUEST_LINE = re.compile(rb"([A-Z-]{1,20}) (/[^ #]*) HTTP/1\.([01])")
@@ -49,13 +50,14 @@ class HeadFinder:
             del unread[:2]
         end = unread.find(END, self._searched)
         if end < 0:
-            self._searched = max(0, len(unread) - len(END) + 1)
+            self._searched = max(0, len(unread) - _END_BYTES + 1)
             if len(unread) > unread.startswith(b"\r") and (fault := _fault_of_beginning(unread)) is not None:
                 raise fault
             return None
         self._searched = 0
-        head = bytes(unread[: end + len(END)])
-        del unread[: end + len(END)]
+        end += _END_BYTES
+        head = bytes(unread[:end])
+        del unread[:end]
         return head
 
 

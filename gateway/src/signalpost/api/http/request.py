@@ -30,6 +30,7 @@ class Request:
         "is_timed",
         "large_body",
         "method",
+        "own_path",
         "path",
         "path_params",
         "principal",
@@ -45,6 +46,8 @@ class Request:
         self.body = body
         self.method = head.method
         self.path = head.path
+        self.own_path = head.path.removeprefix(head.root_path)
+        """The path below the one under which a program has mounted the API."""
         self.path_params: dict[str, str]
         """The parameters in the path, under the names that the route table gives them."""
         self.route: str | None = None
@@ -73,11 +76,6 @@ class Request:
         """The client's own address, as far as these proxies vouch for it."""
         client = self.head.client
         return source_of(client, self.headers(_FORWARDED_FOR), proxies) if proxies else client
-
-    @property
-    def own_path(self) -> str:
-        """The path below the one under which a program has mounted the API."""
-        return self.path.removeprefix(self.head.root_path)
 
     def query(self) -> list[tuple[str, str]]:
         """The query's parameters in their order, repeated ones too."""
