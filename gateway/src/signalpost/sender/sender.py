@@ -192,7 +192,7 @@ class Sender:
                 failure=failure,
                 status=answer.status,
                 detail=detail,
-                retry_after=answer.retry_after(),
+                retry_after=None if failure is None else answer.retry_after(),
                 answer=answer.kept,
                 head=answer.head if attempt.request.keeps else b"",
                 started_at=attempt.started_at,

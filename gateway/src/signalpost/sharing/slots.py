@@ -84,18 +84,15 @@ def bound(trees: Trees, most: int) -> None:
 
 
 class EndpointSlots:
-    __slots__ = ("_every", "_holds", "_slow", "is_slow")
+    __slots__ = ("_every", "_holds", "_slow", "is_slow", "most")
 
     def __init__(self, limits: Limits, tenant: Trees) -> None:
+        self.most = limits.endpoint
         self._every = Slots(limits.endpoint, tenant.every)
         self._slow = Slots(limits.endpoint, tenant.slow)
         self.is_slow = True
         self._holds = self._every.chain + self._slow.chain
         """Where each of its attempts holds a slot."""
-
-    @property
-    def most(self) -> int:
-        return self._every.most
 
     @property
     def held(self) -> int:

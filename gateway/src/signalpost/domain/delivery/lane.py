@@ -114,7 +114,7 @@ class Lane:
     @property
     def sendable(self) -> bool:
         """Whether `next_delivery` would return a delivery."""
-        return self._send_order.has_next
+        return self._send_order.listed > 0
 
     @property
     def sends_by_hand(self) -> bool:
@@ -131,7 +131,7 @@ class Lane:
     @property
     def ready(self) -> int:
         """About how many deliveries could be sent now: one of each document."""
-        return len(self._send_order)
+        return self._send_order.listed
 
     def next_delivery(self) -> Delivery | None:
         """The delivery to send now; it is in flight from here on, until `settle`."""

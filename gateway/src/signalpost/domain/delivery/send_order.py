@@ -25,10 +25,8 @@ class SendOrder:
         self._retries: deque[DocumentQueue] = deque()
         """Documents whose lowest ready delivery is a retry."""
         self._retry_next = False
-
-    def __len__(self) -> int:
-        """About how many documents may send."""
-        return len(self._by_hand) + len(self._first_attempts) + len(self._retries)
+        self.listed = 0
+        """How many documents may send."""
 
     def add(self, document: DocumentQueue) -> None:
         """List a document, unless it is listed or has nothing that may be sent now."""
@@ -37,6 +35,7 @@ class SendOrder:
         following = document.next
         if following is not None:
             document.listed = True
+            self.listed += 1
             if self._asked_for and document.has_any_ready(self._asked_for):
                 self._by_hand.append(document)
             else:
@@ -59,14 +58,11 @@ class SendOrder:
                 if document in listed:
                     listed.remove(document)
             document.listed = False
+            self.listed -= 1
 
     def forget(self, sequence: int) -> None:
         """A delivery that may have been asked for was given up."""
         self._asked_for.discard(sequence)
-
-    @property
-    def has_next(self) -> bool:
-        return bool(self._first_attempts or self._retries or self._by_hand)
 
     @property
     def has_by_hand(self) -> bool:
@@ -85,6 +81,7 @@ class SendOrder:
             return None
         document = listed.popleft()
         document.listed = False
+        self.listed -= 1
         delivery = document.take_next()
         if self._asked_for:
             self._asked_for.discard(delivery.sequence)
@@ -95,3 +92,4 @@ class SendOrder:
         self._by_hand.clear()
         self._first_attempts.clear()
         self._retries.clear()
+        self.listed = 0
