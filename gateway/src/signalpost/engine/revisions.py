@@ -55,9 +55,10 @@ class Revisions:
         """Note what a commit changed, of this node or of another."""
         for tenant_id in {event.tenant_id for event in published.events}:
             self.note(tenant_id, Topic.EVENTS)
-        for kind, topic in _TOPICS.items():
-            for row in published.changed(kind):
-                self.note(row.tenant_id, topic)
+        for kind, rows in published.rows.items():
+            if (topic := _TOPICS.get(kind)) is not None:
+                for row in rows:
+                    self.note(row.tenant_id, topic)
         for tenant in published.tenants:
             if tenant.deleted_at is None:
                 self.note(tenant.id, Topic.SUBSCRIPTIONS)  # paused or resumed, which each of them shows

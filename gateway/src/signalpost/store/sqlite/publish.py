@@ -163,7 +163,8 @@ def _above_highest(connection: apsw.Connection, table: str, column: str) -> int:
 
 
 def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault, owner: int | None) -> None:
-    _write_tenants(connection, [batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants])
+    if batch.changed_tenants:
+        _write_tenants(connection, [batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants])
     documents.write(connection, before.documents, batch.documents.changed)
     _write_with_documents(connection, batch)
     _write_log(connection, batch)
@@ -171,10 +172,12 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
         write_many(connection, _ANSWER, [pack_answer(*each, vault) for each in batch.answers.changed.items()])
     if changed := batch.changed_rows():
         _write_rows(connection, changed, vault, owner)
-    _write_retries(connection, batch.retries)
+    if batch.retries:
+        _write_retries(connection, batch.retries)
     if ApiKey in changed or any(tenant.deleted_at is not None for tenant in batch.tenants.changed.values()):
         connection.execute("UPDATE fleet SET keys_version = keys_version + 1")
-    write_many(connection, _ERASURE, pack_erasures(batch.erasures, pack_uuid))
+    if batch.erasures:
+        write_many(connection, _ERASURE, pack_erasures(batch.erasures, pack_uuid))
 
 
 def _write_with_documents(connection: apsw.Connection, batch: Batch) -> None:
