@@ -24,7 +24,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets joints-of-readers sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills connect-kafka connect-mysql connect-nats connect-rabbitmq connect-sqs connect-template queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets joints-of-readers joints-of-fleets-of-readers sockets sockets-of-workers planted planted-fleets planted-joints planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills connect-kafka connect-mysql connect-nats connect-rabbitmq connect-sqs connect-template queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,9 @@ joints-of-fleets: .venv/dev ## The same with several nodes on one database
 
 joints-of-readers: .venv/dev ## The same with readers alone, and a retention of one day
 	@$(BIN)/python -m gateway.tests.joints.runner --readers --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf}
+
+joints-of-fleets-of-readers: .venv/dev ## The same with readers at each of three nodes
+	@$(BIN)/python -m gateway.tests.joints.runner --fleets --readers --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf}
 
 sockets: .venv/dev ## The same with the real sender, over sockets that go wrong
 	@$(BIN)/python -m gateway.tests.joints.runner --sockets --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf}

@@ -8,8 +8,8 @@ written from the contract and the guides, and knows nothing of the gateway (`gat
 - `plan`: what a world is like.
 - `node`: one process with its API, and how a client calls it.
 - `receivers`: endpoints and a vendor that fail as the plan says.
-- `clients`, `documents`, `owners`, `shadows`, `old_signatures`, `key_pairs`, `reads`, `endpoint_tokens`: what is asked
-  for.
+- `clients`, `documents`, `owners`, `shadows`, `old_signatures`, `key_pairs`, `reads`, `reader_secrets`,
+  `endpoint_tokens`, `certificates`: what is asked for.
 - `history`: what was asked and seen, as the model wants it.
 - `joint_world`: lets it happen.
 - `checkers/`: compare with the model, a file for each promise.

@@ -33,6 +33,7 @@ from gateway.tests.joints.history import Attempt, ClientCall
 from gateway.tests.joints.joint_world import RECORDED_WITHIN, JointWorld
 from gateway.tests.joints.node import OPERATOR_KEY, Answer
 from gateway.tests.joints.plan import Plan, draw
+from gateway.tests.joints.reads import ReadOnes, Reads
 from gateway.tests.joints.shadows import DOMAIN as DOMAIN_OF_SHADOWS
 from gateway.tests.patience import PATIENCE
 from gateway.tests.world.model.log import LoggedEvent
@@ -73,8 +74,9 @@ def draw_black_box(random: Random) -> Plan:
         delays=0.4,
         owning=0.4,
         erasing=0.0,
-        readers=0,
+        readers=1,
         has_tokens=False,
+        has_certificates=False,
     )
 
 
@@ -97,6 +99,8 @@ class RealNode:
     call until there is an answer."""
 
     is_dead = False
+    number = 0
+    """All processes are one node to a reader."""
 
     def __init__(self, gateway: GatewayProcess, origins: Mapping[str, str]) -> None:
         """`origins` are those of the real endpoints, by the domain that stands for each."""
@@ -123,6 +127,15 @@ class RealNode:
         reply = await asyncio.to_thread(self.until_answered, method, path, sent, given)
         return Answer(reply.status, dict(reply.headers), reply.body)
 
+    async def call_once(self, path: str, body: Any, key: str) -> Answer:
+        """Make a call of a reader. Without an answer it is as if the gateway could do nothing."""
+        client = Client(lambda: self._gateway.address, lambda: key)
+        try:
+            reply = await asyncio.to_thread(client.request, "POST", path, body)
+        except Lost:
+            return Answer(503, {}, b"{}")
+        return Answer(reply.status, dict(reply.headers), reply.body)
+
     def until_answered(self, method: str, path: str, body: object, headers: Mapping[str, str]) -> Reply:
         """Call the API from a thread that can wait."""
         client = Client(lambda: self._gateway.address, lambda: OPERATOR_KEY)
@@ -139,8 +152,26 @@ class RealNode:
         return f"{self._origins[domain]}/{name}.{domain}/"
 
 
+class BlackBoxReads(Reads):
+    """Their calls are made once: a call that is repeated would hide what the first one was handed."""
+
+    leases = (1, 2)
+    waits = (0, 0, 1)
+    soon = inf
+
+    async def _call(self, node: Any, read: ReadOnes, name: str, body: Mapping[str, Any]) -> Answer:
+        key, begun = self._key(read), self._world.time.now
+        answer: Answer = await node.call_once(f"/v1/subscriptions/{read.wish.id}/{name}", body, key)
+        self.secrets.check(read.wish, key, begun, answer)
+        return answer
+
+
 class BlackBoxClients(Clients):
     """Customers have an API key here: their pages have tests of their own."""
+
+    def __init__(self, world: JointWorld) -> None:
+        super().__init__(world)
+        self.reads = BlackBoxReads(self)
 
     async def _call(self, node: Any, asked: ClientCall) -> Answer:
         if asked.by == "guest":
@@ -205,7 +236,9 @@ class BlackBoxWorld(JointWorld):
             for listener in listeners.values():
                 await stack.enter_async_context(await asyncio.start_server(self._serve_one, sock=listener, ssl=tls))
             await self.clients.owners.begin(self._node)
-            acting = asyncio.gather(self.clients.live(self._node), self.clients.live(self._node))
+            clients, reads = self.clients, self.clients.reads
+            lives = (each.live(self._node) for each in (clients, clients, reads, reads))
+            acting = asyncio.gather(*lives)
             for kill in range(self.plan.kills):
                 while self.clients.acts < self.plan.acts * (kill + 1) // (self.plan.kills + 1):
                     await asyncio.sleep(LOOKS_EVERY / 10)
@@ -228,6 +261,7 @@ class BlackBoxWorld(JointWorld):
         self.clients.shadows.heal()
         await self.clients.owners.resume_all(self._node)
         await self.clients.shadows.resume_all(self._node)
+        await self.clients.reads.resume_all(self._node)
         end = time.monotonic() + PATIENCE
         while (unsettled := await self._unsettled(self._node)) is not None:
             assert time.monotonic() < end, f"still not settled: {unsettled}"
@@ -237,6 +271,7 @@ class BlackBoxWorld(JointWorld):
         for checker in self.checkers:
             await checker.finished(self._node)
         await self.clients.shadows.finished(self._node)
+        self.clients.reads.finished()
 
     async def _unsettled(self, node: Any) -> str | None:
         """What a subscription has still to do. Its health may say a few seconds too early that this is nothing: after a

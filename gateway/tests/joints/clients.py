@@ -5,6 +5,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+from gateway.tests.joints.certificates import Certificates
 from gateway.tests.joints.documents import Documents
 from gateway.tests.joints.endpoint_tokens import EndpointTokens
 from gateway.tests.joints.guests import Guests
@@ -42,6 +43,7 @@ class Clients:
         self.old_signatures = OldSignatures(self)
         self.key_pairs = KeyPairs(self)
         self.endpoint_tokens = EndpointTokens(self)
+        self.certificates = Certificates(self)
         self.reads = Reads(self)
 
     async def live(self, node: JointNode) -> None:
@@ -55,6 +57,7 @@ class Clients:
             await self.old_signatures.act(node)
             await self.key_pairs.act(node)
             await self.endpoint_tokens.act(node)
+            await self.certificates.act(node)
             await self.reads.act(node)
             is_owner = self.random.random() < world.plan.owning
             await (self.owners.act(node) if is_owner else self.documents.act(node))

@@ -103,7 +103,7 @@ class EndpointTokens:
         host, number = urlsplit(wish.url.last).netloc, len(self._by_id)
         body: dict[str, Any] = {}
         moves: list[Change[Any]] = []
-        if wish.name in owners.wishes and random.random() < 0.4:
+        if wish.name in owners.wishes and wish.certificate.last is None and random.random() < 0.4:
             host = random.choice((f"{wish}.example", f"{wish}.elsewhere.example"))
             body = {"url": f"https://{host}/of-{number}", "headers": {"x-of": f"{wish} of {number}"}}
             owners.origins[body["headers"]["x-of"]] = {host}

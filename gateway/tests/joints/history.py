@@ -77,6 +77,7 @@ class Attempt:
     __slots__ = (
         "at",
         "body",
+        "certificate",
         "ended_at",
         "event",
         "headers",
@@ -92,7 +93,15 @@ class Attempt:
     )
 
     def __init__(
-        self, wish: Wish, event: LoggedEvent, at: float, process: int, url: str, headers: dict[str, str], body: bytes
+        self,
+        wish: Wish,
+        event: LoggedEvent,
+        at: float,
+        process: int,
+        url: str,
+        headers: dict[str, str],
+        body: bytes,
+        certificate: bytes = b"",
     ) -> None:
         self.wish = wish
         self.event = event
@@ -101,6 +110,8 @@ class Attempt:
         self.url = url
         self.headers = headers
         self.body = body
+        self.certificate = certificate
+        """The chain of the client certificate that was offered; empty if none was."""
         self.ended_at = float("inf")
         self.ok: bool | None = None
         """Whether the process learned that it was taken; None while it is under way, or if the process ended before."""

@@ -288,13 +288,14 @@ class JointWorld(World[JointNode]):
             return
         if sent.is_test:
             sample = Attempt(wish, SAMPLE, self.time.now, sent.process, f"https://{sent.host}{sent.path}", sent.headers,
-                             sent.body)  # fmt: skip
+                             sent.body, sent.certificate)  # fmt: skip
             for each in self.checkers:
                 each.tried(sample)
             return
         self._sent[sent] = self._note(
-            wish, sent.event_id, sent.process, f"https://{sent.host}{sent.path}", sent.headers, sent.body
-        )
+            wish, sent.event_id, sent.process, f"https://{sent.host}{sent.path}", sent.headers, sent.body,
+            sent.certificate,
+        )  # fmt: skip
 
     def ended(self, sent: SentRequest) -> None:
         if self.clients.shadows.ended(sent):
@@ -308,10 +309,19 @@ class JointWorld(World[JointNode]):
             attempt.is_uncounted = sent.is_unauthorised
             self._end(attempt, sent.is_delivered, sent.outcome)
 
-    def _note(self, wish: Wish, event_id: str, process: int, url: str, headers: dict[str, str], body: bytes) -> Attempt:
+    def _note(
+        self,
+        wish: Wish,
+        event_id: str,
+        process: int,
+        url: str,
+        headers: dict[str, str],
+        body: bytes,
+        certificate: bytes = b"",
+    ) -> Attempt:
         self.read_log()
         event = next(each for each in reversed(self.log.events) if each.id == event_id)
-        attempt = Attempt(wish, event, self.time.now, process, url, headers, body)
+        attempt = Attempt(wish, event, self.time.now, process, url, headers, body, certificate)
         self.attempts += 1
         self.trace(f"sends {attempt}")
         for each in self.checkers:

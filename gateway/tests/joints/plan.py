@@ -60,6 +60,8 @@ class Plan(NamedTuple):
     """For how many days events are kept; None: for ever."""
     has_tokens: bool = True
     """Whether there may be endpoints that want a token."""
+    has_certificates: bool = True
+    """Whether webhooks may offer client certificates."""
     partings: int = 0
     """How often a node is cut off from all endpoints for a while."""
 
@@ -127,6 +129,11 @@ def draw_readers(random: Random) -> Plan:
     )
 
 
+def draw_fleet_of_readers(random: Random) -> Plan:
+    """The plan of a world of three nodes, at each of which readers ask. There is a webhook, too."""
+    return draw_fleet(random)._replace(nodes=3, webhooks=1, connectors=0, acts=60, readers=random.choice((1, 2)))
+
+
 def draw_sockets(random: Random) -> Plan:
     """The plan of a world whose webhooks go through the real sender, over sockets."""
     return draw(random)._replace(
@@ -141,6 +148,7 @@ def draw_sockets(random: Random) -> Plan:
         owning=random.choice((0.1, 0.3)),
         readers=0,
         has_tokens=False,
+        has_certificates=False,
         wires=Wires(
             oddness=random.choice((0.0, 0.1, 0.5)),
             unreached=random.choice((0.0, 0.1, 0.4)),

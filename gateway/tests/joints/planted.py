@@ -10,8 +10,9 @@ from gateway.tests.simulation.planting import Faults
 from msgspec.structs import replace
 
 from signalpost.commands import audit, documents, subscriptions
-from signalpost.commands.command import Decision
+from signalpost.commands.command import Decision, RequestedRetry
 from signalpost.commands.documents import DeleteDocument, DocumentDeleted, Effect, ImportDocument
+from signalpost.commands.subscriptions import RetryDelivery, RetryQueued
 from signalpost.destinations.webhook import RequestKind, Signatures, Webhook
 from signalpost.domain import old_signature, shadow
 from signalpost.domain.delivery.lane import Lane
@@ -25,6 +26,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.wishes import Wishes
 from signalpost.engine.connectors.courier import Courier
 from signalpost.engine.connectors.endpoint_tokens import EndpointTokens, NoToken, TokensOfEndpoints
+from signalpost.engine.directory import Directory
 from signalpost.engine.lanes import lanes, still_wanted
 from signalpost.engine.lanes.attempts import Attempts
 from signalpost.engine.lanes.erased import ErasedEvents
@@ -348,6 +350,20 @@ def _(right: Any) -> Any:
     return send
 
 
+# --- Client certificates ----------------------------------------------------------------------------------------------
+
+
+@fault("goes on offering the certificate that it began with", Subscription, "tls")
+def _(right: Any) -> Any:
+    kept: dict[int, Any] = {}
+
+    def tls(self: Subscription) -> Any:
+        offered = right.fget(self)
+        return offered if offered is None or not self.number else kept.setdefault(self.number, offered)
+
+    return property(tls)
+
+
 # --- Readers ----------------------------------------------------------------------------------------------------------
 
 
@@ -374,6 +390,25 @@ def _(right: Any) -> Any:
         return True
 
     return takes
+
+
+@fault("takes a retry of what is read", RetryDelivery, "decide")
+def _(right: Any) -> Any:
+    def decide(self: RetryDelivery, view: Any, stamp: Any) -> Any:
+        found = self._found(view, stamp.now)
+        if not found.is_read:
+            return right(self, view, stamp)
+        retry = RequestedRetry(
+            view.next_number(RequestedRetry), found.number, self.sequence, self.event_document_id, found.version
+        )
+        return Decision(result=RetryQueued(retry), retry=retry)
+
+    return decide
+
+
+@fault("keeps the keys of readers that it knew first", Directory, "_follow_reader")
+def _(right: Any) -> Any:
+    return lambda self, known, now: None if known is not None and now.deleted_at is None else right(self, known, now)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,17 @@ What is drawn for them has randomness of its own, so that the world of a seed wi
 checker sees them: nothing is sent to them."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gateway.tests.joints.checkers.content import is_signed
 from gateway.tests.joints.history import Attempt, ClientCall
 from gateway.tests.joints.node import Answer, JointNode
+from gateway.tests.joints.reader_secrets import ReaderSecrets
+from gateway.tests.world.model import sayings
 from gateway.tests.world.model.log import LoggedEvent
-from gateway.tests.world.model.reading import Acknowledgement, Complaint, HandOut, ReadModel
+from gateway.tests.world.model.reading import SOON, Acknowledgement, Complaint, HandOut, ReadModel
 from gateway.tests.world.model.wishes import Secrets, Wish
 
 if TYPE_CHECKING:
@@ -21,22 +23,21 @@ if TYPE_CHECKING:
 
 ACTING = 0.15
 """How often something is done with one, of the times that clients do anything."""
-LEASES = (1, 10, 60)
+LEASES: Final = (1, 10, 60)
 LIMITS = (1, 2, 3, 10, 250)
-WAITS = (0, 0, 0, 3, 20)
-AWAY = (429, 503)
-"""The answers of a gateway that can do nothing now."""
+WAITS: Final = (0, 0, 0, 3, 20)
+AWAY = (401, 429, 503)
+"""The answers of a gateway that can do nothing now, or not with that key."""
 PASSES = 50
 """How many pages are read at most where everything is read to its end."""
 
 
 class ReadOnes:
-    """A subscription that is read, with its key."""
+    """A subscription that is read."""
 
     def __init__(self, wish: Wish, model: ReadModel) -> None:
         self.wish = wish
         self.model = model
-        self.key = ""
 
     @property
     def is_there(self) -> bool:
@@ -47,6 +48,10 @@ class ReadOnes:
 
 
 class Reads:
+    leases: Sequence[int] = LEASES
+    waits: Sequence[int] = WAITS
+    soon: float = SOON
+
     def __init__(self, clients: "Clients") -> None:
         self._clients = clients
         self._world = clients.world
@@ -57,6 +62,8 @@ class Reads:
         self._at = self._random.uniform(0.0, 0.2) * clients.world.plan.acts
         self._has_any = self._left > 0
         self.all: list[ReadOnes] = []
+        self.secrets = ReaderSecrets(clients)
+        self._vain = Random(f"in vain {clients.world.seed}")
 
     @property
     def wishes(self) -> list[Wish]:
@@ -66,20 +73,48 @@ class Reads:
 
     async def act(self, node: JointNode) -> None:
         """Make a subscription if it is time for one, or change one now and then."""
+        idle = self._idle
         if self._left and self._clients.acts >= self._at:
             self._left -= 1
             await self._begin(node)
         elif self.all and self._random.random() < ACTING:
-            idle = [each for each in self.all if each.is_there and not self._clients.is_busy(each.wish)]
             if idle:
                 await self._clients.owners.change_read(node, self._random.choice(idle).wish)
+        elif idle:
+            await self._act_otherwise(node, idle)
+
+    async def _act_otherwise(self, node: JointNode, idle: Sequence[ReadOnes]) -> None:
+        """Do what is drawn with randomness of its own."""
+        if not await self.secrets.act(node, [each.wish for each in idle]) and self._vain.random() < ACTING:
+            await self._ask_in_vain(node, self._vain.choice(idle))
+
+    @property
+    def _idle(self) -> list[ReadOnes]:
+        return [each for each in self.all if each.is_there and not self._clients.is_busy(each.wish)]
+
+    async def _ask_in_vain(self, node: JointNode, read: ReadOnes) -> None:
+        """Ask for events to be sent that are read."""
+        path, events = f"/v1/subscriptions/{read.wish.id}", self._world.log.events
+        replay = {"fromSequence": 1, "status": self._vain.choice(("failed", "all"))}
+        asked = [("test", None), ("replays", replay)]
+        asked += [(f"deliveries/{self._vain.choice(events).id}/retry", None)] if events else []
+        name, body = self._vain.choice(asked)
+
+        def settle(done: ClientCall) -> None:
+            assert done.answer is not None
+            is_refused = done.answer.status == 409 and done.answer.json["code"] == "is_read"
+            if not is_refused and done.answer.status != 404:
+                self._world.fail(sayings.NOT_SENT_AGAIN.rule, f"{done}: {done.answer.body.decode()}")
+
+        what = f"{name} of {read}"
+        await self._clients.ask(node, ClientCall(what, "POST", f"{path}/{name}", body, about=read, on_done=settle))
 
     async def _begin(self, node: JointNode) -> None:
         world, owners, name = self._world, self._clients.owners, f"read{len(self.all)}"
         world.read_log()
         types, when, after = owners.wanted_events()
         wish = Wish(name, "poll", world.time.now, frozenset(types), when=when, after=after, delays=())
-        found = ReadOnes(wish, ReadModel(world.model, wish))
+        found = ReadOnes(wish, ReadModel(world.model, wish, self.soon))
         self.all.append(found)
         last = len(world.log.events)
         is_in_the_past = world.plan.keeps_days is None and self._random.random() < 0.5
@@ -92,7 +127,7 @@ class Reads:
             made = asked.answer.json
             wish.id, wish.starts_after, wish.made_at = made["id"], made["startsAfter"], asked.done_at
             wish.secrets.changes[0].value = Secrets(made["secret"])
-            found.key = made["readerKey"]
+            self.secrets.learn(wish, made["secret"], made["readerKey"])
 
         body = {"kind": "poll", "name": name, "eventTypes": types, "when": when, "after": owners.shown(after), **begins}
         asked = ClientCall(f"subscribe {name}", "POST", "/v1/subscriptions", body, about=wish, on_done=learn)
@@ -116,7 +151,9 @@ class Reads:
 
     async def _read(self, node: JointNode, read: ReadOnes) -> None:
         random = self._random
-        handed = await self._poll(node, read, random.choice(LIMITS), random.choice(WAITS), random.choice(LEASES))
+        handed = await self._poll(
+            node, read, random.choice(LIMITS), random.choice(self.waits), random.choice(self.leases)
+        )
         does = random.random()
         if not handed.sequences or does < 0.25:
             return
@@ -171,13 +208,19 @@ class Reads:
         world.trace(f"{read}: {said}")
 
     async def _call(self, node: JointNode, read: ReadOnes, name: str, body: Mapping[str, Any]) -> Answer:
-        answer = await node.call("POST", f"/v1/subscriptions/{read.wish.id}/{name}", body, key=read.key)
+        key, begun = self._key(read), self._world.time.now
+        answer = await node.call("POST", f"/v1/subscriptions/{read.wish.id}/{name}", body, key=key)
         if node.is_dead:
             raise asyncio.CancelledError  # nobody hears what it would say
+        self.secrets.check(read.wish, key, begun, answer)
         return answer
 
+    def _key(self, read: ReadOnes) -> str:
+        return self.secrets.newest_key(read.wish) if self._world.is_healing else self.secrets.key(read.wish)
+
     def _check_away(self, read: ReadOnes, answer: Answer) -> None:
-        is_gone = answer.status in (401, 404) and True in read.wish.deleted.ever()
+        """Whether the gateway could do nothing for a reader then. What a refused key says is checked elsewhere."""
+        is_gone = answer.status == 404 and True in read.wish.deleted.ever()
         if answer.status not in AWAY and not is_gone:
             self._world.fail("reading", f"{read} is answered {answer}")
 
@@ -194,8 +237,14 @@ class Reads:
         attempt = Attempt(read.wish, event, handed.done, node.number, "", headers, body)
         if body != event.body or headers["webhook-id"] != event.id:
             world.fail("content", f"{handed} of {read} has {headers} and {body!r} as event {event.sequence}")
-        elif not is_signed(attempt, read.wish.secrets.last):
+        elif not self._is_signed(attempt, handed):
             world.fail("signed", f"{handed} of {read} is signed with another secret")
+
+    def _is_signed(self, attempt: Attempt, handed: HandOut) -> bool:
+        """Whether it is signed as it may have been at the beginning of the call, at its end or between."""
+        secrets = self.secrets.may_sign(attempt.wish, handed.begun, handed.done)
+        begun = Attempt(attempt.wish, attempt.event, handed.begun, attempt.process, "", attempt.headers, attempt.body)
+        return not secrets or any(is_signed(at, each) for at in (attempt, begun) for each in secrets)
 
     def _complain(self, read: ReadOnes, complaints: Iterable[Complaint]) -> None:
         for saying, what in complaints:

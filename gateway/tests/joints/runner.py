@@ -9,7 +9,14 @@ from pathlib import Path
 from random import Random
 
 from gateway.tests.joints.joint_world import TRACED, JointWorld
-from gateway.tests.joints.plan import Plan, draw_fleet, draw_readers, draw_sockets, draw_sockets_of_workers
+from gateway.tests.joints.plan import (
+    Plan,
+    draw_fleet,
+    draw_fleet_of_readers,
+    draw_readers,
+    draw_sockets,
+    draw_sockets_of_workers,
+)
 from gateway.tests.simulation.logs import live
 from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.folder import Folder
@@ -44,7 +51,9 @@ def _target(given: Plan | None) -> str:
     if given is None:
         return "joints"
     if given.wires is None:
-        return "joints-of-fleets" if given.keeps_days is None else "joints-of-readers"
+        if given.readers is None:
+            return "joints-of-fleets"
+        return "joints-of-readers" if given.nodes == 1 else "joints-of-fleets-of-readers"
     return "sockets" if given.wires.worker_lasts is None else "sockets-of-workers"
 
 
@@ -58,6 +67,8 @@ def _plan(seed: int, options: argparse.Namespace) -> Plan | None:
         return draw_sockets_of_workers(Random(seed))
     if options.sockets:
         return draw_sockets(Random(seed))
+    if options.readers and options.fleets:
+        return draw_fleet_of_readers(Random(seed))
     if options.readers:
         return draw_readers(Random(seed))
     return draw_fleet(Random(seed)) if options.fleets else None

@@ -165,6 +165,7 @@ class Shadows:
             *_swapped(wish.sign_also, original.sign_also, now),
             *_swapped(wish.has_key_pair, original.has_key_pair, now),
             *_swapped(wish.oauth, original.oauth, now),
+            *_swapped(wish.certificate, original.certificate, now),
         ]
         shadow.is_promoted = True
 
@@ -232,7 +233,7 @@ class Shadows:
     ) -> ClientCall:
         def learn(asked: ClientCall) -> None:
             self._settle(shadow, changes, asked)
-            may_be_refused = "url" in body and (body["url"] == shadow.original.url.last or shadow.wish.wants_tokens)
+            may_be_refused = "url" in body and (body["url"] == shadow.original.url.last or shadow.wish.is_bound)
             if not asked.is_done and not may_be_refused:
                 assert asked.answer is not None
                 self._world.fail(RULE, f"{asked}: {asked.answer.body.decode()}")
@@ -279,6 +280,11 @@ class Shadows:
     def _of(self, original: Wish) -> Shadow | None:
         return next((each for each in self.by_host.values() if each.original is original), None)
 
+    def names_beside(self, wish: Wish) -> list[str]:
+        """The names of an original and its shadow, of which this is one; none if it is of neither."""
+        pairs = ((each.wish, each.original) for each in self.by_host.values())
+        return [each.name for pair in pairs if wish in pair for each in pair]
+
     def original_at(self, host: str) -> Wish | None:
         """The original that may be sent to where its shadow was first; None if the host is that of no shadow."""
         return self.by_host[host].original if host in self.by_host else None
@@ -291,7 +297,9 @@ class Shadows:
         world.read_log()
         event = next(each for each in reversed(world.log.events) if each.id == sent.event_id)
         url = f"https://{sent.host}{sent.path}"
-        attempt = Attempt(shadow.wish, event, world.time.now, sent.process, url, sent.headers, sent.body)
+        attempt = Attempt(
+            shadow.wish, event, world.time.now, sent.process, url, sent.headers, sent.body, sent.certificate
+        )
         world.trace(f"sends {attempt}")
         if why := self._why_not(shadow, event, attempt):
             world.fail(RULE, f"{attempt} {why}")

@@ -51,8 +51,8 @@ class SentRequest:
     """A request as it left a process."""
 
     __slots__ = (
-        "asked_for", "at", "attempt", "body", "ended_at", "event_id", "headers", "host", "is_replay", "is_test",
-        "outcome", "path", "process", "sequence", "wall",
+        "asked_for", "at", "attempt", "body", "certificate", "ended_at", "event_id", "headers", "host", "is_replay",
+        "is_test", "outcome", "path", "process", "sequence", "wall",
     )  # fmt: skip
 
     def __init__(self, request: OutgoingRequest, process: int, at: float, wall: int) -> None:
@@ -72,6 +72,8 @@ class SentRequest:
         self.host = request.target.host
         self.path = start.split(" ")[1]
         self.headers = headers
+        self.certificate = b"" if request.target.tls is None else request.target.tls.chain
+        """The chain of the client certificate that is offered, in PEM; empty if none is."""
         self.body = request.body
         self.event_id = headers["webhook-id"]
         self.sequence = int(headers["signalpost-sequence"])

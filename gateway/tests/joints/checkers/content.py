@@ -53,6 +53,7 @@ class Content(Checker):
         if _has_key_pair(attempt) not in wish.has_key_pair.between(first, at):
             self.world.fail(sayings.SIGNED.rule, f"{attempt} is signed as {attempt.headers['webhook-signature']}")
         self.world.clients.endpoint_tokens.check(attempt, first)
+        self.world.clients.certificates.check(attempt, first)
         also = wish.sign_also.between(first, at)
         if not any(is_signed_so(attempt.headers, attempt.body, each) for each in also):
             self.world.fail(signed_also.rule, f"{attempt} is signed as {attempt.headers}, not as {also}")

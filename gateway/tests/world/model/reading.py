@@ -67,8 +67,10 @@ class Acknowledgement:
 class ReadModel:
     """The model of one subscription that is read."""
 
-    def __init__(self, model: Model, wish: Wish) -> None:
+    def __init__(self, model: Model, wish: Wish, soon: float = SOON) -> None:
+        """`soon` is for how many seconds at the end of a call it surely saw what was there."""
         self._model = model
+        self._soon = soon
         self.wish = wish
         self.hand_outs: list[HandOut] = []
         self.acknowledgements: list[Acknowledgement] = []
@@ -115,7 +117,7 @@ class ReadModel:
 
     def empty(self, handed: HandOut) -> Iterator[Complaint]:
         """What is wrong with an answer that hands out nothing."""
-        at = max(handed.begun, handed.done - SOON)
+        at = max(handed.begun, handed.done - self._soon)
         if self.is_perhaps_held(at, handed) or {*self.wish.status.between(at, handed.done)} != {"active"}:
             return
         for event in self._model.log.events:

@@ -23,6 +23,7 @@ _SIGN_ALSO = "guides/sign-also.md"
 _KINDS = "guides/write-a-destination.md"
 _POLL = "guides/poll.md"
 _OAUTH = "guides/oauth.md"
+_CERTIFICATES = "guides/client-certificates.md"
 
 TYPE = Saying("type", _WHY, "`eventTypes` must have included the event's type *when the event was made*.")
 STARTS = Saying("starts", _WHY, "a subscription gets no events from before its creation.")
@@ -71,3 +72,11 @@ LEASE_OVER = Saying(
 WITH_TOKEN = Saying("with token", _OAUTH, "sends it with each request: `authorization: Bearer …`")
 TOKEN_ELSEWHERE = Saying("token elsewhere", _OAUTH, "**It goes to the origin of the subscription alone.**")
 TOKENS_ASKED = Saying("tokens asked", _OAUTH, "The retries of the delivery ask again, at most once a second;")
+CERTIFICATE = Saying(
+    "certificate", _CERTIFICATES, "To renew it, give another one: from then on, requests go over new connections."
+)
+CERTIFICATE_ELSEWHERE = Saying(
+    "certificate elsewhere", _CERTIFICATES, "**It is offered to the origin of the subscription alone**"
+)
+NOT_SENT_AGAIN = Saying("not sent again", _POLL, "Nothing is sent, so there is no test, no retry and no replay:")
+READERS_KEY = Saying("reader's key", _POLL, "A rotation of the secret replaces both")

@@ -107,6 +107,8 @@ class Wish:
         self.has_key_pair = Timeline(value=False, mark=at)
         self.oauth: Timeline[str | None] = Timeline(None, at)
         """The client as which it asks for the tokens that its requests carry; None if they carry none."""
+        self.certificate: Timeline[str | None] = Timeline(None, at)
+        """The name in the client certificate that is offered to its endpoint; None if none is."""
         self.text = Timeline(text, at)
         """What a connector sends, before its placeholders."""
         self.deleted = Timeline(value=False, mark=at)
@@ -121,6 +123,11 @@ class Wish:
     def wants_tokens(self) -> bool:
         """Whether its requests carried tokens at some time."""
         return any(each is not None for each in self.oauth.ever())
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it ever had what has to be given again if its URL moves to another origin."""
+        return any(each is not None for each in (*self.oauth.ever(), *self.certificate.ever()))
 
     def forget(self, change: Change[Any]) -> None:
         """A change of it was refused."""
