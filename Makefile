@@ -113,14 +113,14 @@ connector-kills: .venv/dev ## Kill a real gateway while it renews tokens and cal
 connect-mysql: .venv/dev .venv-mariadb ## Feed a gateway from an outbox in MariaDB, and kill all three while documents change (KILLS=30)
 	@KILLS=$${KILLS:-30} $(BIN)/python -m pytest -v -rs -s connect/tests/test_mysql_*.py
 
-connect-nats: .venv/dev .venv-nats/ready ## Feed a gateway from a stream of NATS JetStream, and kill all three (KILLS=30)
-	@KILLS=$${KILLS:-30} $(BIN)/python -m pytest -v -rs connect/tests/test_nats_keeps_the_promises.py
+connect-nats: .venv/dev .venv-nats/ready ## Feed a gateway from a stream of NATS JetStream, drain it to one, and kill each of the three (KILLS=30)
+	@KILLS=$${KILLS:-30} $(BIN)/python -m pytest -v -s -rs connect/tests/test_nats_*.py
 
 connect-kafka: .venv/dev .venv-kafka/ready ## Feed a gateway from a topic of Kafka, drain it to one, and kill each of the three (KILLS=20)
 	@KILLS=$${KILLS:-20} $(BIN)/python -m pytest -v -s -rs connect/tests/test_kafka_*.py
 
-connect-rabbitmq: .venv/dev .venv-rabbitmq ## Feed a gateway from a queue of RabbitMQ, and kill all three (KILLS=30)
-	@KILLS=$${KILLS:-30} $(BIN)/python -m pytest -v -rs connect/tests/test_rabbitmq_keeps_the_promises.py
+connect-rabbitmq: .venv/dev .venv-rabbitmq ## Feed a gateway from a queue of RabbitMQ, drain it to one, and kill each of the three (KILLS=30)
+	@KILLS=$${KILLS:-30} $(BIN)/python -m pytest -v -s -rs connect/tests/test_rabbitmq_*.py
 
 connect-sqs: .venv/dev .venv-sqs/ready ## Feed a gateway from a queue of SQS, as moto serves it, and kill connector and gateway (KILLS=20)
 	@KILLS=$${KILLS:-20} $(BIN)/python -m pytest -v -rs connect/tests/test_sqs_keeps_the_promises.py

@@ -39,6 +39,9 @@ class FedGateway:
     def start(self) -> None:
         self.process.start()
 
+    def kill(self) -> None:
+        self.process.kill()
+
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FedGateway]:

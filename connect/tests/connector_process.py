@@ -39,6 +39,15 @@ def configure(
     return file
 
 
+def write_config(folder: Path, table: str, content: str, url: str, key: str, port: int | None = None) -> Path:
+    """A configuration with the table `[source]` or `[sink]`, and if there is a port, `[watch]`."""
+    secret, file = folder / f"{table}.key", folder / f"{table}.toml"
+    secret.write_text(key)
+    watch = "" if port is None else f"[watch]\nport = {port}\n"
+    file.write_text(f'[gateway]\nurl = "{url}"\nkey = {{ file = "{secret}" }}\n[{table}]\n{content}{watch}')
+    return file
+
+
 def run_command(*arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
     """A command that ends by itself."""
     return subprocess.run(

@@ -1,11 +1,19 @@
-"""What a gateway that is fed has made of it."""
+"""What a gateway is fed with, and what it has made of it."""
 
+import uuid
 from collections import defaultdict
 
 from connect.tests.conftest import FedGateway
 from gateway.tests.acceptance.client import until
 
 from signalpost_client import Client
+from signalpost_connect.testing import Change
+
+
+def changes(*titles: str) -> list[Change]:
+    """The states of a new document."""
+    document = str(uuid.uuid4())
+    return [Change(document, version, title) for version, title in enumerate(titles, 1)]
 
 
 def newest_of(gateway: FedGateway) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from connect.tests.conftest import FedGateway
-from connect.tests.connector_process import CommandProcess
+from connect.tests.connector_process import CommandProcess, write_config
 from connect.tests.kafka_broker import JARS, Broker
 
 from signalpost_bench.free_port import free_port
@@ -55,7 +55,7 @@ class Topics:
 
     def put(self, changes: Sequence[Change]) -> None:
         """Write changes with versions of their own, so that they may come in any order."""
-        self.broker.send(self.topic, *((each.document, _body(each)) for each in changes))
+        self.broker.send(self.topic, *((each.document, each.line) for each in changes))
 
     def left(self) -> int:
         return self.broker.left(self.topic, self.topic)
@@ -69,7 +69,7 @@ class Topics:
             f'kind = "kafka"\nservers = ["{self.broker.server}"]\ntls = false\ntopic = "{self.topic}"\n'
             f'dead_topic = "{self.dead_topic}"\ngroup = "{self.topic}"\n'
         )
-        return self._written("source", source, gateway.url, gateway.key, port)
+        return write_config(self.folder, "source", source, gateway.url, gateway.key, port)
 
     def connector(self, gateway: FedGateway) -> CommandProcess:
         port = free_port()
@@ -88,28 +88,13 @@ class Topics:
             )
         )
 
-    def drain(self, gateway: FedGateway) -> CommandProcess:
-        port = free_port()
-        sink = (
+    def sink_table(self) -> str:
+        return (
             f'kind = "kafka"\nservers = ["{self.broker.server}"]\ntls = false\ntopic = "{self.topic}"\n'
             f'cursor_topic = "{self.cursor_topic}"\nname = "{self.topic}"\n'
         )
-        config = self._written("sink", sink, gateway.url, gateway.operator_key, port)
-        return CommandProcess(self.folder, "drain", config, port)
-
-    def _written(self, table: str, content: str, url: str, key: str, port: int | None) -> Path:
-        secret, file = self.folder / f"{table}.key", self.folder / f"{table}.toml"
-        secret.write_text(key)
-        watch = "" if port is None else f"[watch]\nport = {port}\n"
-        file.write_text(f'[gateway]\nurl = "{url}"\nkey = {{ file = "{secret}" }}\n[{table}]\n{content}{watch}')
-        return file
 
 
 @pytest.fixture
 def topics(broker: Broker, tmp_path: Path) -> Topics:
     return Topics(broker, tmp_path)
-
-
-def _body(change: Change) -> object:
-    state = {"deleted": True} if change.snapshot is None else change.snapshot
-    return {**state, "externalId": change.document, "sourceVersion": change.version}

@@ -4,19 +4,28 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import aio_pika
+import pytest
 from gateway.tests.acceptance.client import until
 
 from signalpost_bench.free_port import free_port
 
+pytest.importorskip("aio_pika", reason="the client of RabbitMQ is not installed: make .venv/dev")
+import aio_pika
+
+__all__ = ["QUORUM", "Broker", "aio_pika", "broker", "needs_broker"]
 T = TypeVar("T")
 UNPACKED = Path(__file__).parents[2] / ".venv-rabbitmq"
 ERLANG = UNPACKED / "usr" / "lib" / "erlang" / "bin"
 [*_HOMES] = UNPACKED.glob("usr/lib/rabbitmq/lib/rabbitmq_server-*")
+QUORUM = {"x-queue-type": "quorum"}
+needs_broker = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not ERLANG.exists(), reason="RabbitMQ is not here: make connect-rabbitmq"),
+]
 
 
 class Broker:
@@ -54,6 +63,12 @@ class Broker:
         if self._names is not None:
             self._names.kill()
             self._names.wait()
+
+    def until_kept(self, queue: str) -> None:
+        """Wait until a quorum queue is on disk by its name. RabbitMQ 3.10 writes that some time after it was declared;
+        if it is killed before, the queue never works again."""
+        [names] = self._folder.glob("mnesia/*/quorum/*/names.dets")
+        until(lambda: queue.encode() in names.read_bytes(), lambda: f"{queue} is not on disk")
 
     def do(self, act: Callable[[aio_pika.abc.AbstractChannel], Awaitable[T]]) -> T:
         """What a program of the platform does."""
@@ -100,3 +115,13 @@ class Broker:
             **{name: str(value) for name, value in own.items()},
             "PATH": f"{ERLANG}:{os.environ['PATH']}",
         }
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    made = Broker(tmp_path_factory.mktemp("rabbitmq"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.end()

@@ -3,6 +3,8 @@
 import json
 import re
 import tomllib
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +14,39 @@ from connect.tests.connector_process import run_command
 from connect.tests.platform import Platform
 
 from signalpost_connect import Message
-from signalpost_connect.config import read_config, read_drain_config
-from signalpost_connect.kinds import make_sink, make_source
+from signalpost_connect.config import convert, read_config, read_drain_config
+from signalpost_connect.kinds import make_source
 from signalpost_connect.mapping import LineMaker
 from signalpost_connect.sqs.queue import SqsQueue
 
 ROOT = Path(__file__).parents[2]
+ENTRY_POINTS = tomllib.loads((ROOT / "connect" / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+    "entry-points"
+]
 GUIDE = (ROOT / "docs" / "guides" / "outbox.md").read_text(encoding="utf-8")
 README = (ROOT / "connect" / "README.md").read_text(encoding="utf-8")
 
 
 def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^ *```{language}\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+
+
+def kinds_in(guide: str, folder: Path) -> list[str]:
+    """The configurations of a guide, by the names of their classes: of a source, then of a sink."""
+    source, drain = blocks((ROOT / "docs" / "guides" / guide).read_text(encoding="utf-8"), "toml")
+    file = folder / "given.toml"
+    file.write_text(source)
+    found = made_of("signalpost.sources", read_config(file).source)
+    file.write_text(drain)
+    return [found, made_of("signalpost.sinks", read_drain_config(file).sink)]
+
+
+def made_of(group: str, table: Mapping[str, Any]) -> str:
+    """Make a source or a sink of its table, by the entry points of the tree. The name of its configuration."""
+    kind = table["kind"]
+    made = EntryPoint(kind, ENTRY_POINTS[group][kind], group).load()
+    made(convert({name: value for name, value in table.items() if name != "kind"}, made.config, group))
+    return str(made.config.__name__)
 
 
 def mappings_of_the_readme() -> list[LineMaker]:
@@ -63,33 +86,22 @@ def test_the_configuration_of_the_guide_for_sqs_is_one(tmp_path: Path, monkeypat
     assert isinstance(make_source(read_config(file).source), SqsQueue)
 
 
-def test_the_configuration_of_the_guide_for_rabbitmq_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    queue = pytest.importorskip("signalpost_connect.rabbitmq.queue", exc_type=ImportError)
-    [config] = blocks((ROOT / "docs" / "guides" / "rabbitmq.md").read_text(encoding="utf-8"), "toml")
+def test_the_configurations_of_the_guide_for_rabbitmq_are_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("aio_pika", reason="the client of RabbitMQ is not installed")
     monkeypatch.setenv("RABBITMQ_URL", "amqps://user:password@rabbitmq.example.com/")
-    file = tmp_path / "rabbitmq.toml"
-    file.write_text(config)
-    assert isinstance(make_source(read_config(file).source), queue.RabbitQueue)
+    assert kinds_in("rabbitmq.md", tmp_path) == ["RabbitConfig", "RabbitSinkConfig"]
 
 
-def test_the_configuration_of_the_guide_for_nats_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = pytest.importorskip("signalpost_connect.nats.stream", exc_type=ImportError)
-    [config] = blocks((ROOT / "docs" / "guides" / "nats.md").read_text(encoding="utf-8"), "toml")
+def test_the_configurations_of_the_guide_for_nats_are_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("nats", reason="the client of NATS is not installed")
     monkeypatch.setenv("NATS_URL", "tls://user:password@nats.example.com:4222,tls://nats-2.example.com:4222")
-    file = tmp_path / "nats.toml"
-    file.write_text(config)
-    assert isinstance(make_source(read_config(file).source), stream.NatsStream)
+    assert kinds_in("nats.md", tmp_path) == ["NatsConfig", "NatsSinkConfig"]
 
 
 def test_the_configurations_of_the_guide_for_kafka_are_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("aiokafka", reason="what speaks with Kafka is not installed")
     monkeypatch.setenv("KAFKA_PASSWORD", "given")
-    source, drain = blocks((ROOT / "docs" / "guides" / "kafka.md").read_text(encoding="utf-8"), "toml")
-    file = tmp_path / "kafka.toml"
-    file.write_text(source)
-    assert make_source(read_config(file).source).config.__name__ == "KafkaConfig"
-    file.write_text(drain)
-    assert make_sink(read_drain_config(file).sink).config.__name__ == "KafkaSinkConfig"
+    assert kinds_in("kafka.md", tmp_path) == ["KafkaConfig", "KafkaSinkConfig"]
 
 
 @pytest.mark.slow

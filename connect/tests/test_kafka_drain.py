@@ -1,57 +1,72 @@
-"""`signalpost-connect drain` from a real gateway to a topic of a real Kafka."""
+"""Events of a real gateway in a topic of a real Kafka: what every sink promises, and what is Kafka's own."""
 
-import json
-import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 from connect.tests.conftest import FedGateway
 from connect.tests.kafka_rig import Topics, broker, needs_broker, topics
-from gateway.tests.acceptance.client import until
+from connect.tests.sink_rig import entry
 
 from signalpost_connect.kafka.sink import KafkaSink
-from signalpost_connect.sink import Entry, SinkAway
+from signalpost_connect.sink import Entry, Sink, SinkAway
+from signalpost_connect.testing import SinkConformance, SinkMessage
 
 __all__ = ["broker", "topics"]
 pytestmark = needs_broker
 
 
-def entry(sequence: int, document: str = "d", body: bytes = b"{}") -> Entry:
-    return Entry(sequence, str(uuid.uuid4()), "documentUpdated", "2026-01-01T00:00:00.000000+00:00", document, body)
+class TestKafkaSink(SinkConformance):
+    @pytest.fixture(autouse=True)
+    def _given(self, topics: Topics, gateway: FedGateway) -> None:
+        self.topics = topics
+        self.server = topics.broker
+        self.gateway = gateway
+
+    def sink(self) -> Sink:
+        return self.topics.sink()
+
+    def table(self) -> str:
+        return self.topics.sink_table()
+
+    def read(self) -> Sequence[SinkMessage]:
+        return [
+            SinkMessage(each.headers["ce_id"], each.key, each.value or b"")
+            for each in self.topics.broker.read(self.topics.topic)
+        ]
 
 
-def written(topics: Topics) -> Sequence[str]:
-    return [each.headers["ce_sequence"] for each in topics.broker.read(topics.topic)]
+def run_sink(topics: Topics, act: Callable[[KafkaSink], Awaitable[Any]]) -> Any:
+    async def run() -> Any:
+        sink = topics.sink()
+        try:
+            return await act(sink)
+        finally:
+            await sink.close()
+
+    return topics.broker.run(run())
 
 
-def test_events_are_written_as_webhooks_get_them_and_the_next_process_goes_on(
-    topics: Topics, gateway: FedGateway
-) -> None:
-    drain = topics.drain(gateway)
-    drain.start()
-    try:
-        document = gateway.process.api.create()
-        until(lambda: len(topics.broker.read(topics.topic)) == 1, drain.log)
-        assert drain.stop() == 0
-        gateway.process.api.patch(document, title="Another")
-        drain.start()
-        until(lambda: len(topics.broker.read(topics.topic)) == 2, drain.log)
-        assert drain.stop() == 0
-    finally:
-        drain.end()
-    events = [each["event"] for each in gateway.process.api.ask("GET", "/v1/events?after=0")["data"]]
-    for event, message in zip(events, topics.broker.read(topics.topic), strict=True):
-        assert json.loads(message.value or b"") == event
-        assert message.key == event["data"]["document"]["externalId"]
-        said = {name: message.headers[f"ce_{name}"] for name in ("id", "type", "time", "subject", "specversion")}
-        assert said == {
-            "id": event["id"],
-            "type": event["type"],
-            "time": event["createdAt"],
-            "subject": message.key,
-            "specversion": "1.0",
-        }
+def test_the_headers_are_those_of_cloud_events_and_the_key_is_the_document(topics: Topics) -> None:
+    wanted = entry(7, "d")
+
+    async def write(sink: KafkaSink) -> None:
+        await sink.cursor()
+        await sink.write([wanted])
+
+    run_sink(topics, write)
+    [message] = topics.broker.read(topics.topic)
+    assert (message.key, message.value) == ("d", wanted.body)
+    assert message.headers == {
+        "ce_specversion": "1.0",
+        "ce_id": wanted.id,
+        "ce_source": "signalpost",
+        "ce_type": wanted.type,
+        "ce_time": wanted.created_at,
+        "ce_subject": "d",
+        "ce_sequence": "7",
+        "content-type": "application/json",
+    }
 
 
 def test_a_batch_that_was_not_committed_is_not_read_and_not_skipped(topics: Topics) -> None:
@@ -69,25 +84,7 @@ def test_a_batch_that_was_not_committed_is_not_read_and_not_skipped(topics: Topi
             await second.close()
 
     topics.broker.run(crash_and_go_on())
-    assert written(topics) == ["1", "2", "3", "4"]
-
-
-def test_a_process_that_another_has_taken_over_from_writes_nothing(topics: Topics) -> None:
-    async def take_over() -> None:
-        first, second = topics.sink(), topics.sink()
-        try:
-            await first.cursor()
-            await first.write([entry(1)])
-            assert await second.cursor() == 1
-            with pytest.raises(SinkAway, match="Another process writes as"):
-                await first.write([entry(2)])
-            await second.write([entry(2)])
-        finally:
-            await first.close()
-            await second.close()
-
-    topics.broker.run(take_over())
-    assert written(topics) == ["1", "2"]
+    assert [each.headers["ce_sequence"] for each in topics.broker.read(topics.topic)] == ["1", "2", "3", "4"]
 
 
 async def begun(sink: KafkaSink, entries: Sequence[Entry]) -> None:
@@ -98,8 +95,8 @@ async def begun(sink: KafkaSink, entries: Sequence[Entry]) -> None:
 
 
 def test_the_cursor_is_found_far_from_the_end(topics: Topics) -> None:
-    async def write() -> int | None:
-        sink, another = topics.sink(), topics.sink("another")
+    async def write(sink: KafkaSink) -> int | None:
+        another = topics.sink("another")
         try:
             await sink.cursor()
             await sink.write([entry(7)])
@@ -108,35 +105,22 @@ def test_the_cursor_is_found_far_from_the_end(topics: Topics) -> None:
                 await another.write([entry(number)])
             return await sink.cursor()
         finally:
-            await sink.close()
             await another.close()
 
-    assert topics.broker.run(write()) == 7
+    assert run_sink(topics, write) == 7
 
 
 def test_an_event_that_is_too_large_is_named(topics: Topics) -> None:
-    async def write() -> None:
-        sink = topics.sink()
-        try:
-            await sink.cursor()
-            await sink.write([entry(1), entry(2, body=b"x" * 2_000_000)])
-        finally:
-            await sink.close()
+    async def write(sink: KafkaSink) -> None:
+        await sink.cursor()
+        await sink.write([entry(1), entry(2, body=b"x" * 2_000_000)])
 
     with pytest.raises(SinkAway, match=r"too large for the topic .* has 2000000 bytes\. Raise its max\.message\.bytes"):
-        topics.broker.run(write())
-    assert written(topics) == []
+        run_sink(topics, write)
+    assert topics.broker.read(topics.topic) == []
 
 
 def test_a_topic_for_cursors_that_forgets_is_refused(topics: Topics) -> None:
     topics.cursor_topic = topics.broker.make_topic()
-
-    async def ask() -> None:
-        sink = topics.sink()
-        try:
-            await sink.cursor()
-        finally:
-            await sink.close()
-
     with pytest.raises(SinkAway, match=r"is not compacted, and would forget the cursor"):
-        topics.broker.run(ask())
+        run_sink(topics, lambda sink: sink.cursor())

@@ -1,4 +1,4 @@
-"""SIGKILL, again and again, of the broker, of the gateway, and of what works between them, in both directions.
+"""SIGKILL, again and again, of the broker, of the gateway, and of the connector between them.
 
 `make connect-kafka` kills more often.
 """
@@ -6,12 +6,10 @@
 import json
 import os
 import random
-import threading
 import time
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import CommandProcess
@@ -20,7 +18,6 @@ from connect.tests.kafka_broker import TopicMessage, Writer
 from connect.tests.kafka_rig import Topics, broker, needs_broker, topics
 from gateway.tests.acceptance.client import until
 
-from signalpost_client import Client, SignalpostError
 from signalpost_connect.testing import Change
 
 __all__ = ["broker", "topics"]
@@ -58,62 +55,6 @@ def test_kills_lose_no_message_make_none_twice_and_keep_the_order(topics: Topics
     assert {document for document in documents if wanted[document] != told.get(document, [])} == set()
 
 
-def test_kills_write_every_event_once_and_keep_the_order(topics: Topics, gateway: FedGateway) -> None:
-    feeder = Feeder(gateway)
-    drain = topics.drain(gateway)
-    drain.start()
-    try:
-        kill_at_random(topics, gateway, drain)
-    finally:
-        feeder.stop()
-    log = log_of(gateway)
-    try:
-        until(lambda: f"last_sequence {log[-1].sequence}\n" in drain.metrics(), drain.log)
-        assert drain.stop() == 0
-    finally:
-        drain.end()
-    messages = topics.broker.read(topics.topic)
-    print(f"{len(log)} events, {KILLS} kills")
-    assert sorted(each.headers["ce_id"] for each in messages) == sorted(each.event.id for each in log)
-    written, wanted = defaultdict[str | None, list[str]](list), defaultdict[str | None, list[str]](list)
-    for each in messages:
-        written[each.key].append(each.headers["ce_id"])
-    for entry in log:
-        assert entry.event.data.document is not None
-        wanted[entry.event.data.document.external_id].append(entry.event.id)
-    assert written == wanted
-
-
-class Feeder:
-    """Changes documents of a gateway until it is stopped, whatever becomes of the gateway."""
-
-    def __init__(self, gateway: FedGateway) -> None:
-        self._gateway = gateway
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._feed)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join()
-
-    def _feed(self) -> None:
-        documents = [str(uuid.uuid4()) for _ in range(DOCUMENTS)]
-        version = 0
-        with Client(self._gateway.url, self._gateway.key, deadline=5.0) as client:
-            while not self._stopping.is_set():
-                version += 1
-                lines = [
-                    {**(Change("", 1, str(uuid.uuid4())).snapshot or {}), "externalId": each, "sourceVersion": version}
-                    for each in documents[version % 10 :: 10]
-                ]
-                try:
-                    for _ in client.documents.import_lines(lines):
-                        pass
-                except SignalpostError:
-                    continue  # it is killed now and then
-
-
 def kill_at_random(topics: Topics, gateway: FedGateway, program: CommandProcess) -> None:
     """Kill one of the three, once there is work under way, and again."""
     chance = seeded()
@@ -137,16 +78,6 @@ def seeded() -> random.Random:
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")
     return random.Random(seed)
-
-
-def log_of(gateway: FedGateway) -> Sequence[Any]:
-    """All events of the gateway."""
-    entries, after = list[Any](), 0
-    with Client(gateway.url, gateway.operator_key) as client:
-        while (page := client.events.list(after=after, limit=250)).data:
-            entries += page.data
-            after = page.last
-    return entries
 
 
 def states_of(messages: Sequence[TopicMessage]) -> Mapping[str, Sequence[str]]:

@@ -1,39 +1,25 @@
 """A quorum queue of a real RabbitMQ, before a real gateway, keeps what every source promises."""
 
-import asyncio
 import json
-import os
-import random
-import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from connect.tests.conftest import FedGateway
-from connect.tests.connector_process import CommandProcess
-from connect.tests.feeding import newest_of, told_of, until_fed_more
+from connect.tests.feeding import changes
+from connect.tests.rabbitmq_broker import QUORUM, Broker, aio_pika, broker, needs_broker
+from connect.tests.source_rig import KilledConformance, run_source
 from gateway.tests.acceptance.client import until
 
-from signalpost_bench.free_port import free_port
 from signalpost_connect import AGAIN, APPLIED, Batch, Outcome, Source, SourceAway, Verdict, dead
 from signalpost_connect.config import Secret
-from signalpost_connect.testing import Change, Conformance
-
-pytest.importorskip("aio_pika", reason="the client of RabbitMQ is not installed: make .venv/dev")
-import aio_pika
-from connect.tests.rabbitmq_broker import ERLANG, Broker
-
 from signalpost_connect.rabbitmq.queue import RabbitConfig, RabbitQueue
+from signalpost_connect.testing import Change
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not ERLANG.exists(), reason="RabbitMQ is not here: make connect-rabbitmq"),
-]
-KILLS = int(os.environ.get("KILLS", "6"))
-T = TypeVar("T")
-QUORUM = {"x-queue-type": "quorum"}
+__all__ = ["broker"]
+pytestmark = needs_broker
 
 
 class CountingQueue(RabbitQueue):
@@ -63,6 +49,8 @@ class Queues:
                 await channel.declare_queue(name, durable=True, arguments=QUORUM)
 
         broker.do(declare)
+        for name in (self.queue, self.dead_queue):
+            broker.until_kept(name)
 
     def source(self) -> CountingQueue:
         made = CountingQueue(RabbitConfig(Secret(file=str(self.secret)), self.queue, self.dead_queue))
@@ -72,7 +60,7 @@ class Queues:
     def put(self, changes: Sequence[Change]) -> None:
         async def publish(channel: Any) -> None:
             for each in changes:
-                message = aio_pika.Message(json.dumps(_body(each)).encode(), delivery_mode=2)
+                message = aio_pika.Message(json.dumps(each.line).encode(), delivery_mode=2)
                 await channel.default_exchange.publish(message, self.queue)
 
         self.broker.do(publish)
@@ -102,30 +90,16 @@ class Queues:
         return list(self._buried)
 
 
-def _body(change: Change) -> dict[str, Any]:
-    state = {"deleted": True} if change.snapshot is None else change.snapshot
-    return {**state, "externalId": change.document, "sourceVersion": change.version}
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    made = Broker(tmp_path_factory.mktemp("rabbitmq"))
-    try:
-        made.start()
-        yield made
-    finally:
-        made.end()
-
-
 @pytest.fixture
 def queues(broker: Broker, tmp_path: Path) -> Queues:
     return Queues(broker, tmp_path)
 
 
-class TestRabbitMq(Conformance):
+class TestRabbitMq(KilledConformance):
     @pytest.fixture(autouse=True)
     def _given(self, queues: Queues, gateway: FedGateway) -> Iterator[None]:
         self.queues = queues
+        self.server = queues.broker
         self.gateway = gateway
         yield
         until(self.is_empty)
@@ -155,20 +129,11 @@ class TestRabbitMq(Conformance):
     def dead(self) -> Sequence[str]:
         return self.queues.dead()
 
-
-def run_source(source: RabbitQueue, act: Callable[[RabbitQueue], Awaitable[T]]) -> T:
-    async def run() -> T:
-        try:
-            return await act(source)
-        finally:
-            await source.close()
-
-    return asyncio.run(run())
-
-
-def changes(*titles: str) -> list[Change]:
-    document = str(uuid.uuid4())
-    return [Change(document, version, title) for version, title in enumerate(titles, 1)]
+    def table(self) -> str:
+        return (
+            f'kind = "rabbitmq"\nurl = {{ file = "{self.queues.secret}" }}\nqueue = "{self.queues.queue}"\n'
+            f'dead_queue = "{self.queues.dead_queue}"\n'
+        )
 
 
 async def taken(source: RabbitQueue, count: int) -> Batch:
@@ -244,70 +209,3 @@ def test_what_is_missing_is_said_without_the_secret(queues: Queues) -> None:
     with pytest.raises(ValueError, match="url: what it refers to is not a URL") as raised:
         queues.source()
     assert "hunter2" not in str(raised.value)
-
-
-# --- Kills ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def connector(tmp_path: Path, queues: Queues, gateway: FedGateway) -> Iterator[CommandProcess]:
-    key, file, port = tmp_path / "connect.key", tmp_path / "rabbitmq.toml", free_port()
-    key.write_text(gateway.key)
-    file.write_text(
-        f'[gateway]\nurl = "{gateway.url}"\nkey = {{ file = "{key}" }}\n'
-        f'[source]\nkind = "rabbitmq"\nurl = {{ file = "{queues.secret}" }}\nqueue = "{queues.queue}"\n'
-        f'dead_queue = "{queues.dead_queue}"\n[watch]\nport = {port}\n'
-    )
-    made = CommandProcess(tmp_path, "run", file, port)
-    yield made
-    made.end()
-
-
-def test_kills_lose_no_change_make_none_twice_and_keep_the_order(
-    queues: Queues, gateway: FedGateway, connector: CommandProcess
-) -> None:
-    """The connector, the gateway and RabbitMQ in turn, at random moments, each while there is work under way. None is
-    put while RabbitMQ is away."""
-    documents = [str(uuid.uuid4()) for _ in range(50)]
-    before = newest_of(gateway)
-    connector.start()
-    for number in range(KILLS):
-        newest = newest_of(gateway)
-        queues.put([Change(each, 8 * number + part + 1, f"{number} {part}") for part in range(8) for each in documents])
-        until_fed_more(gateway, newest)
-        time.sleep(random.uniform(0, 0.4))
-        _kill_one(number % 3, queues.broker, gateway, connector)
-    wanted = [f"{number} {part}" for number in range(KILLS) for part in range(8)]
-    until(lambda: newest_of(gateway) >= before + len(wanted) * len(documents), connector.log)
-    assert connector.stop() == 0
-    found = told_of(gateway)
-    assert {each for each in documents if found[each] != wanted} == set()
-    assert queues.dead() == []
-
-
-def test_after_a_minute_without_rabbitmq_it_goes_on(
-    queues: Queues, gateway: FedGateway, connector: CommandProcess
-) -> None:
-    document = str(uuid.uuid4())
-    connector.start()
-    queues.put([Change(document, 1, "before")])
-    until(lambda: told_of(gateway)[document] == ["before"], connector.log)
-    queues.broker.kill()
-    until(lambda: connector.health()["status"] == "failing", connector.log)
-    time.sleep(float(os.environ.get("OUTAGE", "60")))
-    queues.broker.start()
-    queues.put([Change(document, 2, "after")])
-    until(lambda: told_of(gateway)[document] == ["before", "after"], connector.log)
-    assert connector.stop() == 0
-
-
-def _kill_one(which: int, broker: Broker, gateway: FedGateway, connector: CommandProcess) -> None:
-    if which == 0:
-        connector.kill()
-        connector.start()
-    elif which == 1:
-        gateway.process.kill()
-        gateway.start()
-    else:
-        broker.kill()
-        broker.start()

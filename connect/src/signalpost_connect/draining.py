@@ -121,10 +121,9 @@ class Drain:
 
     async def _read(self, after: int) -> Sequence[Entry]:
         """Read a page as it stands: what is written is what webhooks get, byte for byte."""
-        call = Call[Any]("GET", path("events"), {}, query={"after": after, "limit": MOST_EVENTS})
-        answer: Answer = await self._client.send(call)
+        answer: Answer = await self._client.send(page_after(after))
         try:
-            return [_entry(each) for each in msgspec.json.decode(answer.content, type=_Page).data]
+            return entries_of(answer.content)
         except msgspec.MsgspecError as error:
             raise UnexpectedAnswer(f"its log of events cannot be read ({error}). Is the URL right?") from None
 
@@ -141,6 +140,16 @@ class Drain:
         if self._progress.failed(trouble):
             log.warning("%s It is tried again.", trouble)
         return self._pauses.next(asked)
+
+
+def page_after(sequence: int) -> Call[Any]:
+    """Asks for the events after a sequence."""
+    return Call("GET", path("events"), {}, query={"after": sequence, "limit": MOST_EVENTS})
+
+
+def entries_of(page: bytes) -> Sequence[Entry]:
+    """The events of a page. Raises MsgspecError."""
+    return [_entry(each) for each in msgspec.json.decode(page, type=_Page).data]
 
 
 def _entry(found: _LogEntry) -> Entry:

@@ -1,13 +1,18 @@
 """What a sink is: it writes events, and knows itself how far it is.
 
-The cursor is written with the events, all or nothing. So whatever ends the process, what reads the sink afterwards sees
-each event once, and no other program has to remember anything.
+The cursor is kept where the events are, so no other program has to remember anything. Best it is written with them, all
+or nothing: then whatever ends the process, who reads the sink sees each event once. A sink that cannot do that writes
+the cursor after the events, never before. A crash between the two then has events written twice, under the same ids,
+and none is missing.
 """
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+Origin = Annotated[str, Meta(pattern="^[!-~]{1,256}$")]
+"""Where events come from, as the attribute `source` of CloudEvents says it."""
 
 
 class Entry(NamedTuple):
@@ -21,6 +26,20 @@ class Entry(NamedTuple):
     """The `externalId` of its document; None if that was erased."""
     body: bytes
     """The event as webhooks get it, in JSON."""
+
+
+def attributes_of(entry: Entry, source: str) -> Mapping[str, str]:
+    """What CloudEvents says beside an event, by the names of its attributes; what goes before a name depends on how it
+    is sent."""
+    attributes = {
+        "specversion": "1.0",
+        "id": entry.id,
+        "source": source,
+        "type": entry.type,
+        "time": entry.created_at,
+        "sequence": str(entry.sequence),
+    }
+    return attributes if entry.document is None else {**attributes, "subject": entry.document}
 
 
 class SinkAway(Exception):
@@ -41,13 +60,14 @@ class Sink(Protocol):
         says which member is wrong, and has no secret in it."""
 
     async def cursor(self) -> int | None:
-        """Take over, so that nothing which another process has begun to write is written any more, and return the
-        sequence of the last event that was written; None if there is none. Raises SinkAway."""
+        """Take over from the process before, and return the sequence of the last event that was written; None if there
+        is none. If another process still writes, it fails from now on, or `write` of this one does, or this raises:
+        what two processes write is never mixed. Raises SinkAway."""
         ...
 
     async def write(self, entries: Sequence[Entry]) -> None:
-        """Write all of them, and the sequence of the last as the cursor, or nothing. Raises SinkAway; it is then
-        unknown whether they were written, and `cursor` tells."""
+        """Write all of them in their order, and the sequence of the last as the cursor. Raises SinkAway; it is then
+        unknown how many were written, and `cursor` tells."""
         ...
 
     async def close(self) -> None:

@@ -5,11 +5,12 @@ import re
 import ssl
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from itertools import chain
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from msgspec import Meta, Struct
 
 from signalpost_connect.config import Secret
@@ -17,6 +18,7 @@ from signalpost_connect.config import Secret
 ANSWER_SECONDS: Final = 30.0
 """After so many seconds without an answer, the connections are given up, and made anew."""
 _REQUEST_MILLISECONDS: Final = 10_000
+STOP_SECONDS: Final = 5.0
 _ADDRESS: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 
 Topic = Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,249}$")]
@@ -153,6 +155,24 @@ async def stop(consumer: AIOKafkaConsumer) -> None:
         await consumer._client.close()
         if _is_cancelled():
             raise
+
+
+async def stop_producer(producer: AIOKafkaProducer) -> None:
+    """Stop a producer. While its brokers are away, it would wait until they have taken what it was given: then its
+    connections are closed, and that is given up."""
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await producer.stop()
+    except (KafkaError, OSError, TimeoutError):
+        given = producer._message_accumulator
+        given.fail_all(KafkaConnectionError())
+        for batch in [*chain(*given._batches.values()), *given._pending_batches]:
+            batch._drain_waiter.exception()  # so that it is not logged as one that was missed
+        sender = producer._sender.sender_task
+        while sender is not None and not sender.done():  # the first time, it goes on to wait for its own tasks
+            sender.cancel()
+            await asyncio.wait([sender], timeout=0.1)
+        await producer.client.close()
 
 
 def _is_cancelled() -> bool:

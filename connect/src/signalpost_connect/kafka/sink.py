@@ -10,13 +10,13 @@ cursor, and a former one that is still there can write no more.
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Annotated, Any, ClassVar, Final
+from contextlib import asynccontextmanager
+from typing import ClassVar, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, ProducerFenced
-from msgspec import Meta, Struct
+from aiokafka.errors import MessageSizeTooLargeError, ProducerFenced
+from msgspec import Struct
 
 from signalpost_connect.kafka.brokers import (
     ANSWER_SECONDS,
@@ -27,9 +27,10 @@ from signalpost_connect.kafka.brokers import (
     arguments_of,
     raised_as,
     stop,
+    stop_producer,
     topics,
 )
-from signalpost_connect.sink import Entry, SinkAway
+from signalpost_connect.sink import Entry, Origin, SinkAway, attributes_of
 
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes of an event that are tried: the topic has the last word."""
@@ -46,8 +47,7 @@ class KafkaSinkConfig(BrokersConfig, frozen=True, forbid_unknown_fields=True, kw
     """The topic for cursors, which is compacted. Several sinks can share it."""
     name: Name = "signalpost-drain"
     """The name of the cursor and of the transactions: each sink has another."""
-    source: Annotated[str, Meta(pattern="^[!-~]{1,256}$")] = "signalpost"
-    """Where events come from, in the words of CloudEvents."""
+    source: Origin = "signalpost"
 
 
 class KafkaSink:
@@ -76,8 +76,8 @@ class KafkaSink:
                 transactional_id=self._config.name, max_request_size=LARGEST, **self._arguments
             )
             await self._producer.start()
-            async with self._producer.transaction():  # without a message: from now on, no other process can write
-                pass
+            await self._producer.begin_transaction()  # without a message: from now on, no other process can write
+            await self._producer.commit_transaction()
             return await self._read_cursor()
 
     async def write(self, entries: Sequence[Entry]) -> None:
@@ -85,8 +85,9 @@ class KafkaSink:
         async with self._used():
             assert self._producer is not None, "ask for the cursor first"
             try:
-                async with self._producer.transaction():
-                    await self._send(self._producer, entries)
+                await self._producer.begin_transaction()
+                await self._send(self._producer, entries)
+                await self._producer.commit_transaction()
             except MessageSizeTooLargeError:
                 largest = max(entries, key=lambda each: len(each.body))
                 raise SinkAway(
@@ -102,8 +103,7 @@ class KafkaSink:
         """Close the connection. A transaction that is open ends when the next process begins, or by itself."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            with suppress(KafkaError, OSError):
-                await producer.stop()
+            await stop_producer(producer)
 
     async def _send(self, producer: AIOKafkaProducer, entries: Sequence[Entry]) -> None:
         sent = [
@@ -178,17 +178,8 @@ class KafkaSink:
 
 def headers_of(entry: Entry, source: str) -> list[tuple[str, bytes]]:
     """What is said beside an event: the attributes of CloudEvents as their protocol binding for Kafka names them."""
-    attributes: dict[str, Any] = {
-        "ce_specversion": "1.0",
-        "ce_id": entry.id,
-        "ce_source": source,
-        "ce_type": entry.type,
-        "ce_time": entry.created_at,
-        **({} if entry.document is None else {"ce_subject": entry.document}),
-        "ce_sequence": str(entry.sequence),
-        "content-type": "application/json",
-    }
-    return [(name, value.encode()) for name, value in attributes.items()]
+    attributes = {f"ce_{name}": value for name, value in attributes_of(entry, source).items()}
+    return [(name, value.encode()) for name, value in {**attributes, "content-type": "application/json"}.items()]
 
 
 def _key(entry: Entry) -> bytes | None:

@@ -1,1 +1,1 @@
-"""The source `nats`: a stream of NATS JetStream."""
+"""The source and the sink `nats`: a stream of NATS JetStream."""

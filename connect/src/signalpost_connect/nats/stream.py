@@ -14,7 +14,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, ClassVar, Final
 
-import nats
 from msgspec import Meta, Struct
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -25,10 +24,16 @@ from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo
 from nats.js.errors import NotFoundError
 
 from signalpost_connect.config import Secret
+from signalpost_connect.nats.servers import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    connected,
+    sentence,
+    servers_of,
+    stream_of,
+)
 from signalpost_connect.source import Batch, Message, Outcome, SourceAway, Verdict
 
-CONNECT_SECONDS: Final = 10.0
-ANSWER_SECONDS: Final = 30.0
 LONGEST_PROBLEM: Final = 1000
 MOST_HELD: Final = 1000
 
@@ -76,12 +81,7 @@ class NatsStream:
     config: ClassVar[type[Struct]] = NatsConfig
 
     def __init__(self, config: NatsConfig) -> None:
-        try:
-            self._servers = config.url.read().split(",")
-        except ValueError as error:
-            raise ValueError(f"url: {error}") from None
-        if not all(each.startswith(("nats://", "tls://")) for each in self._servers):
-            raise ValueError("url: what it refers to is not a URL such as tls://user:password@host:4222.")
+        self._servers = servers_of(config.url)
         self._config = config
         self._reading: Reading | None = None
 
@@ -137,21 +137,14 @@ class NatsStream:
             yield self._reading
         except (Error, OSError, TimeoutError) as error:
             await self.close()
-            raise SourceAway(_sentence(error)) from error
+            raise SourceAway(sentence(error)) from error
         except BaseException:
             await self.close()
             raise
 
     async def _connected(self) -> Reading:
         """Read by a new connection, and hold what the reader before had not acknowledged."""
-        client = await nats.connect(
-            self._servers,
-            name="signalpost-connect",
-            user_credentials=self._config.credentials,
-            connect_timeout=int(CONNECT_SECONDS),
-            allow_reconnect=False,
-            error_cb=_ignore,
-        )
+        client = await connected(self._servers, self._config.credentials)
         try:
             js = client.jetstream(timeout=ANSWER_SECONDS)
             info = await self._consumer(js)
@@ -184,12 +177,9 @@ class NatsStream:
 
     async def _dead_stream(self, js: JetStreamContext) -> str:
         """The stream that keeps dead messages."""
-        try:
-            found: str = await js.find_stream_name_by_subject(self._config.dead_subject)
-        except NotFoundError:
-            raise SourceAway(
-                f"No stream of NATS keeps the dead_subject {self._config.dead_subject}; make one."
-            ) from None
+        found = await stream_of(js, self._config.dead_subject)
+        if found is None:
+            raise SourceAway(f"No stream of NATS keeps the dead_subject {self._config.dead_subject}; make one.")
         if found == self._config.stream:
             raise SourceAway(
                 f"The dead_subject {self._config.dead_subject} is of the stream that is read; name another."
@@ -211,12 +201,3 @@ def message_of(given: Msg) -> Message:
     """The message that the stream has."""
     number = given.metadata.sequence.stream
     return Message(str(number), given.data, number, dict(given.headers or {}))
-
-
-async def _ignore(error: Exception) -> None:
-    """What goes wrong is told by the call that fails."""
-
-
-def _sentence(error: Exception) -> str:
-    said = " ".join(str(error).split()).rstrip(".")
-    return f"NATS: {said or type(error).__name__}."

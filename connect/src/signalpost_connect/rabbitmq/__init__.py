@@ -1,1 +1,1 @@
-"""The source `rabbitmq`: a queue of RabbitMQ."""
+"""The source `rabbitmq`, a queue, and the sink of that name, an exchange."""

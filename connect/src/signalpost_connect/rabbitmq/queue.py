@@ -19,15 +19,21 @@ from typing import ClassVar, Final, NamedTuple
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, DeliveryMode
-from aio_pika.exceptions import AMQPError
 from aiormq.exceptions import ChannelLockedResource
 from msgspec import Struct
 
 from signalpost_connect.config import Secret
+from signalpost_connect.rabbitmq.connection import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    FAILURES,
+    close,
+    connected,
+    sentence,
+    url_of,
+)
 from signalpost_connect.source import Batch, Message, Outcome, SourceAway, Verdict
 
-CONNECT_SECONDS: Final = 10.0
-ANSWER_SECONDS: Final = 30.0
 LONGEST_PROBLEM: Final = 1000
 
 
@@ -82,12 +88,7 @@ class RabbitQueue:
     has_versions: ClassVar[bool] = False
 
     def __init__(self, config: RabbitConfig) -> None:
-        try:
-            self._url = config.url.read()
-        except ValueError as error:
-            raise ValueError(f"url: {error}") from None
-        if not self._url.startswith(("amqp://", "amqps://")):
-            raise ValueError("url: what it refers to is not a URL such as amqps://user:password@host/vhost.")
+        self._url = url_of(config.url)
         if config.dead_queue == config.queue:
             raise ValueError("dead_queue: dead messages need a queue of their own; name another.")
         self._config = config
@@ -132,7 +133,7 @@ class RabbitQueue:
         """Close the connection. What was not settled comes again at once."""
         reading, self._reading = self._reading, None
         if reading is not None:
-            await _close(reading.connection)
+            await close(reading.connection)
 
     @asynccontextmanager
     async def _used(self, most: int) -> AsyncGenerator[Reading | None]:
@@ -144,16 +145,16 @@ class RabbitQueue:
                 if self._reading is None:
                     self._reading = await self._connected(most)
             yield self._reading
-        except (AMQPError, OSError, RuntimeError, TimeoutError) as error:
+        except FAILURES as error:
             await self.close()
-            raise SourceAway(_sentence(error)) from error
+            raise SourceAway(sentence(error)) from error
         except BaseException:
             await self.close()
             raise
 
     async def _connected(self, most: int) -> Reading | None:
         """Read the queue by a new connection. Waits until what can come at once is here."""
-        connection = await aio_pika.connect(self._url, timeout=CONNECT_SECONDS)
+        connection = await connected(self._url)
         try:
             channel = await connection.channel(on_return_raises=True)
             await channel.declare_queue(f"signalpost-connect {self._config.queue}", exclusive=True)
@@ -163,10 +164,10 @@ class RabbitQueue:
             reading = Reading(connection, channel)
             await queue.consume(reading.on_message)
         except ChannelLockedResource:
-            await _close(connection)
+            await close(connection)
             return None
         except BaseException:
-            await _close(connection)
+            await close(connection)
             raise
         await reading.has_come(min(most, queue.declaration_result.message_count or 0), 1.0)
         return reading
@@ -206,14 +207,3 @@ def _sent_at(arrival: Arrival) -> float:
     """When its program says that it sent a message; else, when it came."""
     sent = arrival.message.timestamp
     return arrival.at if sent is None else sent.timestamp()
-
-
-async def _close(connection: AbstractConnection) -> None:
-    with suppress(AMQPError, OSError, RuntimeError, TimeoutError):
-        async with asyncio.timeout(CONNECT_SECONDS):
-            await connection.close()
-
-
-def _sentence(error: Exception) -> str:
-    said = " ".join(str(error).split()).rstrip(".")
-    return f"RabbitMQ: {said or type(error).__name__}."

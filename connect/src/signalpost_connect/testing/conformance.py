@@ -81,6 +81,16 @@ class RunningGateway(Protocol):
         """Start it, and wait until it listens."""
 
 
+class Killable(Protocol):
+    """A server that a test may kill, and start again at the same address with what it has on disk."""
+
+    def kill(self) -> None:
+        """End it by SIGKILL."""
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+
+
 class Conformance(ABC):
     """The promises. Derive from this, and say how messages get into the source and what is left there."""
 

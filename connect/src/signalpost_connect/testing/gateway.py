@@ -1,4 +1,4 @@
-"""A gateway for the tests of a source: `signalpost serve`, which the environment of the tests has to have."""
+"""A gateway for the tests of a source or a sink: `signalpost serve`, which the environment of the tests has to have."""
 
 import os
 import secrets
@@ -16,7 +16,7 @@ STOP_SECONDS: Final = 180
 
 
 class ServedGateway:
-    """A gateway with nothing in it, on this machine, that a test can stop and start."""
+    """A gateway with nothing in it, on this machine, that a test can stop or kill, and start."""
 
     def __init__(self, folder: Path) -> None:
         """`folder` is for its data and its log, and has to be empty."""
@@ -51,6 +51,13 @@ class ServedGateway:
         if process is not None:
             process.terminate()
             process.communicate(timeout=STOP_SECONDS)
+
+    def kill(self) -> None:
+        """End it by SIGKILL, as a crash would."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
 
 
 @contextmanager
