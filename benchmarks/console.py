@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from signalpost.asgi import AsgiApp, Message
-from signalpost.cli.commands.serve import SWITCH_INTERVAL
+from signalpost.cli.serving.gateway_process import SWITCH_INTERVAL
 from signalpost.console.pages import PAGES
 from signalpost.console.portal.pages import PAGES as PORTAL_PAGES
 from signalpost.domain.access.portal_link import Capability

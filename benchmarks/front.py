@@ -23,7 +23,7 @@ from typing import Any
 import uvloop
 from msgspec.structs import replace
 
-from signalpost.cli.commands.serve import server
+from signalpost.cli.serving.gateway_process import server
 from signalpost.cli.serving.listening import listen
 from signalpost.cli.serving.logs import set_up_logs
 from signalpost.gateway import Gateway

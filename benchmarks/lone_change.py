@@ -22,7 +22,7 @@ from typing import Any, cast
 
 from front import Front, run_quietly
 
-from signalpost.cli.commands.serve import server
+from signalpost.cli.serving.gateway_process import server
 from signalpost.cli.serving.listening import listen
 from signalpost.gateway import Gateway
 from signalpost.sender.addresses import parse_allow_targets

@@ -18,7 +18,7 @@ from large_database import START, Size, build
 from rich.console import Console
 from rich.table import Table
 
-from signalpost.cli.commands.serve import SWITCH_INTERVAL
+from signalpost.cli.serving.gateway_process import SWITCH_INTERVAL
 from signalpost.domain.event import event_id
 from signalpost.gateway import Gateway
 from signalpost.settings import Settings

@@ -15,7 +15,7 @@ import yaml  # type: ignore[import-untyped]
 
 from signalpost.api.routes import HEALTH_ROUTES
 from signalpost.cli.app import app
-from signalpost.cli.commands.serve import HTTP_GRACE
+from signalpost.cli.serving.gateway_process import HTTP_GRACE
 from signalpost.cli.serving.processes import DRAINS_WITHIN
 from signalpost.gateway import MAX_SHUTDOWN_GRACE
 from signalpost.given_settings import PREFIX, read_settings, unknown_variables

@@ -1,6 +1,6 @@
 """A stop takes at most 8 s: what it waits for, added up. That each is waited for no longer, the engine's tests say."""
 
-from signalpost.cli.commands.serve import HTTP_GRACE
+from signalpost.cli.serving.gateway_process import HTTP_GRACE
 from signalpost.gateway import MAX_SHUTDOWN_GRACE
 from signalpost.sender.sender import HANGUP_SECONDS
 

@@ -262,6 +262,43 @@ print([part for part in {parts} if f"signalpost.{{part}}" in sys.modules])
     assert subprocess.check_output([sys.executable, "-c", loads], text=True) == "[]\n"
 
 
+STARTED = """
+import asyncio, sys
+from pathlib import Path
+
+import signalpost.cli.main
+import signalpost.cli.running
+import signalpost.cli.serving.gateway_process
+from signalpost.gateway import Gateway
+from signalpost.settings import Settings
+
+async def start():
+    async with Gateway(Settings(data_dir=Path(sys.argv[1]))):
+        print(*sys.modules)
+
+asyncio.run(start())
+"""
+MOST_AT_START = 600
+"""Modules of the gateway itself. One more takes half a millisecond: what a start does not need is loaded when it is."""
+NOT_AT_START = (
+    "aiosmtplib", "attr", "cyclopts", "jinja2", "joserfc", "obstore", "prometheus_client", "psycopg", "rich",
+    "signalpost_bench.command", "signalpost_client", "signalpost_mcp", "signalpost.api.routing.openapi",
+    "signalpost.cli.app", "signalpost.cli.gateway_client", "signalpost.console.app", "signalpost.console.oidc",
+    "signalpost.console.pages", "signalpost.console.portal.app", "signalpost.engine.tracing",
+    "signalpost.files.bucket", "signalpost.installation", "signalpost.local.doctor", "signalpost.local.emulator",
+    "signalpost.store.postgres", "signalpost.testing", "signalpost.workers",
+)  # fmt: skip
+
+
+def test_a_start_loads_only_what_it_needs(tmp_path: Path) -> None:
+    loaded = subprocess.check_output(
+        [sys.executable, "-c", STARTED, str(tmp_path / "data")], text=True, env=command.environment()
+    ).split()
+    assert [each for each in NOT_AT_START if each in loaded] == []
+    own = [each for each in loaded if each.partition(".")[0] == "signalpost"]
+    assert len(own) <= MOST_AT_START
+
+
 COLLECTING = """
 import gc, sys
 

@@ -19,7 +19,7 @@ from gateway.tests.cli import command
 from gateway.tests.cli.command import SIGNALPOST, Endpoint, create, environment, json_of
 from gateway.tests.patience import PATIENCE
 
-from signalpost.cli.commands.serve import DISK_FAILED
+from signalpost.cli.serving.gateway_process import DISK_FAILED
 from signalpost.cli.serving.logs import MOST_GATHERED, Layout, LossyHandler, coloured_line, json_line, text_line
 from signalpost.runtime.logger import Fields, LogLine, read_record
 
@@ -240,5 +240,5 @@ def test_a_reader_of_the_log_that_stops_reading_holds_nobody_up(tmp_path: Path, 
 
 
 def test_a_disk_that_failed_ends_the_process_also_where_its_log_is_on_it(nowhere: int) -> None:
-    end = "from signalpost.cli.commands.serve import _end_at_once; _end_at_once(OSError())"
+    end = "from signalpost.cli.serving.gateway_process import _end_at_once; _end_at_once(OSError())"
     assert subprocess.run([sys.executable, "-c", end], stderr=nowhere, check=False).returncode == DISK_FAILED

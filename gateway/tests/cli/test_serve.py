@@ -17,7 +17,7 @@ from gateway.tests.acceptance.client import until
 from gateway.tests.cli.command import SIGNALPOST, environment, run
 from gateway.tests.patience import PATIENCE
 
-from signalpost.cli.commands.serve import write_address
+from signalpost.cli.serving.gateway_process import write_address
 from signalpost.cli.serving.listening import listen
 from signalpost.listener.application import ArrivingBody, Head, Steps
 from signalpost.listener.server import ACCEPTED_AT_ONCE, Server

@@ -1,7 +1,6 @@
 """The commands of `signalpost`, and the exit codes of their failures."""
 
 from importlib import import_module
-from importlib.metadata import entry_points
 
 from cyclopts import App, CycloptsError, Group
 
@@ -11,6 +10,7 @@ from signalpost.cli.command_table import CLIENT_COMMANDS, GATEWAY_COMMANDS, RECE
 from signalpost.cli.terminal.options import options_of
 from signalpost.domain.errors import SignalpostError, WrongSetting
 from signalpost.runtime.garbage_collector import collect_rarely
+from signalpost.runtime.installed import entries_of
 
 HELP = """A webhook gateway for document events.
 
@@ -54,7 +54,7 @@ def _add(commands: Commands, group: Group) -> None:
 _add(GATEWAY_COMMANDS, _HERE)
 _add(CLIENT_COMMANDS, _ANYWHERE)
 _add(RECEIVER_COMMANDS, _RECEIVERS)
-for installed in entry_points(group="signalpost.commands"):
+for installed in entries_of("signalpost.commands"):
     # A command of another distribution. Only its package is imported here, whose docstring is the help.
     package = import_module(installed.module.partition(".")[0])
     app.command(installed.value, name=installed.name, help=package.__doc__, group=_HERE)

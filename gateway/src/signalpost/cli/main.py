@@ -14,7 +14,7 @@ def main() -> None:
     collect_nothing()
     try:
         _open_missing_streams()
-        from signalpost.cli.app import run
+        from signalpost.cli.running import run
 
         code = run()
     except KeyboardInterrupt:

@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -19,6 +18,7 @@ from urllib.parse import quote, urlencode
 from msgspec import Struct
 from msgspec.structs import replace
 
+from signalpost import VERSION
 from signalpost.api.app import Api
 from signalpost.api.guards.principals import Principal
 from signalpost.api.http.request import Request
@@ -125,7 +125,7 @@ class Console:
         self._oidc: Oidc | None = None
         if provider is not None:
             self._oidc = Oidc(services, self._replies, self._sign_in, self._credentials, provider)
-        templates.globals["version"] = version("signalpost")
+        templates.globals["version"] = VERSION
         templates.globals["has_oidc"] = provider is not None
         self._live = Live(self._sign_in, self._replies)
         self._shared_regions = SharedRegions(self._revisions)

@@ -12,7 +12,7 @@ do is not prevented.
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from typing import Any, Final, TypeAlias
 
@@ -29,6 +29,7 @@ from signalpost.domain.body import Body, check_of
 from signalpost.domain.checks import Bad, Several, pointer
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.subscription import SIGNING
+from signalpost.runtime.installed import entries_of
 from signalpost.runtime.logger import log
 
 GROUP: Final = "signalpost.destinations"
@@ -63,7 +64,7 @@ class Destinations:
     def installed(cls, entries: Iterable[EntryPoint] | None = None) -> "Destinations":
         """The built-in kinds, and those of the given entry points: of all installed distributions by default."""
         found = {kind.kind: kind() for kind in BUILT_IN}
-        for entry in sorted(entry_points(group=GROUP) if entries is None else entries, key=lambda each: each.name):
+        for entry in entries_of(GROUP) if entries is None else sorted(entries, key=lambda each: each.name):
             try:
                 kind = GuardedKind(usable(entry.load(), found))
             except UnusableKind as reason:

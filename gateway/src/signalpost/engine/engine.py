@@ -7,10 +7,10 @@ Clock, randomness, transport and store are passed in, so the same code runs in a
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from importlib.metadata import version
 from random import Random
 from typing import TYPE_CHECKING
 
+from signalpost import VERSION
 from signalpost.commands.command import Command, CommandOutcome, Result
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.connection import Connection
@@ -201,7 +201,7 @@ class Engine:
             self._clock,
             self._lease,
             settings.role,
-            version("signalpost"),
+            VERSION,
             host.process,
             self._follower.known_marks,
             lambda: self.lanes.here.count,

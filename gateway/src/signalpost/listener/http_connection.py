@@ -24,7 +24,7 @@ and the connection then leaves.
 
 `connection_limits.py` says which connections may stay and how long one may wait. While a body arrives, the
 application's own limits hold. A client that does not read its answer is ended by `overdue`, or by the kernel
-(`cli/commands/serve.py`) if it reads nothing at all.
+(`cli/serving/gateway_process.py`) if it reads nothing at all.
 
 With a certificate, `tls_connection.py` stands between it and the network.
 """

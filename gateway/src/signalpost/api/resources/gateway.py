@@ -1,17 +1,13 @@
 """The gateway itself, as the node that answers knows it: whether it is well, what it runs on, and its settings."""
 
 import platform
-from importlib.metadata import version
-from typing import Final
 
+from signalpost import VERSION
 from signalpost.api.resources.health import readiness
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.service import DatabaseShown, DiskShown, GatewayShown
 from signalpost.domain.timestamps import format_timestamp
-
-_VERSION: Final = version("signalpost")
-"""Read once: the metadata of a distribution is a file that has to be found and parsed."""
 
 
 async def read(context: RequestContext) -> GatewayShown:
@@ -20,7 +16,7 @@ async def read(context: RequestContext) -> GatewayShown:
     engine, size = services.engine, await services.store.size()
     backed_up = None if size.backed_up_at is None else format_timestamp(size.backed_up_at)
     return GatewayShown(
-        version=_VERSION,
+        version=VERSION,
         python=platform.python_version(),
         health=readiness(services),
         node=services.store.fleet.node_id,

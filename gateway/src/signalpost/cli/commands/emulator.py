@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from signalpost.cli.client import ADDRESS_FILE, OPERATOR_KEY_FILE
-from signalpost.cli.commands.serve import server, write_address
+from signalpost.cli.serving.gateway_process import server, write_address
 from signalpost.cli.serving.listening import listen
 from signalpost.cli.serving.logs import set_up_logs
 from signalpost.cli.terminal.options import flag
