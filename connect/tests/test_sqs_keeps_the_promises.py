@@ -192,7 +192,7 @@ def test_kills_make_no_change_twice_and_leave_the_last_states(
     """The connector and the gateway in turn, at random moments, each while there is work under way.
 
     What serves SQS here keeps messages in memory alone, so it is not killed. And of the messages of a group that come
-    again because nobody settled them, it gives the last one first, which SQS does not: so some states are overtaken.
+    again as they were not settled, it gives the last one first, which SQS does not: so some states are overtaken.
     """
     documents = [str(uuid.uuid4()) for _ in range(10)]
     connector.start()

@@ -42,7 +42,7 @@ OPENED: Final = (
 
 
 class Reader(NamedTuple):
-    """Somebody with a browser."""
+    """A person with a browser."""
 
     page: Any
     origin: str
