@@ -7,6 +7,7 @@ what must have come in the end, in which form, and no two of a document at a tim
 
 import asyncio
 import json
+import os
 import re
 import ssl
 import time
@@ -48,6 +49,8 @@ from signalpost.domain.request import OutgoingRequest, Target
 ANY_TIME = 1e12
 """More seconds than there ever were: whatever held once may be what a request was made by."""
 LOOKS_EVERY = 0.1
+READERS = int(os.environ.get("READERS", "0"))
+"""How many subscriptions there are whose events are read."""
 CHECKERS = (Sending, Content, Once, Changes, Answers, Settling, Resends, Reading)
 """The checkers that know only what is seen from outside."""
 DOMAINS = ("example", "elsewhere.example", DOMAIN_OF_SHADOWS)
@@ -74,7 +77,7 @@ def draw_black_box(random: Random) -> Plan:
         delays=0.4,
         owning=0.4,
         erasing=0.0,
-        readers=1,
+        readers=READERS,
         has_tokens=False,
         has_certificates=False,
     )
