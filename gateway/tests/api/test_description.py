@@ -138,7 +138,9 @@ def test_creations_do_not_offer_a_merge_patch(description: dict[str, Any]) -> No
 def test_the_server_is_where_the_api_is_mounted(root_path: str, server: str) -> None:
     engine = SimpleNamespace(turns=LoopTurns())
     installation = SimpleNamespace(trusted_proxies=())
-    services: Any = SimpleNamespace(installation=installation, requests=RequestCounts(), engine=engine, traces=None)
+    services: Any = SimpleNamespace(
+        installation=installation, requests=RequestCounts(), engine=engine, traces=None, limits=None
+    )
     api = Api(services, ROUTES, OPEN_ROUTES)
     scope = {
         "type": "http", "method": "GET", "path": f"{root_path}/openapi.json", "root_path": root_path,
