@@ -226,6 +226,26 @@ def test_lines_gather_until_they_fill_a_batch_or_have_waited_or_somebody_waits()
     loop.close()
 
 
+def test_lines_do_not_wait_for_more_once_an_import_has_ended() -> None:
+    async def scenario() -> list[int]:
+        book, loop = Book(_done), asyncio.get_running_loop()
+        committer, began = _committer(book), loop.time()
+        first = [await committer.enqueue(_line()) for _ in range(2)]
+        committer.wait_for_no_more()
+        await asyncio.sleep(0)  # their commit is under way
+        others = [await committer.enqueue(_line()) for _ in range(3)]
+        committer.wait_for_no_more()
+        await asyncio.gather(*first, *others)
+        assert loop.time() == began
+        await (await committer.enqueue(_line()))
+        assert loop.time() == pytest.approx(began + GATHERING_SECONDS), "another import gathers again"
+        return [len(batch) for batch in book.batches]
+
+    loop = VirtualLoop(VirtualTime(0.0))
+    assert loop.run_until_complete(scenario()) == [2, 3, 1]
+    loop.close()
+
+
 def test_a_stop_does_not_wait_for_more_lines() -> None:
     async def scenario() -> None:
         committer = _committer(Book(_done))

@@ -334,6 +334,10 @@ class Engine:
         self.disk.check()
         return await self._committer.enqueue(command)
 
+    def wait_for_no_more(self) -> None:
+        """See `Committer.wait_for_no_more`."""
+        self._committer.wait_for_no_more()
+
     async def enqueue_eventless(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
         """See `Committer.enqueue`. For what makes no event: the disk has room for it."""
         return await self._committer.enqueue(command)

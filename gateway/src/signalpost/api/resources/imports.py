@@ -228,6 +228,7 @@ class _Import:
                     if waiting.result.done():
                         await self._call.turn()  # it was refused, which costs as much as many that are right
                         await self._call.pay(REFUSED_SECONDS)
+            self._call.services.engine.wait_for_no_more()
         finally:
             self._waiting.append(None)
             self._came.set()
