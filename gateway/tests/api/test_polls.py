@@ -213,6 +213,20 @@ def test_a_paused_one_hands_out_nothing_and_loses_nothing_unless_its_backlog_is_
     assert len(mine.poll()["data"]) == 1
 
 
+def test_an_acknowledgement_settles_nothing_of_a_backlog_that_was_skipped_meanwhile(world: World) -> None:
+    mine = reader(world)
+    world.create_document()
+    handed = mine.poll()
+    assert world.send("PATCH", mine.path, {"status": "paused"}).status == 200
+    assert world.send("PATCH", mine.path, {"status": "active", "skipBacklog": True}).status == 200
+    assert mine.acknowledge(handed) == 0
+    assert mine.poll()["data"] == []
+    assert world.get(f"{mine.path}/deliveries").ok()["data"] == []
+    event_id = handed["data"][0]["headers"]["webhook-id"]
+    told = world.get(f"/v1/deliveries?eventId={event_id}&limit=250").ok()["data"]
+    assert {each["subscriptionId"]: each["cause"]["code"] for each in told}[mine.made["id"]] == "backlog_skipped"
+
+
 def test_who_waits_is_answered_once_something_comes(nodes: Nodes) -> None:
     mine, found = reader(nodes.one), []
     another = nodes.other.another()

@@ -175,7 +175,18 @@ class ReadModel:
     # --- In the end ---------------------------------------------------------------------------------------------------
 
     def is_surely_settled(self, event: LoggedEvent) -> bool:
-        return any(event.sequence in each.named and each.count is not None for each in self.acknowledgements)
+        """An acknowledgement settles nothing of a backlog that was skipped before it."""
+        return any(
+            event.sequence in each.named and each.count is not None and not self._may_be_skipped(event, each)
+            for each in self.acknowledgements
+        )
+
+    def _may_be_skipped(self, event: LoggedEvent, said: Acknowledgement) -> bool:
+        """Whether the event may have been skipped after it was handed out and before it was acknowledged."""
+        return any(
+            event.sequence <= each.most and each.begun <= said.done and each.done >= said.handed.begun
+            for each in self.wish.skips
+        )
 
     def may_be_settled(self, event: LoggedEvent) -> bool:
         return any(event.sequence in each.named and each.may_count for each in self.acknowledgements)

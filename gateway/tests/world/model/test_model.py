@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 from gateway.tests.world.model import sayings
 from gateway.tests.world.model.conditions import is_met
+from gateway.tests.world.model.log import LoggedEvent, ModelLog
+from gateway.tests.world.model.reading import Acknowledgement, HandOut, ReadModel
 from gateway.tests.world.model.sayings import Saying
+from gateway.tests.world.model.verdicts import Model, Slack
+from gateway.tests.world.model.wishes import Skip, Wish
 
 MODEL = Path(__file__).parent
 DOCS = MODEL.parents[3] / "docs"
@@ -57,3 +61,24 @@ def test_conditions_are_met_as_the_guide_says() -> None:
     assert len(compared) > 25
     for condition, wanted in compared:
         assert is_met(condition, document, before) is wanted, condition
+
+
+@pytest.mark.parametrize(
+    ("skipped", "is_settled"),
+    [((1, 0, 1), True), ((1, 2, 5), False), ((1, 5, 7), False), ((0, 2, 5), True), ((1, 7, 8), True)],
+)
+def test_what_was_skipped_between_a_hand_out_and_its_acknowledgement_may_not_be_settled(
+    skipped: tuple[int, float, float], is_settled: bool
+) -> None:
+    """The last event that was skipped, and from when to when."""
+    last, begun, done = skipped
+    wish = Wish("read", "poll", 0.0, frozenset())
+    wish.skips.append(Skip(last, last, begun, done))
+    model = ReadModel(Model(ModelLog(), Slack()), wish)
+    handed = HandOut(2.0, 1.0)
+    handed.is_answered, handed.done, handed.sequences = True, 3.0, (1,)
+    said = Acknowledgement(handed, None, 4.0)
+    said.is_answered, said.done, said.count = True, 6.0, int(is_settled)
+    model.acknowledgements.append(said)
+    event = LoggedEvent(1, "", "documentCreated", "", 0.0, 0.0, b"", {}, None)
+    assert model.is_surely_settled(event) is is_settled
