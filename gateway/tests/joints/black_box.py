@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
+from functools import partial
 from math import inf
 from pathlib import Path
 from random import Random
@@ -45,6 +46,7 @@ from gateway.tests.world.virtual_time import VirtualTime
 
 from signalpost.domain.event import EventType
 from signalpost.domain.request import OutgoingRequest, Target
+from signalpost.domain.timestamps import SECOND, format_timestamp
 
 ANY_TIME = 1e12
 """More seconds than there ever were: whatever held once may be what a request was made by."""
@@ -220,6 +222,9 @@ class BlackBoxWorld(JointWorld):
             )
         )
 
+    def written(self, at: float) -> str:
+        return format_timestamp(round(at * SECOND))
+
     def is_recorded(self, attempt: Attempt) -> bool:
         """The model cannot know until all is settled: then those of the process that runs are."""
         return self._is_settled and attempt.process == self._life and attempt.ok is not None
@@ -236,14 +241,16 @@ class BlackBoxWorld(JointWorld):
         origins = {domain: f"https://localhost:{each.getsockname()[1]}" for domain, each in listeners.items()}
         self._node = RealNode(gateway, origins)
         async with AsyncExitStack() as stack:
+            loop = asyncio.get_running_loop()
             for listener in listeners.values():
-                await stack.enter_async_context(await asyncio.start_server(self._serve_one, sock=listener, ssl=tls))
+                server = await loop.create_server(self._accept, sock=listener, ssl=tls)
+                await stack.enter_async_context(server)
             await self.clients.owners.begin(self._node)
             clients, reads = self.clients, self.clients.reads
             lives = (each.live(self._node) for each in (clients, clients, reads, reads))
             acting = asyncio.gather(*lives)
             for kill in range(self.plan.kills):
-                while self.clients.acts < self.plan.acts * (kill + 1) // (self.plan.kills + 1):
+                while not acting.done() and self.clients.acts < self.plan.acts * (kill + 1) // (self.plan.kills + 1):
                     await asyncio.sleep(LOOKS_EVERY / 10)
                 self._kill(gateway)
             await acting
@@ -290,9 +297,14 @@ class BlackBoxWorld(JointWorld):
 
     # --- Endpoints ----------------------------------------------------------------------------------------------------
 
-    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self) -> asyncio.StreamReaderProtocol:
+        """A connection that was accepted, of the process that runs now. Once its handshake is over that may have been
+        killed, and what it had sent by then is read all the same."""
+        serve = partial(self._serve_one, self._life)
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(), serve)
+
+    async def _serve_one(self, life: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
-        life = self._life
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")

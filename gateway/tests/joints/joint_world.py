@@ -31,7 +31,7 @@ from gateway.tests.world.virtual_time import BEGINNING
 from gateway.tests.world.world import World
 
 from signalpost.domain.event import EventType
-from signalpost.domain.timestamps import SECOND
+from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.settings import EngineSettings
 from signalpost.store.nouns.fleet import TenantMark
 from signalpost.store.sqlite.codec import unpack_uuid
@@ -142,6 +142,10 @@ class JointWorld(World[JointNode]):
             self.log.add(event)
             for each in self.checkers:
                 each.logged(event)
+
+    def written(self, at: float) -> str:
+        """A moment of this world, as the API writes it."""
+        return format_timestamp(BEGINNING + round(at * SECOND))
 
     def trace(self, what: object) -> None:
         self._trace.append(f"{self.time.now:14.3f}  {what}")

@@ -15,9 +15,6 @@ from gateway.tests.world.model.log import LoggedEvent
 from gateway.tests.world.model.wishes import Again, Condition, Secrets, Skip, Wait, Wish
 from gateway.tests.world.timeline import Change, Timeline
 from gateway.tests.world.vendors import SECRET
-from gateway.tests.world.virtual_time import BEGINNING
-
-from signalpost.domain.timestamps import SECOND, format_timestamp
 
 if TYPE_CHECKING:
     from gateway.tests.joints.clients import Clients
@@ -114,8 +111,8 @@ class Owners:
         events = [each for each in world.log.events if each.at < world.time.now - MINUTE]
         if events and random.random() < 0.5:
             first = random.choice(events)
-            moment = format_timestamp(BEGINNING + round(first.at * SECOND))
-            await self._subscribe(node, {"startsAt": moment}, first.sequence - 1, is_webhook=is_webhook)
+            begins = {"startsAt": world.written(first.at)}
+            await self._subscribe(node, begins, first.sequence - 1, is_webhook=is_webhook)
         else:
             after = random.randint(0, len(world.log.events))
             await self._subscribe(node, {"startsAfter": after}, after, is_webhook=is_webhook)
