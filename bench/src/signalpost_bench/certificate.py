@@ -11,8 +11,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 Key = ec.EllipticCurvePrivateKey
-
-
 _SIGNS_CERTIFICATES = x509.KeyUsage(
     digital_signature=False,
     content_commitment=False,
@@ -70,7 +68,7 @@ def _issue(to: _Authority, by: _Authority, *, authority: bool) -> x509.Certifica
     )
     if authority:
         builder = builder.add_extension(_SIGNS_CERTIFICATES, critical=True)
-    if not authority:
+    else:
         address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
         builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
     return builder.sign(by.key, hashes.SHA256())
