@@ -135,12 +135,8 @@ class Engine:
         )
 
     def _make_watch(self, settings: EngineSettings, host: Host) -> Watch:
-        store, directory, lanes, long_work = (
-            self._store,
-            self.directory,
-            self.lanes,
-            (self._long_work, self._long_turns),
-        )
+        store, directory, lanes = self._store, self.directory, self.lanes
+        long_work = self._long_work, self._long_turns
         watch = Watch(
             store,
             directory,
