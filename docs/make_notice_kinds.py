@@ -47,8 +47,8 @@ WHEN: Final[Mapping[str, str]] = {
     "auditBroken": "the audit lacks entries that a node had seen",
     "contactsNotTold": "for half an hour, no mail to [contacts](guides/contacts.md) of subscriptions got through, or "
     "the connection of mail is broken",
-    "nodeLost": "a node stopped without a word; told for an hour. A gateway on SQLite is a fleet of one, so it tells "
-    "after its next start that it was killed",
+    "nodeLost": "a node of a machine stopped without a word, the last time within an hour, however often it is started "
+    "and stops again. A gateway on SQLite is a fleet of one, so it tells after its next start that it was killed",
 }
 """What a kind's fact is: the code that finds it is in `engine/operations/`."""
 WORSE: Final = frozenset(

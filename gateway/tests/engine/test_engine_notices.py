@@ -148,6 +148,16 @@ def test_that_a_node_was_lost_is_told_though_others_join_that_do_not_know_of_it(
     assert absent_since is None
 
 
+def test_a_machine_whose_nodes_end_again_and_again_is_told_of_once(fleet: Fleet) -> None:
+    fleet.kill(next(iter(fleet.running)))
+    fleet.drive(12 * 60.0)
+    [(opened_at, absent_since)] = fleet.open("nodeLost", "opened_at, absent_since")
+    assert absent_since is not None
+    fleet.kill(next(iter(fleet.running)))
+    fleet.drive(60.0)
+    assert fleet.open("nodeLost", "opened_at, absent_since") == [(opened_at, None)]
+
+
 def test_a_disk_of_a_machine_that_is_gone_is_not_low_for_ever(fleet: Fleet) -> None:
     low = Fact(kind="diskLow", tenant_id=OPERATIONS_TENANT, subject="replaced", name="replaced", since=1)
     node = next(iter(fleet.running))

@@ -306,13 +306,13 @@ KINDS: Final = {
     ),
     "nodeLost": ConditionKind(
         about=About.NODE,
-        closes_after=0,
+        closes_after=50 * MINUTE,
         reminds=False,
         opened=(
-            "{name} ended without a word. Another node, or its next start, took over its lanes.",
-            "{count} nodes ended without a word. Others, or their next starts, took over their lanes.",
+            "A node of {name} ended without a word. Another node, or its next start, took over its lanes.",
+            "Nodes of {count} machines ended without a word. Others, or their next starts, took over their lanes.",
         ),
-        closed=("The loss of {name} was an hour ago.", "The losses of {count} nodes were an hour ago."),
+        closed=("No node of {name} was lost for an hour.", "No node of {count} machines was lost for an hour."),
     ),
 }
 """Every kind by its name, which is a part of the API."""

@@ -13,6 +13,7 @@ says since when it is: a node that joins meanwhile waits as long once more.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.errors import SignalpostError
@@ -36,6 +37,12 @@ OVER_WITH_ITS_NODE = 5.0
 """Seconds. An attempt that may take no longer is over when its node is taken for dead (C15)."""
 AGAIN_AFTER = 0.5
 """Seconds to wait after a pass that failed."""
+
+
+class NodeLoss(NamedTuple):
+    number: int
+    found_at: int
+    """µs since the epoch."""
 
 
 class LaneOwner:
@@ -72,8 +79,8 @@ class LaneOwner:
         """Lanes of others of which this node knows that its own number is not in their rows."""
         self._gone: dict[int, int] = {}
         """Nodes that own lanes and are not there any more, and since when that is known, steady µs."""
-        self.lost: dict[int, int] = {}
-        """Nodes that this one found dead, and when, µs since the epoch."""
+        self.lost: dict[str, NodeLoss] = {}
+        """The last node of each machine that this one found dead."""
         self._lacks = False
         """Whether this node could not get a lane that it should own."""
         self._has_new = False
@@ -118,9 +125,11 @@ class LaneOwner:
             return
         dead = self._dead()
         if dead:
+            lost = [node for node in await self._fleet.nodes() if node.id in dead]
             await self._fleet.remove_dead([node for node in self._beat.nodes if node.id in dead])
             log.warning("nodes whose beats had stopped were removed", nodes=sorted(dead))
-            self.lost.update(dict.fromkeys(dead, self._clock.wall()))
+            now = self._clock.wall()
+            self.lost.update((node.process.host, NodeLoss(node.id, now)) for node in lost)
         if not self._owns_lanes:
             return
         self._use(self._roster.workers - dead)

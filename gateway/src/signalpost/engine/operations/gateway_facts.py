@@ -22,8 +22,8 @@ KEY_ENDS_SOON: Final = 14 * DAY
 BACKUP_IS_OLD: Final = 26 * HOUR
 LOW_FROM: Final = 2
 """The disk is low once less than so many times its reserve is free."""
-LOST_FOR: Final = HOUR
-"""For how long it is told that a node was lost."""
+LOST_FOR: Final = 10 * MINUTE
+"""How long the loss of a node is a fact: longer than a notice waits for the one before it."""
 SIZE_EVERY: Final = MINUTE
 GATEWAY: Final = "the gateway"
 
@@ -47,7 +47,7 @@ class NodeFacts:
 
     def sees(self, condition: ConditionRow) -> bool:
         """A node sees its own machine, the first one also those without a node, such as a container that was replaced.
-        Some nodes only know of a loss, and they may be lost, too; that it was an hour ago, every node knows."""
+        Some nodes only know of a loss, and they may be lost, too; that it was some time ago, every node knows."""
         if condition.kind == "nodeLost":
             return self._looked_at >= condition.since + LOST_FOR
         if condition.subject == self._host:
@@ -76,15 +76,16 @@ class NodeFacts:
             )
 
     def _of_lost(self, now: int) -> Iterator[Fact]:
-        for number, at in self._lane_owner.lost.items():
+        for host, (number, at) in self._lane_owner.lost.items():
             if now < at + LOST_FOR:
+                machine = host or GATEWAY
                 yield Fact(
                     kind="nodeLost",
                     tenant_id=OPERATIONS_TENANT,
-                    subject=str(number),
-                    name=f"Node {number}",
+                    subject=machine,
+                    name=machine,
                     since=at,
-                    detail=f"Its beats stopped before {readable(at)}.",
+                    detail=f"The beats of node {number} stopped before {readable(at)}.",
                 )
 
 
