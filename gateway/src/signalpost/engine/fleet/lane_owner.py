@@ -103,7 +103,14 @@ class LaneOwner:
         was_steady = self._roster.is_steady
         self._roster = self._roster.observed(beats, workers, self._clock.steady(), longest_gap)
         self._beat = beat
-        if self._lacks or self._has_new or not self._roster.is_steady or not was_steady or self._dead():
+        if (
+            self._lacks
+            or self._has_new
+            or not self._roster.is_steady
+            or not was_steady
+            or self._dead()
+            or self._is_spread_otherwise()
+        ):
             self.consider()
 
     def note_new(self) -> None:
@@ -148,6 +155,12 @@ class LaneOwner:
     def _dead(self) -> frozenset[int]:
         me = self._fleet.node_id
         return frozenset() if me is None else self._roster.dead(me, round(self._fleet.terms.dead_after * SECOND))
+
+    def _is_spread_otherwise(self) -> bool:
+        """Whether the lanes are few, and not those that were spread at the last pass: this node deleted one itself."""
+        if not self._had_few:
+            return self._owns_lanes and self._directory.subscription_count <= FEW_LANES
+        return self._wanted.keys() != {subscription.number for subscription in self._directory.all_subscriptions()}
 
     def _use(self, workers: frozenset[int]) -> None:
         has_few = self._directory.subscription_count <= FEW_LANES
