@@ -1,5 +1,6 @@
-"""A sample of worlds in which people are told; `make simulate-notices` runs as many as one likes, and
-`make week-of-notices` one of a thousand subscriptions."""
+"""A sample of worlds in which people are told, and of the faults that they find; `make simulate-notices` runs as many
+worlds as one likes, `make week-of-notices` one of a thousand subscriptions, and `make planted-notices` has every fault
+found."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +8,13 @@ from pathlib import Path
 import pytest
 from gateway.tests.notices.notice_world import simulate
 from gateway.tests.notices.plan import HOUR, draw
+from gateway.tests.notices.planted import FAULTS
 from gateway.tests.notices.week import MOST, THE_WEEK
+from gateway.tests.simulation.planting import Fault
 from gateway.tests.world.folder import Folder
+
+SOON = ("hears of no source that is in trouble", "says that nothing is wrong while others of the kind are")
+"""Faults that are found with the first seed, in seconds."""
 
 
 @pytest.fixture
@@ -56,3 +62,22 @@ def test_contacts_read_once_what_is_so_whatever_goes_wrong(nodes: int, folder: P
         writes_while_flapping=300.0, kills=3, deletions=1, changes=2, unsubscribes=1, work_seconds=0.002,
     )  # fmt: skip
     assert simulate(1, folder, plan).contacts.mails
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("planted", [each for each in FAULTS.all if each.name in SOON], ids=lambda each: each.name)
+def test_a_fault_planted_into_notices_is_found(planted: Fault, folder: Path) -> None:
+    assert FAULTS.find(planted, folder, most=3).seeds > 0
+
+
+@pytest.mark.parametrize("planted", FAULTS.all, ids=lambda each: each.name)
+def test_each_fault_of_notices_has_a_place(planted: Fault) -> None:
+    """What it replaces may have got another name meanwhile."""
+    with planted.planted():
+        pass
+
+
+def test_each_fault_of_notices_has_a_name_of_its_own() -> None:
+    names = {each.name for each in FAULTS.all}
+    assert len(names) == len(FAULTS.all)
+    assert set(SOON) <= names
