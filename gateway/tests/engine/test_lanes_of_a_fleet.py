@@ -8,13 +8,12 @@ import pytest
 from gateway.tests.bodies import subscription_request
 from gateway.tests.engine.test_connectors_in_fleets import NOBODY_ELSE
 from gateway.tests.simulation.fleet_node import FleetNode
-from gateway.tests.simulation.fleet_world import SECRET, FleetWorld
+from gateway.tests.simulation.fleet_world import A_FEW_BEATS, SECRET, FleetWorld
 
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription
 
 TENANT = 1
 LANES = 7
-A_FEW_BEATS = 10.0
 
 
 class Fleet(FleetWorld):
@@ -51,7 +50,7 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
 
 @pytest.mark.parametrize("asked", [0, 1, 2])
 def test_no_lane_is_left_without_a_node_if_others_are_deleted_through_one(fleet: Fleet, asked: int) -> None:
-    """Few lanes are spread anew with each one less. The node that deletes it hears of that from nobody else."""
+    """Few lanes are spread anew with each one less. The node that deletes it hears of that from no other."""
     node = [*fleet.running][asked]
     for number in range(LANES):
         fleet.subscribe(node, number)

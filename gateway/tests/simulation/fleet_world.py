@@ -10,6 +10,7 @@ import asyncio
 import itertools
 from collections import Counter, deque
 from collections.abc import Mapping
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from random import Random
@@ -30,8 +31,8 @@ from gateway.tests.world.world import World
 
 from signalpost.commands.command import CompletedCommand
 from signalpost.commands.documents import CreateDocument, PatchDocument
-from signalpost.commands.subscriptions import CreateSubscription, PatchSubscription, RetryDelivery
-from signalpost.domain.errors import SignalpostError
+from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
+from signalpost.domain.errors import NotFound, SignalpostError
 from signalpost.engine.settings import EngineSettings
 from signalpost.store.nouns.fleet import SHARED, TenantMark
 from signalpost.store.sqlite.codec import pack_uuid
@@ -40,6 +41,7 @@ SETTLES_WITHIN = 120.0
 """The seconds in which everything must be settled once all is well."""
 TOLD_WITHIN = 3.0
 """The seconds in which all nodes know then what was changed last."""
+A_FEW_BEATS = 10.0
 TRACED = 200
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -270,6 +272,7 @@ class FleetWorld(World[FleetNode]):
             pass
         self._rest()
         self._checkers.finished()
+        self._part()
         for node in list(self.running):
             node.kill()
         if self.violation is not None:
@@ -290,6 +293,19 @@ class FleetWorld(World[FleetNode]):
         for node, asked in before.items():
             if node.wire.asked[Operation.FOLLOW] > asked:
                 self.fail("rest", f"process {node.number} reads again and again what is not there")
+
+    def _part(self) -> None:
+        """Some subscriptions are deleted, each through some node. Lanes that move to others by that get there."""
+        for tenant, identity in self.random.sample([*self.subscribed.values()], k=min(3, len(self.subscribed))):
+            node = self.random.choice(self.running)
+            node.loop.create_task(self._unsubscribe(node, tenant, identity))
+            self.drive(A_FEW_BEATS)
+            if alone := self.rows("SELECT subscription_number FROM lane WHERE owner IS NULL"):
+                self.fail("owners", f"no node owns {alone} after process {node.number} has deleted a subscription")
+
+    async def _unsubscribe(self, node: FleetNode, tenant: int, identity: str) -> None:
+        with suppress(NotFound):  # the database may have lost it
+            await node.engine.submit(DeleteSubscription(tenant_id=tenant, subscription_id=identity))
 
     def close(self) -> None:
         """Let go of everything."""
