@@ -49,6 +49,9 @@ SAMPLE = LoggedEvent(0, "", "documentCreated", "", 0.0, 0.0, b"", {}, None)
 """Stands for the event of a sample, which is in no log."""
 RECORDED_WITHIN = 3.0
 """The seconds in which a process surely records what it learned."""
+CALM_ACTS = 4
+"""How many things happen in calm, once all is well."""
+A_FEW_BEATS = 10.0
 AFTERWARDS = 8
 """How many more changes there are over sockets once all is well: what they cause goes over the connections that are
 left."""
@@ -464,19 +467,42 @@ class JointWorld(World[JointNode]):
             if isinstance(each.network, SocketNetwork):
                 each.network.heal()
         self._finish(node.loop.create_task(self._settle(node)))
+        if self.plan.nodes > 1:
+            self._act_in_calm(node)
+        self._finish(node.loop.create_task(self._conclude(node)))
         for each in list(self.running):
             self._finish(each.loop.create_task(self._close(each)))
             each.kill()
+
+    def _act_in_calm(self, node: JointNode) -> None:
+        """A few things happen, each by itself and through any node, so that nothing else wakes those that have to do
+        something about it."""
+        for _ in range(CALM_ACTS):
+            asked = self.random.choice(self.running)
+            self._finish(asked.loop.create_task(self.clients.owners.act(asked)))
+            self._finish(node.loop.create_task(asyncio.sleep(A_FEW_BEATS)))
+            alone = {number for (number,) in self.rows("SELECT subscription_number FROM lane WHERE owner IS NULL")}
+            alone -= {each.number for each in node.engine.directory.all_subscriptions() if each.is_read}
+            if alone:
+                self.fail("owners", f"no node owns {alone} after process {asked.number} was asked for something")
 
     async def _settle(self, node: JointNode) -> None:
         while self.clients.open:
             await self.clients.ask_again(node)
             await asyncio.sleep(0.1)
+        await self._resume(node)
+        await self._has_settled(node)
+
+    async def _resume(self, node: JointNode) -> None:
         await self.clients.owners.reconnect_all(node)
         await self.clients.owners.resume_all(node)
         await self.clients.shadows.resume_all(node)
         await self.clients.reads.resume_all(node)
         await self.clients.owners.hurry_some(node)
+
+    async def _conclude(self, node: JointNode) -> None:
+        if self.plan.nodes > 1:
+            await self._resume(node)
         if not await self._has_settled(node):
             return
         if self.plan.wires is not None:
