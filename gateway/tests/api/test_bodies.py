@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from signalpost.api.http import body, crowded_body
 from signalpost.api.http.body import read_json
+from signalpost.api.http.broken_json import break_in
 from signalpost.api.http.crowded_body import MAX_VALUES, crowded_at
 from signalpost.domain.errors import Unparseable
 
@@ -91,38 +92,101 @@ def test_nesting_inside_a_field_names_the_field(world: "World", start: str, poin
     assert answer.json["errors"][0]["pointer"].startswith(pointer)
 
 
+A_VALUE = "a value is expected"
+NO_TEXT = "a text cannot have this as it is"
+
+
 @pytest.mark.parametrize(
-    ("body", "pointer", "place"),
+    ("body", "pointer", "what", "place"),
     [
-        ('{"title": }', "/title", (1, 11)),
-        ('{\n  "type": "NDA",\n  "title": tru\n}', "/title", (3, 12)),
-        ('{"type": "NDA", "title": "x', "/title", (1, 26)),
-        ('{"type": "NDA", "title": "a\tb"}', "/title", (1, 28)),
-        ('{"type": "NDA", "title": "\x00"}', "/title", (1, 27)),
-        ('{"type": "NDA", "title": "\\x"}', "/title", (1, 27)),
-        ('{"type": "NDA", "contractValue": 01}', "/contractValue", (1, 35)),
-        ('{"type": "NDA", "contractValue": 1.}', "/contractValue", (1, 35)),
-        ('{"type": "NDA", "contractValue": +1}', "/contractValue", (1, 34)),
-        ('{"type": "NDA", "contractValue": 0x10}', "/contractValue", (1, 35)),
-        ('{"additionalFacts": {"a": 1, "b": nul}}', "/additionalFacts/b", (1, 35)),
-        ('{"additionalFacts": {"a/b~": ?}}', "/additionalFacts/a~1b~0", (1, 30)),
-        ('{"additionalFacts": {"a\\"b": ?}}', '/additionalFacts/a"b', (1, 30)),
-        ('{"additionalFacts": {"": ?}}', "/additionalFacts/", (1, 26)),
-        ('{"latestVersion": {"number": "1.0", "downloadUrl": [1, {"a": ?}]}}', "/latestVersion/downloadUrl", (1, 62)),
-        ('{"eventTypes": ["documentCreated", ?]}', "/eventTypes/1", (1, 36)),
+        ('{"title": }', "/title", A_VALUE, (1, 11)),
+        ('{\n  "type": "NDA",\n  "title": tru\n}', "/title", A_VALUE, (3, 12)),
+        ('{"type": "NDA", "title": "x', "/title", "it ends too early", (1, 28)),
+        ('{"type": "NDA", "title" \n ', "", "it ends too early", (2, 2)),
+        ('{"type": "NDA", "title": "a\tb"}', "/title", NO_TEXT, (1, 28)),
+        ('{"type": "NDA", "title": "\x00"}', "/title", NO_TEXT, (1, 27)),
+        ('{"type": "NDA", "title": "\\x"}', "/title", NO_TEXT, (1, 27)),
+        ('{"type": "NDA", "title": "\\ud83"}', "/title", NO_TEXT, (1, 27)),
+        ('{"type": "NDA", "contractValue": 01}', "/contractValue", "a comma or } is expected", (1, 35)),
+        ('{"type": "NDA", "contractValue": 1.}', "/contractValue", "a comma or } is expected", (1, 35)),
+        ('{"type": "NDA", "contractValue": +1}', "/contractValue", A_VALUE, (1, 34)),
+        ('{"type": "NDA", "contractValue": 0x10}', "/contractValue", "a comma or } is expected", (1, 35)),
+        ('{"additionalFacts": {"a": 1, "b": nul}}', "/additionalFacts/b", A_VALUE, (1, 35)),
+        ('{"additionalFacts": {"a/b~": ?}}', "/additionalFacts/a~1b~0", A_VALUE, (1, 30)),
+        ('{"additionalFacts": {"a\\"b": ?}}', '/additionalFacts/a"b', A_VALUE, (1, 30)),
+        ('{"additionalFacts": {"": ?}}', "/additionalFacts/", A_VALUE, (1, 26)),
+        ('{"latestVersion": {"downloadUrl": [1, {"a": ?}]}}', "/latestVersion/downloadUrl", A_VALUE, (1, 45)),
+        ('{"eventTypes": ["documentCreated", ?]}', "/eventTypes/1", A_VALUE, (1, 36)),
+        ('{"eventTypes": ["documentCreated",]}', "/eventTypes/1", A_VALUE, (1, 35)),
+        ('{"eventTypes": [?', "/eventTypes/0", "a value or ] is expected", (1, 17)),
+        ('{"eventTypes": ["documentCreated"}', "/eventTypes/0", "a comma or ] is expected", (1, 34)),
+        ('{"title": "\\ud800", "type": ?}', "/type", A_VALUE, (1, 29)),
+        ('{"contractValue": NaN, "type": ?}', "/type", A_VALUE, (1, 32)),
         # What is wrong here is between the fields, not in the one before.
-        ('{"type": "NDA",}', "", (1, 16)),
-        ('{"type": "NDA", title: "x"}', "", (1, 17)),
-        ('{"type": "NDA" "title": "x"}', "/type", (1, 16)),
-        ('{"title": "é", "type": ?}', "/type", (1, 24)),
+        ('{"type": "NDA",}', "", "a name in double quotes is expected", (1, 16)),
+        ('{"type": "NDA" , }', "", "a name in double quotes is expected", (1, 18)),
+        ('{"type": "NDA", title: "x"}', "", "a name in double quotes is expected", (1, 17)),
+        ("{'type': 1}", "", "a name in double quotes or } is expected", (1, 2)),
+        ('{"type": "NDA" "title": "x"}', "/type", "a comma or } is expected", (1, 16)),
+        ('{"type" "NDA"}', "", "a colon is expected", (1, 9)),
+        ('{"title": "é", "type": ?}', "/type", A_VALUE, (1, 24)),
+        ('{"type": "NDA"}}', "", "the end is expected", (1, 16)),
     ],
-)
+)  # fmt: skip
 def test_broken_json_is_named_by_position_and_field(
-    world: "World", body: str, pointer: str, place: tuple[int, int]
+    world: "World", body: str, pointer: str, what: str, place: tuple[int, int]
 ) -> None:
+    """In the same words with every version of Python."""
     problem = world.refuses("POST", "/v1/documents", body.encode(), status=400, at=(pointer,), code="invalid_json")
-    assert problem["detail"].startswith("This is not JSON: ")
-    assert problem["detail"].endswith(f"(line {place[0]}, column {place[1]}).")
+    assert problem["detail"] == f"This is not JSON: {what} (line {place[0]}, column {place[1]})."
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda s: st.lists(s) | st.dictionaries(st.text(), s),
+)
+
+
+@given(JSON, st.none() | st.just(1), st.data(), st.integers(0, 2))
+def test_json_breaks_where_what_stands_before_could_still_go_on(
+    value: Any, indent: int | None, data: st.DataObject, instead: int
+) -> None:
+    """With one character more it could not, in the eyes of another decoder."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    at = data.draw(st.integers(0, len(text)))
+    put = data.draw(st.sampled_from(["", *'{}[]",:\\ \n019-.eutn\x00', "true", "1.", "\\n"]))
+    text = text[:at] + put + text[at + instead :]
+    position, what = break_in(text)
+    assert could_go_on(text[:position])
+    if position == len(text):
+        assert what == "it ends too early"
+    elif text[position] not in "tfn\\":  # of a word, and of an escape, the whole is looked at
+        assert not could_go_on(text[: position + 1])
+
+
+def could_go_on(text: str) -> bool:
+    try:
+        msgspec.json.decode(text.encode())
+    except msgspec.ValidationError:  # a number out of range
+        return True
+    except msgspec.DecodeError as error:
+        return "truncated" in str(error)
+    return True
+
+
+@pytest.mark.parametrize("levels", [99, 100, 900, 2_000, 4_000])
+@pytest.mark.parametrize("pair", ["[]", "{}"])
+@pytest.mark.parametrize("size", [0, 20_000])
+def test_how_many_levels_are_read_depends_on_nothing_else(levels: int, pair: str, size: int) -> None:
+    """Neither on how large a body is, nor on the decoder, which stands other numbers with each version of Python."""
+    opening = {"[]": "[", "{}": '{"a":'}[pair]
+    text = f'{{"{"[" * size}": {opening * levels}1{pair[1] * levels}}}'
+    if levels < 100:
+        read_json(text.encode())
+    else:
+        with pytest.raises(Unparseable) as refused:
+            read_json(text.encode())
+        assert refused.value.code == "nested_too_deep"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from typing import Any
 
 import msgspec
 
-from signalpost.api.http.crowded_body import MAX_VALUES, crowded_at
+from signalpost.api.http.broken_json import TOKENS_IN_A_ROW, break_in
+from signalpost.api.http.crowded_body import MAX_DEPTH, MAX_VALUES, crowded_at, nests_too_deep
 from signalpost.domain.checks import Check, pointer
 from signalpost.domain.errors import FieldError, Invalid, Unparseable
 from signalpost.domain.quick_body import NotQuick, reader_of
@@ -28,7 +29,6 @@ LARGE_BODY_BYTES = 16 * 1024
 """Above this size a body is read off the event loop, and of a bad one the field is not looked for."""
 SMALL_BODY_BYTES = 1024
 """Up to this size also a bad body is read on the event loop: to find what is wrong takes less than another thread."""
-MAX_DEPTH = 100
 MAX_DIGITS = 4300
 """The most digits of a whole number: as many as Python reads by default."""
 SHORT_NUMBER_CHARACTERS = 16
@@ -38,8 +38,6 @@ MAX_PLACES_CHARACTERS = 64 * 1024
 """The total length of the places that one problem names. Without a bound a long name would be repeated for everything
 below it."""
 NOT_A_NUMBER = "NaN, infinities and numbers beyond a double's range are not JSON numbers."
-TOKENS_IN_A_ROW = 256
-"""Number of tokens after which the thread may rest: they take some 0.1 ms."""
 _AT_BYTE = re.compile(r"JSON is malformed: (.*) \(byte (\d+)\)")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\]:,]', re.DOTALL)
 
@@ -65,7 +63,7 @@ def read_typed(kind: Any, body: bytes, also: Mapping[str, Check]) -> Any:
     """A body of this kind from its JSON; None if something may be wrong with it, or another thread has to read it.
     `also` is that of `domain.body.read`."""
     reader = reader_of(kind, _exactly) if len(body) <= LARGE_BODY_BYTES else None
-    if reader is None:
+    if reader is None or nests_too_deep(body):
         return None
     try:
         return reader(body, also)
@@ -75,6 +73,10 @@ def read_typed(kind: Any, body: bytes, also: Mapping[str, Check]) -> Any:
 
 class DecoderRefused(ValueError):
     """The fast decoder refuses a body; `read_json` says why."""
+
+
+class _TooDeep(ValueError):
+    """A body has too many levels. How many the decoder itself stands depends on Python's version."""
 
 
 class _Crowded(ValueError):
@@ -91,8 +93,10 @@ def read_quickly(body: bytes, rest: Rest = no_rest) -> Any:
     try:
         if len(body) > LARGE_BODY_BYTES and (at := crowded_at(body, rest)) is not None:
             raise _Crowded(at)
+        if nests_too_deep(body):
+            raise _TooDeep
         return _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _Crowded) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, _Crowded, _TooDeep) as error:
         raise DecoderRefused from error
 
 
@@ -131,7 +135,7 @@ def _fault_of_large(body: bytes, text: str, error: BaseException | None, rest: R
         before = body[: error.at].decode("utf-8", "ignore")
         detail = f"A body of more than {LARGE_BODY_BYTES // 1024} KiB can have at most {MAX_VALUES:,} values and names."
         return _problem("too_many_values", detail, _pointer_at(before, len(before), rest))
-    if isinstance(error, RecursionError):
+    if isinstance(error, _TooDeep):
         return _too_deep_at(text, _too_deep(text[:LARGE_BODY_BYTES], rest), rest)
     if isinstance(error, msgspec.ValidationError):
         return _problem("not_a_number", NOT_A_NUMBER, "")
@@ -167,8 +171,9 @@ def _read_slowly(text: str, rest: Rest) -> Any:
 
     try:
         value = json.loads(text, parse_float=number, parse_int=whole_number, parse_constant=not_a_number)
-    except json.JSONDecodeError as error:
-        raise _unparseable("invalid_json", f"This is not JSON: {error.msg}", text, error.pos, rest) from None
+    except json.JSONDecodeError:
+        broken = break_in(text, rest)
+        raise _unparseable("invalid_json", f"This is not JSON: {broken.what}", text, broken.position, rest) from None
     if strange:
         found = list(islice(_not_numbers(value, ()), Invalid.MAX_NAMED))
         if sum(len(name) for where in found for name in where) > MAX_PLACES_CHARACTERS:

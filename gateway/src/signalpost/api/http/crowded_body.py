@@ -1,7 +1,8 @@
-"""Finds out that a JSON body has too many values before it is decoded.
+"""Finds out that a JSON body has too many values or levels before it is decoded.
 
 The decoder keeps the interpreter's lock to its end, and takes a tenth of a second for a megabyte of brackets. No call
-needs more than some hundred values, so they are counted first, in steps of which none takes long.
+needs more than some hundred values, so they are counted first, in steps of which none takes long. And how many levels
+the decoder stands depends on Python's version, from a thousand to many thousands.
 """
 
 import re
@@ -11,11 +12,15 @@ from signalpost.sharing.resting_turns import Rest, no_rest
 
 MAX_VALUES: Final = 8_192
 """The number that fits into the largest body that is decoded uncounted. Names count like values."""
+MAX_DEPTH: Final = 100
 COUNTED_IN_A_ROW: Final = 256
 _NO_BEGINNINGS = bytes(byte for byte in range(256) if byte not in b'[{,"')
 _BEGINNING = re.compile(rb'[\[{,"]')
 _PART_OF_STRING = re.compile(rb'(?:[^"\\]+|\\.){1,4096}', re.DOTALL)
 """The part of a string that one step takes."""
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[{]}")
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
 
 
 def crowded_at(body: bytes, rest: Rest = no_rest) -> int | None:
@@ -38,3 +43,14 @@ def _end_of_string(body: bytes, at: int) -> int:
     while (part := _PART_OF_STRING.match(body, at)) is not None:
         at = part.end()
     return at + 1
+
+
+def nests_too_deep(body: bytes) -> bool:
+    """Whether the values of a body are nested in more than `MAX_DEPTH` levels. Of one that is malformed, it may miss as
+    many again."""
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return False
+    left = _STRING.sub(b"", body).translate(_ONE_KIND, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        left = left.replace(b"[]", b"")
+    return b"[]" in left or left.count(b"[") > MAX_DEPTH
