@@ -41,6 +41,7 @@ def test_the_guides_examples_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     names["receiver"].on()(lambda event: print(event.id))
     names["receiver"].receive(body, headers)
     names["work"]()
+    names["store"].close()
     assert capsys.readouterr().out.startswith("event-1\nResult(")
     with gateway({"/v1/events?after=7&limit=100": (200, b'{"data": [], "last": 7}')}) as (url, _):
         exec(reconcile.replace("https://gateway.example.com", url), names)
