@@ -26,7 +26,7 @@ from signalpost_client.core import (
 )
 from signalpost_client.forms import File, FileForm, upload_of
 from signalpost_client.importing import Line, LineImport
-from signalpost_client.transport import answer_of, headers_of, loss_of, reason_of
+from signalpost_client.transport import answer_of, headers_of, loss_of, reason_of, tls_context
 
 T = TypeVar("T")
 Lines = Iterable[Line] | AsyncIterable[Line]
@@ -52,7 +52,7 @@ class AsyncClient(async_calls.AsyncNouns):
         the system does not know. Raises ValueError for a URL or key that cannot be one."""
         self._address = Address(url, key, tenant)
         self._deadline = deadline
-        self._http = httpx.AsyncClient(transport=transport)
+        self._http = httpx.AsyncClient(transport=transport, verify=tls_context() if transport is None else True)
         super().__init__(self)
         self.documents = AsyncDocuments(self)
         self.events = AsyncEvents(self)

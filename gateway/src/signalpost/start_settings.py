@@ -15,6 +15,7 @@ from signalpost.given_settings import settings_in_force
 from signalpost.listener.certificate import Certificate
 from signalpost.sender.addresses import Guard
 from signalpost.sender.sender import SenderSettings
+from signalpost.sender.tls_context import HTTP, tls_context
 from signalpost.settings import Settings
 from signalpost.start_checks import warnings
 from signalpost.store.open import default_url, is_postgres
@@ -94,6 +95,6 @@ async def open_files(settings: Settings) -> Files:
         return local
     from signalpost.files.bucket import Bucket  # imports a large library that most gateways never use
 
-    bucket = Bucket(settings.files_url, local, ThreadPoolExecutor(FILE_THREADS, "bucket"))
+    bucket = Bucket(settings.files_url, local, ThreadPoolExecutor(FILE_THREADS, "bucket"), tls_context(None, HTTP))
     await bucket.check()
     return bucket

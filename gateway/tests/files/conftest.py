@@ -15,6 +15,7 @@ from hypothesis import settings
 from signalpost.domain.documents.version import StoredFile
 from signalpost.files.files import Files, Upload
 from signalpost.files.folder import Folder
+from signalpost.sender.tls_context import tls_context
 
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
@@ -79,7 +80,8 @@ def make_files(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], C
             return Cabinet(folder(), tmp_path / "files")
         from signalpost.files.bucket import Bucket
 
-        return Cabinet(Bucket(f"s3://tests/{prefix}", folder(), ThreadPoolExecutor(2)), tmp_path / "files")
+        bucket = Bucket(f"s3://tests/{prefix}", folder(), ThreadPoolExecutor(2), tls_context(None))
+        return Cabinet(bucket, tmp_path / "files")
 
     if request.param == "bucket":
         server: Seaweed = request.getfixturevalue("seaweed")

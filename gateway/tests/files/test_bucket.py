@@ -15,6 +15,7 @@ from gateway.tests.patience import PATIENCE
 from signalpost.domain.errors import StartError, WrongSetting
 from signalpost.files.bucket import PUT_SECONDS, Bucket, check_endpoint
 from signalpost.files.folder import Folder
+from signalpost.sender.tls_context import tls_context
 
 
 def test_an_upload_to_a_bucket_that_hangs_ends_when_it_is_cancelled(
@@ -32,7 +33,7 @@ def test_an_upload_to_a_bucket_that_hangs_ends_when_it_is_cancelled(
             unheard: list[object] = []
             asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unheard.append(context))
             drafts = Folder(tmp_path / "drafts", ThreadPoolExecutor(1), os.urandom)
-            bucket = Bucket("s3://any", drafts, ThreadPoolExecutor(1))
+            bucket = Bucket("s3://any", drafts, ThreadPoolExecutor(1), tls_context(None))
             uploading = asyncio.create_task(_upload(Cabinet(bucket, tmp_path)))
             assert await asyncio.to_thread(connected.wait, PATIENCE)
             uploading.cancel()
@@ -57,9 +58,8 @@ def test_an_endpoint_with_a_password_in_it_is_refused_and_not_shown(
         monkeypatch.setenv(name, "x")
 
     async def scenario() -> None:
-        bucket = Bucket(
-            "s3://any", Folder(tmp_path / "drafts", ThreadPoolExecutor(1), os.urandom), ThreadPoolExecutor(1)
-        )
+        drafts = Folder(tmp_path / "drafts", ThreadPoolExecutor(1), os.urandom)
+        bucket = Bucket("s3://any", drafts, ThreadPoolExecutor(1), tls_context(None))
         with pytest.raises(StartError, match="AWS_ENDPOINT_URL") as caught:
             await bucket.check()
         assert "canary" not in str(caught.value)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trustme
+from gateway.tests import home_made
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.outcome import Failure
@@ -104,6 +105,27 @@ def test_own_authorities_are_trusted_by_one_subscription_in_place_of_all_others(
 
     run(scenario())
     assert found == [None, Failure.TLS_UNTRUSTED, Failure.TLS_UNTRUSTED, None]
+
+
+def test_a_home_made_certificate_is_taken_from_a_trusted_authority_alone(
+    run: "Run", serve: Serve, sending: "Sending", ca_file: Path, tmp_path: Path
+) -> None:
+    """With every version of Python; for a subscription with authorities of its own, and for all others."""
+    certificate = home_made.make(tmp_path)
+    endpoint = serve(noting([]), tls=certificate.serving)
+    names = {home_made.HOST: ["127.0.0.1"]}
+    own = EndpointTls("one", authorities=certificate.authority.read_bytes())
+    found: list[Failure | None] = []
+
+    async def scenario() -> None:
+        for trusted in (certificate.authority, ca_file):
+            async with sending(endpoint, names=names, ca_file=trusted) as client:
+                for tls in (None, own):
+                    outcome = await client.attempt(with_tls(endpoint.request(host=home_made.HOST), tls))
+                    found.append(outcome.failure)
+
+    run(scenario())
+    assert found == [None, None, Failure.TLS_UNTRUSTED, None]
 
 
 def test_what_openssl_cannot_use_fails_the_attempt_and_shows_no_key(

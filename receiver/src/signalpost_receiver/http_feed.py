@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import http.client
-import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
+from .calls import Calls
 from .decoding import decode
 from .errors import ConfigError, FeedError, PayloadError
 from .event import Json
@@ -25,10 +25,8 @@ class HttpFeed:
             raise ConfigError("url must be the gateway's address, such as https://gateway.example.com")
         self._events = f"{url.rstrip('/')}/v1/events"
         self._key = key
-        self._timeout_s = timeout_s
         self._limit = limit
-        # The key goes to the gateway, and not on to where a redirect leads.
-        self._open = urllib.request.build_opener(_NoRedirects()).open
+        self._gateway = Calls(timeout_s)
 
     def page(self, after: int) -> Page:
         """Ask for the page; if the gateway no longer keeps all of it, for the first page that it keeps."""
@@ -43,7 +41,7 @@ class HttpFeed:
         address = f"{self._events}?after={after}&limit={self._limit}"
         request = urllib.request.Request(address, headers={"authorization": f"Bearer {self._key}"})  # noqa: S310  # checked
         try:
-            status, body = self._send(request)
+            status, body = self._gateway.send(request)
             if status not in (200, 410):
                 return status, None
             return status, decode(body)
@@ -51,19 +49,6 @@ class HttpFeed:
             raise FeedError(f"the answer is not the gateway's: {error}") from None
         except (OSError, http.client.HTTPException) as error:
             raise FeedError(f"the gateway cannot be asked: {type(error).__name__}") from error
-
-    def _send(self, request: urllib.request.Request) -> tuple[int, bytes]:
-        try:
-            with self._open(request, timeout=self._timeout_s) as response:
-                return response.status, response.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read()
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:
-        return None
 
 
 def _page(status: int, answer: Json, lost: int) -> Page:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import http.client
 import json
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
+from .calls import Calls
 from .decoding import decode
 from .errors import ConfigError, FeedError, HandlerError, InProgress, PayloadError, ReceiverError, StoreError
 from .event import Json
@@ -71,10 +71,8 @@ class Reader:
         self._key = reader_key(secret)
         self._receiver = receiver
         self._asked = {"limit": limit, "wait": wait_s, "lease": lease_s}
-        self._timeout_s = wait_s + timeout_s
         self._sleep = sleep
-        # The key goes to the gateway, and not on to where a redirect leads.
-        self._open = urllib.request.build_opener(_NoRedirects()).open
+        self._gateway = Calls(wait_s + timeout_s)
 
     def read(self) -> list[Result]:
         """Ask once, handle what comes, and acknowledge that. Returns what became of each event; nothing came if there
@@ -140,7 +138,7 @@ class Reader:
         content = json.dumps(body).encode()
         request = urllib.request.Request(self._calls + name, content, headers, method="POST")  # noqa: S310  # checked
         try:
-            status, answer = self._send(request)
+            status, answer = self._gateway.send(request)
             if status in _NEVER_WELL:
                 raise ConfigError(
                     f"the gateway answered {status}: are its address, the subscription and the secret right?"
@@ -155,19 +153,6 @@ class Reader:
         if not isinstance(decoded, dict):
             raise FeedError(f"the gateway answered {status}, and no events")
         return decoded
-
-    def _send(self, request: urllib.request.Request) -> tuple[int, bytes]:
-        try:
-            with self._open(request, timeout=self._timeout_s) as response:
-                return response.status, response.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read()
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:
-        return None
 
 
 def _handed(entry: Json) -> HandedEvent:

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from msgspec import Meta, Struct
 
 from signalpost_connect.config import Secret
+from signalpost_connect.tls import tls_context
 
 ANSWER_SECONDS: Final = 30.0
 """After so many seconds without an answer, the connections are given up, and made anew."""
@@ -67,7 +68,7 @@ def _tls(config: BrokersConfig) -> ssl.SSLContext | None:
     if (config.certificate_file is None) != (config.key_file is None):
         raise ValueError("certificate_file: it goes with a key_file.")
     try:
-        context = ssl.create_default_context(cafile=config.ca_file)
+        context = tls_context(config.ca_file)
     except OSError as error:  # of TLS as well
         raise ValueError(f"ca_file: {config.ca_file} cannot be read ({type(error).__name__}).") from None
     if config.certificate_file is not None and config.key_file is not None:

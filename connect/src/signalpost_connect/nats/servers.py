@@ -9,6 +9,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from signalpost_connect.config import Secret
+from signalpost_connect.tls import tls_context
 
 CONNECT_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 30.0
@@ -40,6 +41,7 @@ async def connected(
         reconnect_time_wait=0.5,
         closed_cb=on_closed,
         error_cb=_ignore,
+        tls=tls_context(),
     )
 
 

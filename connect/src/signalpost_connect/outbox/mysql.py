@@ -7,7 +7,6 @@ The lock is one of `GET_LOCK`, which ends with its connection. The server waits 
 """
 
 import asyncio
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,6 +18,7 @@ from pymysql.constants import ER
 
 from signalpost_connect.outbox.database import BATCH_BYTES, Row
 from signalpost_connect.source import SourceAway
+from signalpost_connect.tls import tls_context
 
 T = TypeVar("T")
 _LOOPBACK: Final = ("", "localhost", "127.0.0.1", "::1")
@@ -161,7 +161,7 @@ def _encryption(host: str, asked: Mapping[str, str]) -> dict[str, Any]:
     if mode != "verify-identity":
         raise ValueError("ssl-mode of the URL is verify-identity or disabled.")
     try:
-        return {"ssl": ssl.create_default_context(cafile=asked.get("ssl-ca"))}
+        return {"ssl": tls_context(asked.get("ssl-ca"))}
     except OSError as error:
         raise ValueError(f"the file that ssl-ca of the URL names cannot be used ({type(error).__name__}).") from None
 

@@ -1,14 +1,17 @@
 """How RabbitMQ is reached, and what is said if it cannot be used."""
 
 import asyncio
+import ssl
 from contextlib import suppress
 from typing import Final
+from urllib.parse import parse_qsl, urlsplit
 
 import aio_pika
 from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import AMQPError
 
 from signalpost_connect.config import Secret
+from signalpost_connect.tls import tls_context
 
 CONNECT_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 30.0
@@ -29,7 +32,16 @@ def url_of(url: Secret) -> str:
 
 async def connected(url: str) -> AbstractConnection:
     """A connection that is not made again once it is lost."""
-    return await aio_pika.connect(url, timeout=CONNECT_SECONDS)
+    return await aio_pika.connect(url, timeout=CONNECT_SECONDS, ssl_context=tls_of(url))
+
+
+def tls_of(url: str) -> ssl.SSLContext:
+    """With the files that the URL's parameters name. Raises OSError."""
+    asked = dict(parse_qsl(urlsplit(url).query))
+    context = tls_context(asked.get("cafile"))
+    if "certfile" in asked:
+        context.load_cert_chain(asked["certfile"], asked.get("keyfile"))
+    return context
 
 
 async def close(connection: AbstractConnection) -> None:

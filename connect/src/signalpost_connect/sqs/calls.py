@@ -7,6 +7,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 
+from signalpost_client.transport import tls_context
 from signalpost_connect.source import SourceAway
 from signalpost_connect.sqs.signature import Credentials, signed
 
@@ -21,7 +22,7 @@ class SqsCalls:
         self._endpoint = endpoint
         self._region = region
         self._credentials = credentials
-        self._http = httpx.AsyncClient(timeout=TIMEOUT_SECONDS)
+        self._http = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, verify=tls_context())
 
     async def call(self, action: str, members: dict[str, Any]) -> dict[str, Any]:
         """What an action answers. Raises SourceAway."""

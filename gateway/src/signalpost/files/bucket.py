@@ -14,10 +14,12 @@ import http.client
 import os
 import re
 import socket
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -51,7 +53,7 @@ _RETRY: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=20
 
 
 class Bucket:
-    def __init__(self, url: str, drafts: Folder, executor: Executor) -> None:
+    def __init__(self, url: str, drafts: Folder, executor: Executor, tls: ssl.SSLContext) -> None:
         """`url` is `s3://bucket/prefix`. Raises StartError."""
         try:
             self._objects = S3Store.from_url(url, client_options=_CLIENT, retry_config=_RETRY)
@@ -60,6 +62,7 @@ class Bucket:
         self._url = url
         self._drafts = drafts
         self._executor = executor
+        self._tls = tls
 
     async def check(self) -> None:
         """Check that the bucket exists and accepts these credentials. Raises StartError."""
@@ -86,7 +89,7 @@ class Bucket:
         for left in reversed(range(PUT_TRIES)):
             try:
                 url = await obstore.sign_async(self._objects, "PUT", file.name, _PUT_LINK)
-                put = _PutRequest(url, path, headers)
+                put = _PutRequest(url, path, headers, self._tls)
                 await done_by(self._executor, put.run, put.cut_short)
             except (BaseError, OSError, http.client.HTTPException) as error:
                 if not left:
@@ -227,12 +230,13 @@ class _PutRequest:
     """One PUT request, which sends the file part by part. It can be aborted, so a hanging bucket cannot delay a
     shutdown."""
 
-    def __init__(self, url: str, path: Path, headers: dict[str, str]) -> None:
+    def __init__(self, url: str, path: Path, headers: dict[str, str], tls: ssl.SSLContext) -> None:
         self._url = urlsplit(url)
         self._path = path
         self._headers = headers
         assert self._url.hostname is not None
-        kind = http.client.HTTPSConnection if self._url.scheme == "https" else http.client.HTTPConnection
+        secure = partial(http.client.HTTPSConnection, context=tls)
+        kind = secure if self._url.scheme == "https" else http.client.HTTPConnection
         self._connection = kind(self._url.hostname, self._url.port, timeout=CONNECT_SECONDS, blocksize=PART_BYTES)
         self._is_cut_short = False
 

@@ -15,7 +15,8 @@ def tls_context(ca_file: Path | None, *protocols: str) -> ssl.SSLContext:
     Building it takes 10 ms, so all connections share one.
 
     `ssl.create_default_context` would write the keys of every connection to the file that SSLKEYLOGFILE names, so that
-    one environment variable could expose all deliveries to anyone who can read that file."""
+    one environment variable could expose all deliveries to anyone who can read that file. And from Python 3.13 on, it
+    refuses the certificates of many private authorities."""
     context = _untrusting(*protocols)
     context.load_default_certs()
     if ca_file is not None:

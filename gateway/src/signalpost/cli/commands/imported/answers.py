@@ -11,6 +11,7 @@ import msgspec
 
 from signalpost.cli.client import CommandError, Misuse
 from signalpost.cli.terminal.assignments import read_json
+from signalpost_client.transport import tls_context
 
 NOT_FOUND: Final = None
 """In place of an answer: there is nothing at that path."""
@@ -102,7 +103,7 @@ def from_api(root: str, key: str, client: httpx.Client, sleep: Callable[[float],
 
 
 def client() -> httpx.Client:
-    return httpx.Client(follow_redirects=False, timeout=_TIMEOUT)
+    return httpx.Client(follow_redirects=False, timeout=_TIMEOUT, verify=tls_context())
 
 
 def _asked(client: httpx.Client, url: str, headers: Mapping[str, str], shown: str) -> httpx.Response:
