@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import uuid
@@ -46,7 +45,7 @@ def goes_on_where_it_was(command: list[str | Path], folder: Path, gateway: Gatew
                 until((folder / str(new["externalId"])).exists, lambda: (folder / "printed").read_text())
                 until(lambda: "cannot be signed" in (folder / "printed").read_text())
             finally:
-                running.send_signal(signal.SIGINT)
+                running.terminate()
                 running.wait(PATIENCE)
         kept.append(names(folder))
     said = (folder / "printed").read_text()
