@@ -66,7 +66,8 @@ class Log(httpx.AsyncBaseTransport):
             for number, event in enumerate(self.events, start=1)
             if number > after
         ][:2]
-        return httpx.Response(200, json={"data": page, "last": page[-1]["sequence"] if page else after})
+        last = page[-1]["sequence"] if page else len(self.events)
+        return httpx.Response(200, json={"data": page, "last": last})
 
 
 def event(number: int, **document: str) -> dict[str, Any]:
@@ -163,6 +164,21 @@ def test_events_that_were_lost_meanwhile_are_never_passed_over_silently() -> Non
     assert "`after = 4`" in progress.health()["trouble"]
     drained(shelf, log, rounds=2, after=4)
     assert sequences(shelf) == [5, 6]
+
+
+def test_a_log_that_ends_before_the_cursor_is_never_taken_for_one_without_news() -> None:
+    """A log that was restored from a copy gives sequences to new events that were written before."""
+    shelf, log = Shelf(cursor=5), Log(*(event(number) for number in range(1, 4)))
+    pauses, progress = drained(shelf, log, rounds=2)
+    assert pauses[1] > pauses[0] > 0
+    assert "The sink has events up to 5, and the log of the gateway ends at 3" in progress.health()["trouble"]
+    assert shelf.written == []
+
+
+def test_a_configuration_can_begin_beyond_the_end_of_the_log() -> None:
+    shelf, log = Shelf(), Log(*(event(number) for number in range(1, 4)))
+    _, progress = drained(shelf, log, rounds=2, after=5)
+    assert progress.health() == {"status": "ok"}
 
 
 def test_an_event_of_an_erased_document_has_no_document() -> None:

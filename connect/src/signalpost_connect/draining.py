@@ -46,10 +46,16 @@ class _LogEntry(Struct):
 
 class _Page(Struct):
     data: list[_LogEntry]
+    last: int
+    """Up to which sequence the log was looked through: below what was asked for, the log ends there."""
 
 
 class EventsLost(Exception):
     """Events that were not written are no longer kept by the gateway."""
+
+
+class LogEnded(Exception):
+    """The log ends before the last event that was written: it is another one, or was restored from a copy."""
 
 
 class Drain:
@@ -94,7 +100,7 @@ class Drain:
             return self._failed(f"The sink: {error}", None)
         except SignalpostError as error:
             return self._failed(f"The gateway: {error}", error.retry_after if isinstance(error, Problem) else None)
-        except EventsLost as error:
+        except (EventsLost, LogEnded) as error:
             return self._failed(str(error), None)
         self._progress.written([each.sequence for each in entries], self._age(entries))
         self._progress.went_well()
@@ -123,9 +129,15 @@ class Drain:
         """Read a page as it stands: what is written is what webhooks get, byte for byte."""
         answer: Answer = await self._client.send(page_after(after))
         try:
-            return entries_of(answer.content)
+            entries, last = entries_of(answer.content)
         except msgspec.MsgspecError as error:
             raise UnexpectedAnswer(f"its log of events cannot be read ({error}). Is the URL right?") from None
+        if last < after and after > self._begin:
+            raise LogEnded(
+                f"The sink has events up to {after}, and the log of the gateway ends at {last}: it was restored from a"
+                " copy, or the key is of another tenant. Write this log to another place, with a cursor of its own."
+            )
+        return entries
 
     async def _write(self, entries: Sequence[Entry]) -> None:
         await self._sink.write(entries)
@@ -147,9 +159,10 @@ def page_after(sequence: int) -> Call[Any]:
     return Call("GET", path("events"), {}, query={"after": sequence, "limit": MOST_EVENTS})
 
 
-def entries_of(page: bytes) -> Sequence[Entry]:
-    """The events of a page. Raises MsgspecError."""
-    return [_entry(each) for each in msgspec.json.decode(page, type=_Page).data]
+def entries_of(page: bytes) -> tuple[Sequence[Entry], int]:
+    """The events of a page, and up to which sequence the log was looked through. Raises MsgspecError."""
+    found = msgspec.json.decode(page, type=_Page)
+    return [_entry(each) for each in found.data], found.last
 
 
 def _entry(found: _LogEntry) -> Entry:

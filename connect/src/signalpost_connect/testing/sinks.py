@@ -223,7 +223,7 @@ class SinkConformance(ABC):
         """All events after a sequence, as a drain reads them."""
         found = list[Entry]()
         with self._reader() as client:
-            while page := entries_of(client.send(page_after(after)).content):
+            while page := entries_of(client.send(page_after(after)).content)[0]:
                 found += page
                 after = page[-1].sequence
         return found
