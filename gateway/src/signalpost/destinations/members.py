@@ -4,7 +4,6 @@ import base64
 import re
 from textwrap import wrap
 from typing import Annotated, Any, Final
-from urllib.parse import quote_plus
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -12,6 +11,7 @@ from signalpost.destinations.fields import MAX_SECRET_CHARACTERS, SecretText
 from signalpost.domain.body import checked_by, read_by
 from signalpost.domain.checks import Bad, plain_text
 from signalpost.domain.endpoint import MAIL, WEB, parse_url
+from signalpost.domain.oauth import in_header
 
 MAX_ORIGIN_CHARACTERS: Final = 300
 MAX_DETAIL_CHARACTERS: Final = 500
@@ -136,9 +136,8 @@ def basic_authorization(name: str, password: str) -> str:
 
 
 def client_authorization(client_id: str, client_secret: str) -> str:
-    """The value of the header `authorization` for a client of OAuth 2, whose id and secret are encoded as in a form
-    first (RFC 6749, 2.3.1)."""
-    return basic_authorization(quote_plus(client_id), quote_plus(client_secret))
+    """The value of the header `authorization` for a client of OAuth 2."""
+    return basic_authorization(in_header(client_id), in_header(client_secret))
 
 
 def shortened(text: str) -> str:

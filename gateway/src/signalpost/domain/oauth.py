@@ -3,6 +3,7 @@ OAuth 2, client credentials: RFC 6749, 4.4)."""
 
 from collections.abc import Iterable
 from typing import Annotated, Final, Literal
+from urllib.parse import quote_plus
 
 from msgspec import Meta, Struct
 
@@ -61,6 +62,11 @@ OAuthGiven = Annotated[
         "Bearer …`. If the scheme, host or port of the URL changes, give it again."
     ),
 ]
+
+
+def in_header(credential: str) -> str:
+    """The id or secret of a client as it goes into a header: encoded as in a form first (RFC 6749, 2.3.1)."""
+    return quote_plus(credential)
 
 
 def check_apart(client: OAuthClient | None, headers: Iterable[str]) -> None:

@@ -5,14 +5,14 @@ import binascii
 import json
 from collections.abc import Iterable, Iterator
 from typing import Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 from msgspec.structs import replace
 
 from signalpost.domain import endpoint
 from signalpost.domain.checks import Bad
 from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Outcome
-from signalpost.domain.oauth import OAuthClient
+from signalpost.domain.oauth import OAuthClient, in_header
 from signalpost.domain.shown_url import hidden_parts
 from signalpost.domain.subscription import Subscription
 
@@ -86,7 +86,7 @@ def without_secrets(outcome: Outcome, secrets: Secrets) -> Outcome:
 
 def _forms_of_client(client: OAuthClient) -> tuple[str, str]:
     """The secret of a client, as it is and as it is encoded before it goes into a header."""
-    return client.client_secret, quote_plus(client.client_secret)
+    return client.client_secret, in_header(client.client_secret)
 
 
 def _parts_of_header(value: str) -> Iterator[str]:

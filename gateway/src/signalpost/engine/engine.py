@@ -112,6 +112,8 @@ class Engine:
         self._committer = Committer(store, self.counts, self._on_published)
         self.check_queue = self._committer.check
         """See `Committer.check`. It is asked before a body is read, which need not be if the change is refused."""
+        self.wait_for_no_more = self._committer.wait_for_no_more
+        """See `Committer.wait_for_no_more`."""
         auto_disable = AutoDisable(self._committer, clock, self.counts, self._tasks, settings.disable_after_days)
         self.connectors = self._make_connectors(destinations, auto_disable, random)
         self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider, traces))
@@ -156,7 +158,7 @@ class Engine:
             NodeFacts(self.disk, self._lane_owner, store.fleet, host.process.host, is_first),
             ObjectiveFacts(store.stats, directory, is_first),
             SourceFacts(store.sources, directory, is_first),
-            ReadingFacts(directory, lanes.views, store.log, is_first),
+            ReadingFacts(directory, lanes.views, is_first),
             FleetFacts(store, directory, is_first),
             PartitionFacts(self.maintenance.preparation),
         )
@@ -329,10 +331,6 @@ class Engine:
         """See `Committer.enqueue`. Raises DiskNearlyFull while the disk is nearly full."""
         self.disk.check()
         return await self._committer.enqueue(command)
-
-    def wait_for_no_more(self) -> None:
-        """See `Committer.wait_for_no_more`."""
-        self._committer.wait_for_no_more()
 
     async def enqueue_eventless(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
         """See `Committer.enqueue`. For what makes no event: the disk has room for it."""
