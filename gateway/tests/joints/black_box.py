@@ -81,7 +81,7 @@ def draw_black_box(random: Random) -> Plan:
         erasing=0.0,
         readers=READERS,
         has_tokens=False,
-        has_certificates=False,
+        certificates=0.0,
     )
 
 

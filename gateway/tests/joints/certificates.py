@@ -1,20 +1,18 @@
 """Webhooks that offer a client certificate to their endpoints, another one, or none any more.
 
-What is drawn for them has randomness of its own, so that the world of a seed without them is what it was. No connection
-of these worlds speaks TLS: what a request would offer is in its target, and that is compared."""
+No connection of these worlds speaks TLS: what a request would offer is in its target, and that is compared."""
 
 from functools import cache
-from random import Random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import trustme
 from cryptography import x509
-from gateway.tests.joints.history import Attempt, ClientCall
-from gateway.tests.joints.node import JointNode
+from gateway.tests.joints.bound_to_endpoints import BoundToEndpoints
+from gateway.tests.joints.history import Attempt
 from gateway.tests.world.model import sayings
 from gateway.tests.world.model.wishes import Wish
-from gateway.tests.world.timeline import Change
+from gateway.tests.world.timeline import Timeline
 
 if TYPE_CHECKING:
     from gateway.tests.joints.clients import Clients
@@ -45,63 +43,25 @@ def _name_in(pem: bytes) -> str:
     return str(names.value.get_values_for_type(x509.DNSName)[0])
 
 
-class Certificates:
+class Certificates(BoundToEndpoints):
+    member = "clientCertificate"
+    without = "offers no certificate"
+    rule = sayings.CERTIFICATE
+
     def __init__(self, clients: "Clients") -> None:
-        self._clients = clients
-        self._world = clients.world
-        self._random = Random(f"certificates {clients.world.seed}")
-        drawn = self._random.choice((0.0, 0.0, 0.15))
-        self._often = drawn if clients.world.plan.has_certificates else 0.0
-        """How likely one changes whenever a client does something."""
+        super().__init__(clients, "certificates", clients.world.plan.certificates)
         self._given_for: dict[tuple[str, str], set[str]] = {}
         """The origins for which each webhook was given each certificate."""
 
-    async def act(self, node: JointNode) -> None:
-        """Have one webhook or shadow offer a certificate, or another one, or none, if it is time for that."""
-        if self._random.random() >= self._often:
-            return
-        fit = [each for each in self._clients.webhooks if each.id and not self._clients.is_busy(each)]
-        if not fit:
-            return
-        wish = self._random.choice(fit)
-        if wish.certificate.last is not None and self._random.random() < 0.3:
-            await self._change(node, wish, f"{wish} offers no certificate", None, {"clientCertificate": None}, [])
-        else:
-            await self._give(node, wish)
+    def _of(self, wish: Wish) -> Timeline[str | None]:
+        return wish.certificate
 
-    async def _give(self, node: JointNode, wish: Wish) -> None:
-        owners, random, now = self._clients.owners, self._random, self._world.time.now
-        host, number = urlsplit(wish.url.last).netloc, random.randrange(KEPT)
-        body: dict[str, Any] = {"clientCertificate": _issued(number)}
-        moves: list[Change[Any]] = []
-        if wish.name in owners.wishes and wish.oauth.last is None and random.random() < 0.4:
-            host = random.choice((f"{wish}.example", f"{wish}.elsewhere.example"))
-            body |= {"url": f"https://{host}/offers-{number}", "headers": {"x-of": f"{wish} offers {number}"}}
-            owners.origins.setdefault(body["headers"]["x-of"], set()).add(host)
-            moves = [wish.url.begin(body["url"], now), wish.headers.begin(body["headers"], now)]
-            moves += self._clients.shadows.begin_headers(wish)
-        name = f"client{number}.example"
+    def _new(self, wish: Wish) -> tuple[str, str, Any]:
+        number = self._random.randrange(KEPT)
+        return f"client{number}.example", f"offers-{number}", _issued(number)
+
+    def _note_given(self, wish: Wish, name: str, host: str) -> None:
         self._given_for.setdefault((wish.name, name), set()).add(host)
-        await self._change(node, wish, f"{wish} offers {name} to {host}", name, body, moves)
-
-    async def _change(
-        self, node: JointNode, wish: Wish, what: str, name: str | None, body: Any, moves: list[Change[Any]]
-    ) -> None:
-        changes = [wish.certificate.begin(name, self._world.time.now), *moves]
-
-        def settle(asked: ClientCall) -> None:
-            if not asked.is_done and not wish.deleted.last:
-                assert asked.answer is not None
-                self._world.fail(sayings.CERTIFICATE.rule, f"{asked}: {asked.answer.body.decode()}")
-            for change in changes:
-                if asked.is_done:
-                    change.done = asked.done_at
-                else:
-                    wish.forget(change)
-                    self._clients.shadows.forget(wish, change)
-
-        path = f"/v1/subscriptions/{wish.id}"
-        await self._clients.ask(node, ClientCall(what, "PATCH", path, body, about=wish, on_done=settle))
 
     def check(self, attempt: Attempt, first: float) -> None:
         """A request offers the certificate of its webhook, as that was at some moment since the `first`, and to the

@@ -1,24 +1,23 @@
 """Webhooks whose endpoints want a token, and the token endpoints: they are away, refuse, and give tokens that end soon
 or earlier than they said.
 
-What is drawn for them has randomness of its own, so that the world of a seed without them is what it was. An attempt
-for which no token came is seen by no endpoint: the checkers know when token endpoints failed, and expect less then."""
+An attempt for which no token came is seen by no endpoint: the checkers know when token endpoints failed, and expect
+less then."""
 
 from base64 import b64decode
 from collections.abc import Callable
 from json import dumps
-from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
-from gateway.tests.joints.history import Attempt, ClientCall
-from gateway.tests.joints.node import JointNode
+from gateway.tests.joints.bound_to_endpoints import BoundToEndpoints
+from gateway.tests.joints.history import Attempt
 from gateway.tests.joints.receivers import Endpoint
 from gateway.tests.world.model import sayings
 from gateway.tests.world.model.log import LoggedEvent
 from gateway.tests.world.model.wishes import Wish
 from gateway.tests.world.network import NEVER, Receiver, Reply, SentRequest, VendorCall, VendorReply
-from gateway.tests.world.timeline import Change
+from gateway.tests.world.timeline import Timeline
 from gateway.tests.world.vendors import LOST
 
 from signalpost.store.sqlite.codec import unpack_uuid
@@ -69,13 +68,13 @@ class _WantsToken(Receiver):
         return Reply(status=401, after=min(reply.after, 1.0)) if self._ended(sent) else reply
 
 
-class EndpointTokens:
+class EndpointTokens(BoundToEndpoints):
+    member = "oauth"
+    without = "carries no tokens"
+    rule = sayings.WITH_TOKEN
+
     def __init__(self, clients: "Clients") -> None:
-        self._clients = clients
-        self._world = clients.world
-        self._random = Random(f"endpoint tokens {clients.world.seed}")
-        self._often = self._random.choice((0.0, 0.0, 0.15)) if clients.world.plan.has_tokens else 0.0
-        """How likely one changes whenever a client does something."""
+        super().__init__(clients, "endpoint tokens", None if clients.world.plan.has_tokens else 0.0)
         self._by_id: dict[str, TokenClient] = {}
         self._given: dict[str, _GivenToken] = {}
         self._asked: dict[tuple[int, str], tuple[float, bool]] = {}
@@ -85,58 +84,23 @@ class EndpointTokens:
 
     # --- What owners do -----------------------------------------------------------------------------------------------
 
-    async def act(self, node: JointNode) -> None:
-        """Have one webhook or shadow carry tokens, or those of another client, or none, if it is time for that."""
-        if self._random.random() >= self._often:
-            return
-        fit = [each for each in self._clients.webhooks if each.id and not self._clients.is_busy(each)]
-        if not fit:
-            return
-        wish = self._random.choice(fit)
-        if wish.oauth.last is not None and self._random.random() < 0.3:
-            await self._change(node, wish, f"{wish} carries no tokens", None, {"oauth": None}, [])
-        else:
-            await self._give(node, wish)
+    def _of(self, wish: Wish) -> Timeline[str | None]:
+        return wish.oauth
 
-    async def _give(self, node: JointNode, wish: Wish) -> None:
-        owners, random, now = self._clients.owners, self._random, self._world.time.now
-        host, number = urlsplit(wish.url.last).netloc, len(self._by_id)
-        body: dict[str, Any] = {}
-        moves: list[Change[Any]] = []
-        if wish.name in owners.wishes and wish.certificate.last is None and random.random() < 0.4:
-            host = random.choice((f"{wish}.example", f"{wish}.elsewhere.example"))
-            body = {"url": f"https://{host}/of-{number}", "headers": {"x-of": f"{wish} of {number}"}}
-            owners.origins[body["headers"]["x-of"]] = {host}
-            moves = [wish.url.begin(body["url"], now), wish.headers.begin(body["headers"], now)]
-            moves += self._clients.shadows.begin_headers(wish)
+    def _new(self, wish: Wish) -> tuple[str, str, Any]:
+        number, is_in_form = len(self._by_id), self._random.random() < 0.5
+        origin = urlsplit(wish.url.last).netloc
         client = TokenClient(
-            f"client{number}", f"secret of client {number}", f"t{number % 2}.{DOMAIN}", host, random.random() < 0.5
+            f"client{number}", f"secret of client {number}", f"t{number % 2}.{DOMAIN}", origin, is_in_form
         )
         self._by_id[client.id] = client
-        body["oauth"] = {
+        return client.id, f"of-{number}", {
             "tokenUrl": f"https://{client.host}/token", "clientId": client.id, "clientSecret": client.secret,
             "credentialsIn": "form" if client.is_in_form else "header",
         }  # fmt: skip
-        await self._change(node, wish, f"{wish} carries tokens of {client.id} to {host}", client.id, body, moves)
 
-    async def _change(
-        self, node: JointNode, wish: Wish, what: str, client: str | None, body: Any, moves: list[Change[Any]]
-    ) -> None:
-        changes = [wish.oauth.begin(client, self._world.time.now), *moves]
-
-        def settle(asked: ClientCall) -> None:
-            if not asked.is_done and not wish.deleted.last:
-                assert asked.answer is not None
-                self._world.fail(sayings.WITH_TOKEN.rule, f"{asked}: {asked.answer.body.decode()}")
-            for change in changes:
-                if asked.is_done:
-                    change.done = asked.done_at
-                else:
-                    wish.forget(change)
-                    self._clients.shadows.forget(wish, change)
-
-        path = f"/v1/subscriptions/{wish.id}"
-        await self._clients.ask(node, ClientCall(what, "PATCH", path, body, about=wish, on_done=settle))
+    def _note_given(self, wish: Wish, name: str, host: str) -> None:
+        self._by_id[name] = self._by_id[name]._replace(origin=host)
 
     # --- Token endpoints ----------------------------------------------------------------------------------------------
 

@@ -60,8 +60,14 @@ class Plan(NamedTuple):
     """For how many days events are kept; None: for ever."""
     has_tokens: bool = True
     """Whether there may be endpoints that want a token."""
-    has_certificates: bool = True
-    """Whether webhooks may offer client certificates."""
+    certificates: float | None = None
+    """How likely a webhook gets another client certificate, or none, whenever a client does something; None: as their
+    own randomness says."""
+    shadows: int | None = None
+    """How many webhooks get a shadow; None: as their own randomness says."""
+    rotations: float | None = None
+    """How likely the secret of what is read is rotated whenever something is done with it; None: as their own
+    randomness says."""
     partings: int = 0
     """How often a node is cut off from all endpoints for a while."""
 
@@ -134,6 +140,35 @@ def draw_fleet_of_readers(random: Random) -> Plan:
     return draw_fleet(random)._replace(nodes=3, webhooks=1, connectors=0, acts=60, readers=random.choice((1, 2)))
 
 
+def draw_offers(random: Random) -> Plan:
+    """The plan of a world in which webhooks with shadows are given certificates and are moved, and not much else
+    happens."""
+    return draw(random)._replace(
+        webhooks=2,
+        connectors=0,
+        documents=3,
+        acts=60,
+        pauses=(0.5, 20.0),
+        kills=0,
+        troubles=0,
+        failing=0.1,
+        conditions=0.0,
+        delays=0.0,
+        owning=0.5,
+        erasing=0.0,
+        often=("secrets",),
+        readers=0,
+        has_tokens=False,
+        certificates=0.3,
+        shadows=2,
+    )
+
+
+def draw_rotations(random: Random) -> Plan:
+    """The plan of a world in which the secrets of what is read are rotated again and again."""
+    return draw_readers(random)._replace(kills=0, rotations=0.5)
+
+
 def draw_sockets(random: Random) -> Plan:
     """The plan of a world whose webhooks go through the real sender, over sockets."""
     return draw(random)._replace(
@@ -148,7 +183,7 @@ def draw_sockets(random: Random) -> Plan:
         owning=random.choice((0.1, 0.3)),
         readers=0,
         has_tokens=False,
-        has_certificates=False,
+        certificates=0.0,
         wires=Wires(
             oddness=random.choice((0.0, 0.1, 0.5)),
             unreached=random.choice((0.0, 0.1, 0.4)),

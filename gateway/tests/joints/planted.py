@@ -3,8 +3,12 @@ each, by what clients and receivers see: a traceback does not count. `make plant
 each was found, and by which rule."""
 
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
 from typing import Any
 
+from gateway.tests.joints.plan import Plan, draw_offers, draw_rotations
 from gateway.tests.joints.runner import simulate
 from gateway.tests.simulation.planting import Faults
 from msgspec.structs import replace
@@ -14,7 +18,7 @@ from signalpost.commands.command import Decision, RequestedRetry
 from signalpost.commands.documents import DeleteDocument, DocumentDeleted, Effect, ImportDocument
 from signalpost.commands.subscriptions import RetryDelivery, RetryQueued
 from signalpost.destinations.webhook import RequestKind, Signatures, Webhook
-from signalpost.domain import old_signature, shadow
+from signalpost.domain import old_signature, shadow, subscription_patch
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.reading import ReadLane
 from signalpost.domain.delivery.rehearsal import LaterEvents
@@ -39,6 +43,11 @@ from signalpost.store.sqlite.nouns import erasures
 
 FAULTS = Faults(simulate, most=200)
 fault = FAULTS.fault
+
+
+def living(draw: Callable[[Random], Plan]) -> Callable[[int, Path], object]:
+    """Lives through worlds in which what a fault breaks happens often."""
+    return lambda seed, folder: simulate(seed, folder, draw(Random(seed)))
 
 
 # --- Conditions beside replays and retries ----------------------------------------------------------------------------
@@ -364,6 +373,16 @@ def _(right: Any) -> Any:
     return property(tls)
 
 
+fault("promotes an endpoint without its certificate", shadow, "_OF_ENDPOINT", living(draw_offers))(
+    leaves("client_certificate")
+)
+
+
+@fault("lets a certificate go with the URL to another origin", subscription_patch, "_check_keeps", living(draw_offers))
+def _(_right: Any) -> Any:
+    return lambda _found, _changes: None
+
+
 # --- Readers ----------------------------------------------------------------------------------------------------------
 
 
@@ -406,9 +425,22 @@ def _(right: Any) -> Any:
     return decide
 
 
-@fault("keeps the keys of readers that it knew first", Directory, "_follow_reader")
+@fault("keeps the keys of readers that it knew first", Directory, "_follow_reader", living(draw_rotations))
 def _(right: Any) -> Any:
     return lambda self, known, now: None if known is not None and now.deleted_at is None else right(self, known, now)
+
+
+@fault("lets a reader in with its old key for ever", Directory, "reader", living(draw_rotations))
+def _(right: Any) -> Any:
+    known: dict[bytes, tuple[int, str]] = {}
+
+    def reader(self: Directory, digest: bytes, now: int) -> Subscription | None:
+        found = right(self, digest, now) or self.subscription(*known.get(digest, (0, "")))
+        if found is not None:
+            known[digest] = found.tenant_id, found.id
+        return found
+
+    return reader
 
 
 if __name__ == "__main__":

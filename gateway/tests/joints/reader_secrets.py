@@ -28,7 +28,8 @@ class ReaderSecrets:
         self._clients = clients
         self._world = clients.world
         self._random = Random(f"readers' secrets {clients.world.seed}")
-        self._often = self._random.choice((0.0, 0.2))
+        drawn, wanted = self._random.choice((0.0, 0.2)), clients.world.plan.rotations
+        self._often = drawn if wanted is None else wanted
         """How likely one is rotated whenever something is done with a subscription that is read."""
         self._keys: dict[Wish, dict[str, str]] = {}
         """The key of each secret."""

@@ -76,7 +76,8 @@ class Shadows:
         self._clients = clients
         self._world = clients.world
         self._random = Random(f"in the shadow {clients.world.seed}")
-        self._left = self._random.choice((0, 0, 1)) * self._random.choice((1, 2))
+        drawn = self._random.choice((0, 0, 1)) * self._random.choice((1, 2))
+        self._left = drawn if self._world.plan.shadows is None else self._world.plan.shadows
         self._at = self._random.uniform(0.05, 0.6) * self._world.plan.acts
         self._later = Random(f"a shadow's life {clients.world.seed}")
         self.by_host: dict[str, Shadow] = {}
