@@ -1335,7 +1335,7 @@ export interface ReadingShown {
   readonly handedOut: number;
   /** Until when these are handed to nobody else; null if they can be. */
   readonly leasedUntil: string | null;
-  /** When the oldest event was made that may be waiting; null if none is, and in lists. */
+  /** When the oldest event was made that may be waiting, of a type that is wanted; null if none is. */
   readonly waitsSince: string | null;
 }
 

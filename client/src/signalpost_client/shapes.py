@@ -1430,7 +1430,7 @@ class ReadingShown(Shape, frozen=True, kw_only=True):
     leased_until: datetime | None
     """Until when these are handed to nobody else; null if they can be."""
     waits_since: datetime | None
-    """When the oldest event was made that may be waiting; null if none is, and in lists."""
+    """When the oldest event was made that may be waiting, of a type that is wanted; null if none is."""
 
 
 class Rehearsal(Shape, frozen=True, kw_only=True):

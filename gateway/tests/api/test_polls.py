@@ -67,6 +67,11 @@ def reader(world: World, tenant: str = "default", **given: Any) -> Reads:
     return Reads(world, made, made["readerKey"])
 
 
+def skip_backlog(client: Client, mine: Reads) -> None:
+    for given in ({"status": "paused"}, {"status": "active", "skipBacklog": True}):
+        assert client.send("PATCH", mine.path, given).status == 200
+
+
 class Nodes(NamedTuple):
     """A gateway, and another node of it; the same one twice on SQLite."""
 
@@ -217,14 +222,52 @@ def test_an_acknowledgement_settles_nothing_of_a_backlog_that_was_skipped_meanwh
     mine = reader(world)
     world.create_document()
     handed = mine.poll()
-    assert world.send("PATCH", mine.path, {"status": "paused"}).status == 200
-    assert world.send("PATCH", mine.path, {"status": "active", "skipBacklog": True}).status == 200
+    skip_backlog(world, mine)
     assert mine.acknowledge(handed) == 0
     assert mine.poll()["data"] == []
     assert world.get(f"{mine.path}/deliveries").ok()["data"] == []
     event_id = handed["data"][0]["headers"]["webhook-id"]
     told = world.get(f"/v1/deliveries?eventId={event_id}&limit=250").ok()["data"]
     assert {each["subscriptionId"]: each["cause"]["code"] for each in told}[mine.made["id"]] == "backlog_skipped"
+
+
+def test_what_was_handed_out_of_a_backlog_that_is_skipped_waits_no_more(nodes: Nodes) -> None:
+    mine = reader(nodes.one, eventTypes=["documentCreated"])
+    for _ in range(3):
+        nodes.one.create_document()
+    handed = mine.poll(limit=2)
+    skip_backlog(nodes.one, mine)
+    event_id = handed["data"][0]["headers"]["webhook-id"]
+    for node in (nodes.one, nodes.other):
+        health = node.get(mine.path).ok()["health"]
+        assert (health["lag"], health["waiting"], health["reading"]["handedOut"]) == (0, 0, 0)
+        assert (health["reading"]["leasedUntil"], health["reading"]["waitsSince"]) == (None, None)
+        assert node.get(f"{mine.path}/deliveries").ok()["data"] == []
+        assert node.get(f"{mine.path}/deliveries?status=pending").ok()["data"] == []
+        told = node.get(f"/v1/deliveries?eventId={event_id}&limit=250").ok()["data"]
+        assert {each["subscriptionId"]: each["cause"]["code"] for each in told}[mine.made["id"]] == "backlog_skipped"
+    made = nodes.one.create_document()
+    for node in (nodes.one, nodes.other):
+        health = node.get(mine.path).ok()["health"]
+        assert (health["lag"], health["waiting"], health["reading"]["waitsSince"]) == (1, 0, made["createdAt"])
+    assert mine.acknowledge(mine.poll()) == 1
+
+
+def test_it_waits_since_the_oldest_event_that_was_of_a_wanted_type_when_it_was_made(nodes: Nodes) -> None:
+    mine = reader(nodes.one, eventTypes=["documentUpdated"])
+    document = nodes.one.create_document()
+    path = f"/v1/documents/{document['externalId']}"
+    changed = nodes.one.send("PATCH", path, {"title": "changed"}).ok()
+    assert nodes.one.send("PATCH", mine.path, {"eventTypes": ["documentDeleted"]}).status == 200
+    assert nodes.one.send("DELETE", path).status == 204
+    for node in (nodes.one, nodes.other):
+        assert node.get(mine.path).ok()["health"]["reading"]["waitsSince"] == changed["updatedAt"]
+    updated = mine.poll(limit=1)
+    mine.acknowledge(updated)
+    deleted = mine.poll()
+    assert [json.loads(each["data"][0]["body"])["type"] for each in (updated, deleted)] == [
+        "documentUpdated", "documentDeleted",
+    ]  # fmt: skip
 
 
 def test_who_waits_is_answered_once_something_comes(nodes: Nodes) -> None:

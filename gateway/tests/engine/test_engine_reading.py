@@ -3,11 +3,12 @@
 import asyncio
 from typing import Any
 
+from gateway.tests.bodies import subscription_patch
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.engine.test_engine_notice_kinds import notices, opened, until_open, until_told_to_be_over
 
 from signalpost.commands.secrets import PromoteSecret, RotateSecret
-from signalpost.commands.subscriptions import CreateReadSubscription, DeleteSubscription
+from signalpost.commands.subscriptions import CreateReadSubscription, DeleteSubscription, PatchSubscription
 from signalpost.domain.body import read
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_requests import ReadRequest
@@ -80,6 +81,26 @@ def test_what_the_retention_removes_is_counted_told_and_passed_by_the_reader(wor
         await until_open(gateway, "eventsLost")
         assert await acknowledge(world, gateway) == 1
         assert (await hand_out(world, gateway)).lost == 3
+
+    world.run(scenario)
+
+
+def test_the_retention_waits_for_no_reader_of_a_backlog_that_was_skipped(world: ScriptedWorld) -> None:
+    """The lane is written only once its reader asks, and it may never ask again."""
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await subscribe(world, gateway)
+        await gateway.create("a", "b")
+        assert len((await hand_out(world, gateway)).events) == 2
+        of: Any = {"tenant_id": TENANT, "subscription_id": world.uuid("read")}
+        await gateway.submit(PatchSubscription(**of, patch=subscription_patch(status="paused")))
+        await gateway.submit(PatchSubscription(**of, patch=subscription_patch(status="active", skipBacklog=True)))
+        await asyncio.sleep(200)
+        await gateway.create("c")
+        await gateway.engine.maintenance.retention.prune(TENANT, gateway.clock.wall(), 100 * SECOND)
+        assert not await gateway.store.retention.is_awaited(TENANT, 3)
+        handed = await hand_out(world, gateway)
+        assert ([each.sequence for each in handed.events], handed.lost) == ([3], 0)
 
     world.run(scenario)
 

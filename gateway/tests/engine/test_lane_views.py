@@ -11,6 +11,7 @@ from gateway.tests.engine.subscriptions import subscription
 from gateway.tests.world.network import HANG, Reply
 
 from signalpost.domain.delivery.exception_row import RowCounts
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.lane_health import LanesOverview, LaneView
 from signalpost.engine.lanes.lane_views import COUNTED_IN_A_ROW, LOOKED_AT_IN_A_ROW, RETRIES_IN_A_ROW, LaneViews
@@ -29,8 +30,8 @@ LANES = 10 * LOOKED_AT_IN_A_ROW
 class Elsewhere:
     """A store that knows of lanes of another node."""
 
-    async def standings(self, _tenant_id: int, numbers: Sequence[int]) -> dict[int, LaneStanding]:
-        return {number: LaneStanding() for number in numbers}
+    async def standings(self, _tenant_id: int, subscriptions: Sequence[Subscription]) -> dict[int, LaneStanding]:
+        return {each.number: LaneStanding() for each in subscriptions}
 
 
 def rounds_of_the_loop(look: Callable[[LaneViews], Awaitable[list[LaneView]]]) -> tuple[list[int], int]:

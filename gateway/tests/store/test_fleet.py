@@ -312,7 +312,7 @@ def test_the_lane_of_a_deleted_subscription_is_not_there(play: "Play", make: "ty
         assert await shop.store.fleet.owners([subscription.number]) == {}
         assert await shop.store.fleet.inbox([subscription.number]) == {}
         assert await shop.store.lanes.head(subscription) is None
-        assert await shop.store.lanes.standings(TENANT, [subscription.number]) == {}
+        assert await shop.store.lanes.standings(TENANT, [subscription]) == {}
 
     play(scenario)
 
@@ -347,7 +347,7 @@ def test_a_standing_tells_of_a_lane_what_people_ask_wherever_its_owner_is(play: 
         other, *_ = await two_nodes(shop)
 
         async def standing() -> LaneStanding:
-            return (await other.store.lanes.standings(TENANT, [subscription.number]))[subscription.number]
+            return (await other.store.lanes.standings(TENANT, [subscription]))[subscription.number]
 
         assert await standing() == LaneStanding(has_node=True, left_at=0), "whoever owns it says more"
         await claim(shop, subscription)
@@ -377,7 +377,7 @@ def test_a_standing_tells_where_the_owner_left_a_lane_once_that_is_gone(play: "P
         other, lost, _ = await two_nodes(shop)
 
         async def left_at() -> int | None:
-            return (await other.store.lanes.standings(TENANT, [subscription.number]))[subscription.number].left_at
+            return (await other.store.lanes.standings(TENANT, [subscription]))[subscription.number].left_at
 
         assert await left_at() == 0, "nobody has owned it yet"
         await claim(shop, subscription)
@@ -397,7 +397,7 @@ def test_a_lane_without_an_owner_has_no_node_once_no_worker_is_left(play: "Play"
         await join(other, NodeRole.API)
 
         async def has_node() -> bool:
-            return (await other.store.lanes.standings(TENANT, [subscription.number]))[subscription.number].has_node
+            return (await other.store.lanes.standings(TENANT, [subscription]))[subscription.number].has_node
 
         assert await has_node()
         await claim(shop, subscription)

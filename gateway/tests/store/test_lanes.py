@@ -107,7 +107,7 @@ def test_since_when_the_oldest_event_of_lanes_waits_is_known(play: "Play", make:
             make.flush(settled, 0, 9),
         )
         await shop.publish(make.unsubscribe(6))
-        found = await shop.store.lanes.waits_since(TENANT, [each.number for each in lanes])
+        found = await shop.store.lanes.waits_since(TENANT, lanes)
         assert {number: (at - began) // SECOND for number, at in found.items()} == {
             retrying.number: 3,
             blocked.number: 4,
@@ -115,6 +115,34 @@ def test_since_when_the_oldest_event_of_lanes_waits_is_known(play: "Play", make:
             behind.number: 7,
         }
         assert await shop.store.lanes.waits_since(TENANT, []) == {}
+
+    play(scenario)
+
+
+def test_an_event_that_a_lane_has_not_taken_in_waits_if_its_type_was_wanted_when_it_was_made(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        began = shop.now
+        for number, each in enumerate(("documentCreated", "documentUpdated", "documentDeleted"), 1):
+            await shop.subscribe(number, eventTypes=[each])
+        await shop.fill(2)
+        await shop.do(make.change(1, eventTypes=["documentDeleted"]))
+        for title in ("first", "second"):
+            shop.now += SECOND
+            await shop.do(make.patch(1, title))
+        changed, updates, deletions = [await shop.subscription(number) for number in (1, 2, 3)]
+
+        async def waits() -> dict[int, int]:
+            found = await shop.store.lanes.waits_since(TENANT, [changed, updates, deletions])
+            return {number: (at - began) // SECOND for number, at in found.items()}
+
+        assert await waits() == {changed.number: 1, updates.number: 3}
+        await shop.record(make.flush(changed, 0, 2))
+        assert await waits() == {updates.number: 3}
+        shop.max_scanned = 2
+        await shop.reopen()
+        assert await waits() == {updates.number: 3, deletions.number: 3}, "as far as two events of the log tell"
 
     play(scenario)
 

@@ -146,7 +146,7 @@ class FaultyLanes(SqliteLanes):
     def __init__(
         self, faults: StoreFaults, readers: Readers, writer: Writer, node_id: Callable[[], int | None]
     ) -> None:
-        super().__init__(readers, writer, node_id)
+        super().__init__(readers, writer, node_id, MAX_SCANNED)
         self._faults = faults
         self.refills = 0
         self.is_fenced = False

@@ -36,6 +36,9 @@ class Reading(Struct, frozen=True, omit_defaults=True):
     """How often the first of it was handed out."""
 
 
+_NEVER_READ: Final = Reading()
+
+
 class ReadLane(Struct, frozen=True):
     """The lane of a subscription that is read."""
 
@@ -44,6 +47,19 @@ class ReadLane(Struct, frozen=True):
     """What was handed out and is not acknowledged, in order."""
     gaps: tuple[tuple[int, int], ...]
     reading: Reading
+
+    @classmethod
+    def recorded(
+        cls,
+        head: int,
+        opened: Iterable[int],
+        skip_to: int,
+        gaps: tuple[tuple[int, int], ...] = (),
+        reading: Reading = _NEVER_READ,
+    ) -> "ReadLane":
+        """The lane that a row tells of, without a backlog that was skipped: that is not written before a reader asks
+        again."""
+        return cls(head, tuple(opened), gaps, reading).past(skip_to)
 
     def held_until(self, now: int) -> int | None:
         """Until when a reader has what is open; None if it can be handed out. A clock that was set back by more than

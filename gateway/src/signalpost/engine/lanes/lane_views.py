@@ -183,7 +183,7 @@ class LaneViews:
     async def _standings(self, tenant_id: int, elsewhere: Sequence[Subscription]) -> dict[int, LaneStanding]:
         """What the store says of lanes that this node does not own. What no one has read because a lane has no owner is
         counted here, as the next owner will find it; what the last one wrote down is as old as that."""
-        told = await self._store.lanes.standings(tenant_id, [each.number for each in elsewhere])
+        told = await self._store.lanes.standings(tenant_id, elsewhere)
         left = {number: standing.left_at for number, standing in told.items() if standing.left_at is not None}
         if not left:
             return told
@@ -214,7 +214,7 @@ class LaneViews:
         asked = [view.subscription for view in views if view.lag + view.waiting]
         if not asked:
             return [*views]
-        since = await self._store.lanes.waits_since(asked[0].tenant_id, [each.number for each in asked])
+        since = await self._store.lanes.waits_since(asked[0].tenant_id, asked)
         return [
             view
             if (at := since.get(view.subscription.number)) is None

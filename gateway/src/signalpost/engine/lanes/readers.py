@@ -155,8 +155,9 @@ class Readers:
         for _ in range(TRIES):
             row = await self._load(subscription)
             lane = _lane_of(row, subscription)
-            lost = lane.unread_up_to(floor - 1)
-            if not lost or await self._record(subscription, row, lane.past(floor - 1), (), lost):
+            lost, passed = lane.unread_up_to(floor - 1), lane.past(floor - 1)
+            is_as_it_was = (passed.head, passed.open) == (row.head, _open_of(row))
+            if is_as_it_was or await self._record(subscription, row, passed, (), lost):
                 return lost
         return 0
 
@@ -340,8 +341,8 @@ class Readers:
 
 
 def _lane_of(row: LaneRow, subscription: Subscription) -> ReadLane:
-    lane = ReadLane(row.head, _open_of(row), row.gaps, row.health.reading or Reading())
-    return lane.past(subscription.skip_to) if subscription.has_skipped_since(row.skip_version) else lane
+    reading = row.health.reading or Reading()
+    return ReadLane.recorded(row.head, _open_of(row), subscription.skip_to, row.gaps, reading)
 
 
 def _open_of(row: LaneRow) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import asyncio
 from collections import defaultdict
 from typing import Final
 
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_views import COUNTED_IN_A_ROW, OF_THE_GATEWAY
@@ -56,21 +57,21 @@ class RetentionUse:
 
     async def _look(self) -> float:
         highest = 0.0
-        for tenant_id, numbers in (await self._waiting()).items():
+        for tenant_id, waiting in (await self._waiting()).items():
             await self._turns.turn(tenant_id)
             kept, now = self._directory.retention_days_of(tenant_id) * DAY, self._clock.wall()
-            for first in range(0, len(numbers), LANES_AT_ONCE):
-                since = await self._lanes.waits_since(tenant_id, numbers[first : first + LANES_AT_ONCE])
+            for first in range(0, len(waiting), LANES_AT_ONCE):
+                since = await self._lanes.waits_since(tenant_id, waiting[first : first + LANES_AT_ONCE])
                 highest = max([highest, *((now - at) / kept for at in since.values())])
         return highest
 
-    async def _waiting(self) -> dict[int, list[int]]:
-        """The lanes of each tenant that have something to deliver."""
-        found: defaultdict[int, list[int]] = defaultdict(list)
+    async def _waiting(self) -> dict[int, list[Subscription]]:
+        """The subscriptions of each tenant whose lanes have something to deliver."""
+        found: defaultdict[int, list[Subscription]] = defaultdict(list)
         for looked_at, worker in enumerate([*self._here.workers], 1):
             tenant_id = worker.subscription.tenant_id
             if worker.waiting or worker.unread(self._log.end.get(tenant_id, 0)):
-                found[tenant_id].append(worker.subscription.number)
+                found[tenant_id].append(worker.subscription)
             if looked_at % COUNTED_IN_A_ROW == 0:
                 await self._turns.turn(OF_THE_GATEWAY)
         return found

@@ -224,7 +224,7 @@ class LaneFacts:
             return None
         since: dict[int, int] = {}
         for tenant_id, subscriptions in silent.items():
-            since |= await self._store.lanes.waits_since(tenant_id, [each.number for each in subscriptions])
+            since |= await self._store.lanes.waits_since(tenant_id, subscriptions)
         self._aged_at = now
         return since
 

@@ -8,8 +8,6 @@ tenant `operations` has.
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from msgspec.structs import replace
-
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.delivery.reading import Reading
 from signalpost.domain.operations.conditions import ConditionRow, Fact
@@ -19,7 +17,6 @@ from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_health import LaneView
 from signalpost.engine.lanes.lane_views import LaneViews
 from signalpost.engine.operations.lane_facts import AGES, WINDOW, about_overlap
-from signalpost.store.nouns.log import LogStore
 
 LOOK_EVERY: Final = MINUTE
 UNREAD_FOR: Final = HOUR
@@ -29,10 +26,9 @@ UNREAD_FOR: Final = HOUR
 class ReadingFacts:
     kinds: Final = frozenset({"subscriptionUnread", "retentionNear", "eventsLost", "secretOverlapEnding"})
 
-    def __init__(self, directory: Directory, views: LaneViews, log: LogStore, is_first: Callable[[], bool]) -> None:
+    def __init__(self, directory: Directory, views: LaneViews, is_first: Callable[[], bool]) -> None:
         """`is_first` says whether this node tells what is no node's own."""
         self._directory = directory
-        self._log = log
         self._views = views
         self._is_first = is_first
         self._told: list[Fact] = []
@@ -58,21 +54,8 @@ class ReadingFacts:
                 views = await self._views.dated(await self._views.of_all(read), kept)
                 for view in views:
                     found += _of_subscription(view, now)
-                    found += await self._of_what_waits(view, kept, now)
+                    found += _of_waiting(view, kept, now)
         return found
-
-    async def _of_what_waits(self, view: LaneView, kept: int, now: int) -> list[Fact]:
-        found = [*_of_waiting(view, kept, now)]
-        return [*_of_waiting(await self._of_wanted_type(view), kept, now)] if found else found
-
-    async def _of_wanted_type(self, view: LaneView) -> LaneView:
-        """The same with the oldest event of a type that is wanted. While no reader asks, nothing is passed over, so
-        the one that follows what was read may be of another type."""
-        found, head = view.subscription, view.standing.left_at
-        if view.standing.open or head is None:
-            return view
-        events, _ = await self._log.feed(found.tenant_id, max(head, found.skip_to), found.filters[-1][1], None, 1)
-        return replace(view, waits_since=events[0].at) if events else view
 
 
 def _of_subscription(view: LaneView, now: int) -> Iterator[Fact]:

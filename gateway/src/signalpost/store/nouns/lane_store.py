@@ -34,20 +34,22 @@ class LaneStore(ABC):
         found = await self._reads.rows(subscription.tenant_id, _HEAD, subscription.number)
         return found[0][0] if found else None
 
-    async def standings(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, LaneStanding]:
+    async def standings(self, tenant_id: int, subscriptions: Iterable[Subscription]) -> dict[int, LaneStanding]:
         """What people ask of a tenant's lanes, by subscription number. The lane of a deleted subscription is
         missing."""
-        found = await self._reads.rows(tenant_id, _STANDINGS, [*subscription_numbers])
+        of = {each.number: each for each in subscriptions}
+        found = await self._reads.rows(tenant_id, _STANDINGS, [*of])
         return {
-            number: unpack_standing(columns, has_node=bool(has_node), left_at=left_at)
+            number: unpack_standing(of[number], columns, has_node=bool(has_node), left_at=left_at)
             for number, has_node, left_at, *columns in found
         }
 
     @abstractmethod
-    async def waits_since(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, int]:
+    async def waits_since(self, tenant_id: int, subscriptions: Iterable[Subscription]) -> dict[int, int]:
         """When the oldest event was made that waits at each of a tenant's lanes, µs since the epoch, by subscription
-        number: one that its lane, as it was last recorded, has neither settled nor given up, or else has not taken in.
-        A lane for which nothing waits, or whose subscription was deleted, is missing."""
+        number: one that its lane, as it was last recorded, has neither settled nor given up, or else one of a type that
+        is wanted which it has not taken in. A lane for which nothing waits, or whose subscription was deleted, is
+        missing. If a large part of the log has none of its types, an event that follows may stand for what waits."""
 
     @abstractmethod
     async def write_down(self, known: Mapping[int, LaneNow]) -> None:

@@ -7,7 +7,9 @@ import msgspec
 
 from signalpost.commands.command import RequestedRetry
 from signalpost.domain.delivery.exception_row import Row, RowCounts
+from signalpost.domain.delivery.reading import ReadLane
 from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.subscription import Subscription
 from signalpost.store.nouns.lanes import EndpointHealth, LaneNow, LaneRow, LaneStanding
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
@@ -85,13 +87,18 @@ def unpack_lane(
     )
 
 
-def unpack_standing(columns: Sequence[Any], *, has_node: bool, left_at: int | None) -> LaneStanding:
+def unpack_standing(
+    subscription: Subscription, columns: Sequence[Any], *, has_node: bool, left_at: int | None
+) -> LaneStanding:
     """From `STANDING_COLUMNS`."""
     packed, health, now, *_ = columns
+    opened: Sequence[int] = unpack_sequences(packed)
+    if subscription.is_read:
+        opened = ReadLane.recorded(left_at or 0, opened, subscription.skip_to).open
     return LaneStanding(
         has_node=has_node,
         left_at=left_at,
-        open=len(unpack_sequences(packed)),
+        open=len(opened),
         health=decode_health(health),
         counts=unpack_counts(columns),
         now=unpack_now(now),

@@ -69,7 +69,7 @@ class PostgresStore:
         self._publisher = Publisher(self._publishers, partitions, data_keys, vault, notary, begin, lambda: fleet.owner)
         self.connections = PostgresConnections(readers)
         recorder = RecordWriter(self._recorders, partitions, readers, lambda: fleet.node_id)
-        self.lanes = PostgresLanes(readers, writers, recorder, lambda: fleet.node_id)
+        self.lanes = PostgresLanes(readers, writers, recorder, lambda: fleet.node_id, max_scanned)
         self.documents = PostgresDocuments(readers, max_scanned)
         self.deliveries = PostgresDeliveries(readers, max_scanned)
         self.access = AccessStore(readers, writers)

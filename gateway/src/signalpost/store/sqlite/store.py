@@ -118,7 +118,7 @@ class SqliteStore:
         self.lists = ListStore(self.readers, self.data_keys)
         self.audit = SqliteAudit(self.readers, self.writer, self.notary)
         self.log = SqliteLog(self.readers, max_scanned)
-        self.lanes = SqliteLanes(self.readers, self.writer, lambda: self.fleet.node_id)
+        self.lanes = SqliteLanes(self.readers, self.writer, lambda: self.fleet.node_id, max_scanned)
         self.replays = SqliteReplays(self.readers)
         self.retention = SqliteRetention(self.readers, self.writer)
         self.fleet = SqliteFleet(self.readers, self.writer, self.data_keys, vault, now, terms)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.reading import ReadLane
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.store.nouns.deliveries import DeliveryStatus
 from signalpost.store.nouns.lanes import EndpointHealth
@@ -33,7 +34,8 @@ class RecordedLane:
 
     def __init__(self, subscription: Subscription, head: int, packed: bytes, gaps: bytes, health: bytes) -> None:
         self.subscription = subscription
-        self.head = head
+        self.head = max(head, subscription.skip_to) if subscription.is_read else head
+        self._recorded_head = head
         self._packed = packed
         self._gaps = gaps
         self._health = health
@@ -46,12 +48,13 @@ class RecordedLane:
             self.retries_asked.add(sequence)
 
     @cached_property
-    def _open(self) -> list[int]:
-        return unpack_sequences(self._packed)
-
-    @cached_property
-    def _never_taken_in(self) -> tuple[tuple[int, int], ...]:
-        return decode_gaps(self._gaps)
+    def _parts(self) -> tuple[Sequence[int], tuple[tuple[int, int], ...]]:
+        """What is open, and the gaps."""
+        opened, gaps = unpack_sequences(self._packed), decode_gaps(self._gaps)
+        if not self.subscription.is_read:
+            return opened, gaps
+        lane = ReadLane.recorded(self._recorded_head, opened, self.subscription.skip_to, gaps)
+        return lane.open, lane.gaps
 
     @cached_property
     def _decoded_health(self) -> EndpointHealth:
@@ -94,9 +97,10 @@ class RecordedLane:
             return max(retry_due, self.probe_at or 0) or None
         return self.probe_at if status == "pending" else None
 
-    def open_between(self, low: int, top: int) -> list[int]:
+    def open_between(self, low: int, top: int) -> Sequence[int]:
         """Open deliveries with a sequence from `low` to `top`, in order."""
-        return self._open[bisect_left(self._open, low) : bisect_right(self._open, top)]
+        opened, _ = self._parts
+        return opened[bisect_left(opened, low) : bisect_right(opened, top)]
 
     def open_among(self, ordered: Sequence[int]) -> set[int]:
         """The open deliveries that have one of these sequences, which are in order."""
@@ -104,7 +108,7 @@ class RecordedLane:
 
     def never_taken_in_among(self, ordered: Sequence[int]) -> Iterator[int]:
         """The sequences, of some that are given in order, that the lane went past without taking them in."""
-        for first, last in self._never_taken_in:
+        for first, last in self._parts[1]:
             yield from ordered[bisect_left(ordered, first) : bisect_right(ordered, last)]
 
     def status(self, sequence: int, state: int | None) -> DeliveryStatus | None:
@@ -117,6 +121,6 @@ class RecordedLane:
             return STATUS[State(state)]
         if sequence > self.head or self.open_between(sequence, sequence):
             return "pending"
-        if any(first <= sequence <= last for first, last in self._never_taken_in):
+        if any(first <= sequence <= last for first, last in self._parts[1]):
             return None
         return "delivered"

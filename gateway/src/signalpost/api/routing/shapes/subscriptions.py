@@ -35,7 +35,9 @@ class ReadingShown(Shape, frozen=True):
     ]
     waits_since: Annotated[
         Timestamp | None,
-        Meta(description="When the oldest event was made that may be waiting; null if none is, and in lists."),
+        Meta(
+            description="When the oldest event was made that may be waiting, of a type that is wanted; null if none is."
+        ),
     ]
 
 

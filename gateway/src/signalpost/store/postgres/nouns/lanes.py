@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Final, TypeVar
 
 from signalpost.commands.command import RequestedRetry
@@ -19,6 +20,7 @@ from signalpost.store.postgres.tables import PLAIN
 from signalpost.store.statements import EVERY_TENANT, Statement
 from signalpost.store.tables.deliveries import EXCEPTION_ROW
 from signalpost.store.tables.replays import REPLAY
+from signalpost.store.walks.waiting import Stretch, stretches
 
 T = TypeVar("T")
 _BLOCKED: Final = (
@@ -35,9 +37,10 @@ _LOWEST: Final = (
     f"SELECT subscription_number, head, open, {_FIRST_IN_STATE.format(State.AWAITING_RETRY)},"
     f" {_FIRST_IN_STATE.format(State.BLOCKED)} FROM lane l WHERE subscription_number = ANY($1)"
 )
-_MADE_AT: Final = (
-    "SELECT k.number, e.at FROM unnest($1, $3) AS k (number, sequence) CROSS JOIN LATERAL"
-    " (SELECT at FROM event e WHERE e.tenant_id = $2 AND e.sequence = k.sequence LIMIT 1) e"
+_FIRST_AT: Final = (
+    "SELECT k.first, k.last, k.types, e.at FROM unnest($2, $3, $4) AS k (first, last, types) CROSS JOIN LATERAL"
+    " (SELECT at FROM event e WHERE e.tenant_id = $1 AND e.sequence >= k.first AND e.sequence <= k.last"
+    " AND e.type & k.types <> 0 ORDER BY e.sequence LIMIT 1) e"
 )
 _WRITE_DOWN: Final = (
     "WITH ours AS (SELECT subscription_number, k.standing FROM lane l JOIN unnest($1, $2) AS k (number, standing)"
@@ -53,9 +56,15 @@ _DOCUMENTS: Final = (
 
 class PostgresLanes(LaneStore):
     def __init__(
-        self, readers: ReadSessions, writers: Writers, recorder: RecordWriter, node_id: Callable[[], int | None]
+        self,
+        readers: ReadSessions,
+        writers: Writers,
+        recorder: RecordWriter,
+        node_id: Callable[[], int | None],
+        max_scanned: int,
     ) -> None:
         super().__init__(readers)
+        self._max_scanned = max_scanned
         self._readers = readers
         self._writers = writers
         self._node_id = node_id
@@ -64,8 +73,9 @@ class PostgresLanes(LaneStore):
     async def load(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         return await self._readers.run(EVERY_TENANT, load(wanted))
 
-    async def waits_since(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, int]:
-        return await self._readers.run(tenant_id, _waits_since(tenant_id, [*subscription_numbers]))
+    async def waits_since(self, tenant_id: int, subscriptions: Iterable[Subscription]) -> dict[int, int]:
+        of = {each.number: each for each in subscriptions}
+        return await self._readers.run(tenant_id, _waits_since(tenant_id, of, self._max_scanned))
 
     async def write_down(self, known: Mapping[int, LaneNow]) -> None:
         packed = blobs(map(pack_now, known.values()))
@@ -120,15 +130,16 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
     return loaded
 
 
-def _waits_since(tenant_id: int, subscription_numbers: Sequence[int]) -> Steps[dict[int, int]]:
-    """See `LaneStore.waits_since`."""
-    [lanes] = yield [Statement(_LOWEST, (numbers(subscription_numbers),))]
-    lowest = {
-        number: min([head + 1, *unpack_sequences(packed)[:1], *(each for each in kept if each is not None)])
-        for number, head, packed, *kept in lanes
-    }
-    [found] = yield [Statement(_MADE_AT, (numbers(lowest), tenant_id, numbers(lowest.values())))]
-    return dict(found)
+def _waits_since(tenant_id: int, of: Mapping[int, Subscription], most: int) -> Steps[dict[int, int]]:
+    """See `LaneStore.waits_since`. `of` are the subscriptions by their numbers."""
+    [lanes] = yield [Statement(_LOWEST, (numbers(of),))]
+    asked = {number: stretches(of[number], head, packed, kept, most) for number, head, packed, *kept in lanes}
+    each_once = {*chain.from_iterable(asked.values())}  # many that nobody reads have the same ones
+    columns = zip(*each_once, strict=True) if each_once else ((), (), ())
+    [found] = yield [Statement(_FIRST_AT, (tenant_id, *map(numbers, columns)))]
+    made_at = {Stretch(*stretch): at for *stretch, at in found}
+    waits = {number: next((each for each in among if each in made_at), None) for number, among in asked.items()}
+    return {number: made_at[stretch] for number, stretch in waits.items() if stretch is not None}
 
 
 def _documents_of(opened: Mapping[int, Sequence[int]], tenants: Mapping[int, int]) -> Statement:

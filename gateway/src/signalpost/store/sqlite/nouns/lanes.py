@@ -1,6 +1,8 @@
 """Lanes: loaded by their owner at the start and if another owner wrote one, and recorded (`record.py`)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Final
 
 import apsw
 
@@ -21,11 +23,18 @@ from signalpost.store.sqlite.statements import ask
 from signalpost.store.sqlite.states import AWAITING_RETRY, BLOCKED
 from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.tables.deliveries import EXCEPTION_ROW
+from signalpost.store.walks.waiting import Stretch, stretches
+
+_FIRST_AT: Final = (
+    "SELECT at FROM event INDEXED BY event_log WHERE tenant_id = ? AND sequence >= ? AND sequence <= ? AND type & ?"
+    " ORDER BY sequence LIMIT 1"
+)
 
 
 class SqliteLanes(LaneStore):
-    def __init__(self, readers: Readers, writer: Writer, node_id: Callable[[], int | None]) -> None:
+    def __init__(self, readers: Readers, writer: Writer, node_id: Callable[[], int | None], max_scanned: int) -> None:
         super().__init__(readers)
+        self._max_scanned = max_scanned
         self._readers = readers
         self._writer = writer
         self._node_id = node_id
@@ -36,14 +45,18 @@ class SqliteLanes(LaneStore):
 
     @reading
     def waits_since(
-        self, connection: apsw.Connection, tenant_id: int, subscription_numbers: Iterable[int]
+        self, connection: apsw.Connection, tenant_id: int, subscriptions: Iterable[Subscription]
     ) -> dict[int, int]:
+        @cache  # many that nobody reads have the same ones
+        def first_at(stretch: Stretch) -> int | None:
+            found = rows(connection, _FIRST_AT, (tenant_id, *stretch))
+            return found[0][0] if found else None
+
         found = {}
-        for number in subscription_numbers:
-            sequence = _lowest_waiting(connection, number)
-            statement = "SELECT at FROM event INDEXED BY event_log WHERE tenant_id = ? AND sequence = ?"
-            for (at,) in rows(connection, statement, (tenant_id, sequence)):
-                found[number] = at
+        for each in subscriptions:
+            times = map(first_at, _where_it_waits(connection, each, self._max_scanned))
+            if (at := next((at for at in times if at is not None), None)) is not None:
+                found[each.number] = at
         return found
 
     async def write_down(self, known: Mapping[int, LaneNow]) -> None:
@@ -108,18 +121,13 @@ def _exceptions(
     return (*waiting, *(unpack_row(*columns) for columns in blocked)), horizon
 
 
-def _lowest_waiting(connection: apsw.Connection, number: int) -> int | None:
-    """The first sequence that a lane has not settled or given up, or else not taken in; None if it is gone."""
+def _where_it_waits(connection: apsw.Connection, subscription: Subscription, most: int) -> list[Stretch]:
+    """See `stretches`; empty if the lane is gone."""
+    number = subscription.number
     found = rows(connection, "SELECT head, open FROM lane WHERE subscription_number = ?", (number,))
-    if not found:
-        return None
-    head, packed = found[0]
     first = "SELECT min(sequence) FROM delivery INDEXED BY delivery_state WHERE subscription_number = ? AND state = {}"
     kept = [rows(connection, first.format(state), (number,))[0][0] for state in (AWAITING_RETRY, BLOCKED)]
-    lowest: int = min(
-        [head + 1, *unpack_sequences(packed)[:1], *(sequence for sequence in kept if sequence is not None)]
-    )
-    return lowest
+    return [stretch for head, packed in found for stretch in stretches(subscription, head, packed, kept, most)]
 
 
 def retries(connection: apsw.Connection, numbers: Iterable[int]) -> dict[int, list[RequestedRetry]]:
