@@ -1,8 +1,9 @@
 """A server of NATS, of the package that `make connect-nats` installs, with JetStream in a folder of its own."""
 
 import asyncio
+import json
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,10 +27,13 @@ needs_server = [
 class NatsServer:
     """A server that can be killed and started again, at the same port of the loopback interface."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, users: Sequence[Mapping[str, Any]] = ()) -> None:
+        """`users`: those that it lets in, as its configuration has them, and first one who may do everything."""
         self.port = free_port()
-        self.url = f"nats://127.0.0.1:{self.port}"
+        self.url = self.url_for(*(users[0][name] for name in ("user", "password"))) if users else self.url_for()
         self._folder = folder
+        config = {"authorization": {"users": users}} if users else {}
+        (folder / "server.conf").write_text(json.dumps(config))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -40,6 +44,8 @@ class NatsServer:
             "127.0.0.1",
             "-p",
             str(self.port),
+            "-c",
+            self._folder / "server.conf",
             "-js",
             "-sd",
             self._folder / "data",
@@ -47,6 +53,10 @@ class NatsServer:
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         until(self._lets_in, (self._folder / "log").read_text)
+
+    def url_for(self, *login: str) -> str:
+        """The URL for a user with a password."""
+        return f"nats://{':'.join(login)}{'@' if login else ''}127.0.0.1:{self.port}"
 
     def kill(self) -> None:
         """End it by SIGKILL, as a crash would."""

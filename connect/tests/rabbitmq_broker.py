@@ -70,6 +70,17 @@ class Broker:
         [names] = self._folder.glob("mnesia/*/quorum/*/names.dets")
         until(lambda: queue.encode() in names.read_bytes(), lambda: f"{queue} is not on disk")
 
+    def run(self, script: str) -> None:
+        """What an operator runs in a shell, with `rabbitmqctl`."""
+        done = subprocess.run(
+            ["sh", "-ec", script], env=self._environment(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def url_for(self, user: str, password: str) -> str:
+        """The URL for a user with a password."""
+        return self.url.replace("guest:guest", f"{user}:{password}")
+
     def do(self, act: Callable[[aio_pika.abc.AbstractChannel], Awaitable[T]]) -> T:
         """What a program of the platform does."""
 
@@ -113,7 +124,7 @@ class Broker:
         return {
             **os.environ,
             **{name: str(value) for name, value in own.items()},
-            "PATH": f"{ERLANG}:{os.environ['PATH']}",
+            "PATH": f"{_HOMES[0] / 'sbin'}:{ERLANG}:{os.environ['PATH']}",
         }
 
 

@@ -30,6 +30,7 @@ def test_no_document_is_twice_in_what_rabbitmq_is_sent_at_once() -> None:
         ({"cursor_subject": "cursors..one"}, "at `$.cursor_subject`"),
         ({"url": {"env": "NOT_THERE"}}, "url: the environment has no NOT_THERE"),
         ({"url": {"env": "WRONG_URL"}}, "url: what it refers to is not a URL such as tls://"),
+        ({"url": {"env": "URL_WITH_A_SLASH"}}, "url: what it refers to is not a URL such as tls://"),
         ({"source": ""}, "at `$.source`"),
     ],
 )
@@ -38,8 +39,22 @@ def test_a_sink_of_nats_that_is_wrong_is_refused_by_its_member(
 ) -> None:
     nats = pytest.importorskip("signalpost_connect.nats.sink", exc_type=ImportError)
     monkeypatch.setenv("SINK_URL", "tls://drain:hush@nats.example.com:4222")
+    monkeypatch.setenv("URL_WITH_A_SLASH", "tls://drain:hush/hush@nats.example.com:4222")
     given = {"url": {"env": "SINK_URL"}, "subject": "contract-events", "cursor_subject": "cursors.contracts", **config}
     _check_refused(nats.NatsSink, given, said, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("server", "login"),
+    [
+        ("tls://drain:hu%2Fsh%40@nats.example.com", {"user": "drain", "password": "hu/sh@"}),
+        ("tls://to%2Fken@nats.example.com", {"token": "to/ken"}),
+        ("nats://nats.example.com", {}),
+    ],
+)
+def test_what_is_quoted_in_a_url_of_nats_is_sent_as_it_was_meant(server: str, login: dict[str, str]) -> None:
+    servers = pytest.importorskip("signalpost_connect.nats.servers", exc_type=ImportError)
+    assert servers.login_of(server) == login
 
 
 @pytest.mark.parametrize(
@@ -49,6 +64,7 @@ def test_a_sink_of_nats_that_is_wrong_is_refused_by_its_member(
         ({"exchange": ""}, "at `$.exchange`"),
         ({"name": "two words"}, "at `$.name`"),
         ({"url": {"env": "WRONG_URL"}}, "url: what it refers to is not a URL such as amqps://"),
+        ({"url": {"env": "URL_WITH_A_SLASH"}}, "url: what it refers to is not a URL such as amqps://"),
         ({"queue": "contract-events"}, "unknown field `queue`"),
     ],
 )
@@ -57,6 +73,7 @@ def test_a_sink_of_rabbitmq_that_is_wrong_is_refused_by_its_member(
 ) -> None:
     rabbitmq = pytest.importorskip("signalpost_connect.rabbitmq.sink", exc_type=ImportError)
     monkeypatch.setenv("SINK_URL", "amqps://drain:hush@rabbitmq.example.com/")
+    monkeypatch.setenv("URL_WITH_A_SLASH", "amqps://drain:hush/hush@rabbitmq.example.com/")
     given = {"url": {"env": "SINK_URL"}, "exchange": "contract-events", **config}
     _check_refused(rabbitmq.RabbitSink, given, said, monkeypatch)
 

@@ -125,6 +125,7 @@ def test_a_block_of_commands_is_run_or_understood_or_says_why_not(block: Block) 
 
 
 def test_the_tests_that_run_pages_are_there() -> None:
-    tests = "".join(file.read_text(encoding="utf-8") for file in ROOT.glob("gateway/tests/**/*.py"))
+    folders = (ROOT / distribution / "tests" for distribution in ("gateway", "connect"))
+    tests = "".join(file.read_text(encoding="utf-8") for folder in folders for file in folder.rglob("*.py"))
     named = [*RUN.values(), *(block.mark[1] for block in blocks() if block.mark and block.mark[1])]
     assert [name for name in named if f"def {name}(" not in tests] == []

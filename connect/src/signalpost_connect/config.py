@@ -23,6 +23,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -60,6 +61,16 @@ class Secret(Struct, frozen=True, forbid_unknown_fields=True):
         if not found:
             raise ValueError(f"the file {self.file} is empty.")
         return found
+
+
+def is_url(text: str, *schemes: str) -> bool:
+    """Whether a text is a URL of one of these schemes. It is none if a `/` in its password is not written as `%2F`."""
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - raises ValueError
+    except ValueError:
+        return False
+    return parts.scheme in schemes
 
 
 class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):

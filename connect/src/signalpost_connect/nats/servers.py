@@ -1,14 +1,15 @@
 """How servers of NATS are reached, and what is said if they cannot be used."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 import nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
-from signalpost_connect.config import Secret
+from signalpost_connect.config import Secret, is_url
 from signalpost_connect.tls import tls_context
 
 CONNECT_SECONDS: Final = 10.0
@@ -21,7 +22,7 @@ def servers_of(url: Secret) -> list[str]:
         servers = url.read().split(",")
     except ValueError as error:
         raise ValueError(f"url: {error}") from None
-    if not all(each.startswith(("nats://", "tls://")) for each in servers):
+    if not all(is_url(each, "nats", "tls") for each in servers):
         raise ValueError("url: what it refers to is not a URL such as tls://user:password@host:4222.")
     return servers
 
@@ -35,6 +36,7 @@ async def connected(
         list(servers),
         name="signalpost-connect",
         user_credentials=credentials,
+        **login_of(servers[0]),
         connect_timeout=int(CONNECT_SECONDS),
         allow_reconnect=False,
         max_reconnect_attempts=1,
@@ -43,6 +45,17 @@ async def connected(
         error_cb=_ignore,
         tls=tls_context(),
     )
+
+
+def login_of(server: str) -> Mapping[str, str]:
+    """How to log in with what a URL has: a user with a password, or a token in its place. The client would send them as
+    they are written there, with `%2F` in place of a `/`."""
+    parts = urlsplit(server)
+    if parts.username is None:
+        return {}
+    if parts.password is None:
+        return {"token": unquote(parts.username)}
+    return {"user": unquote(parts.username), "password": unquote(parts.password)}
 
 
 async def stream_of(js: JetStreamContext, subject: str) -> str | None:
@@ -54,9 +67,14 @@ async def stream_of(js: JetStreamContext, subject: str) -> str | None:
     return found
 
 
+def cause(error: TimeoutError, client: Client) -> Exception:
+    """Why a call was not answered. If a right is missing, the server says so beside the call, which goes on waiting."""
+    return client.last_error or error
+
+
 def sentence(error: Exception) -> str:
     """What is told of an error."""
-    said = " ".join(str(error).split()).rstrip(".")
+    said = " ".join(str(error).split()).removeprefix("nats: ").rstrip(".")
     return f"NATS: {said or type(error).__name__}."
 
 

@@ -22,7 +22,7 @@ from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError, NotFoundError
 
 from signalpost_connect.config import Secret
-from signalpost_connect.nats.servers import ANSWER_SECONDS, connected, sentence, servers_of, stream_of
+from signalpost_connect.nats.servers import ANSWER_SECONDS, cause, connected, sentence, servers_of, stream_of
 from signalpost_connect.sink import Entry, Origin, SinkAway, attributes_of
 
 WRONG_LAST: Final = 10071
@@ -207,8 +207,11 @@ class NatsSink:
                 finally:
                     self._limit = None
         except TimeoutError as error:
+            said = error if self._client is None else cause(error, self._client)
             await self.close()
-            raise SinkAway("NATS does not answer, or closed the connection.") from error
+            if said is error:
+                raise SinkAway("NATS does not answer, or closed the connection.") from error
+            raise SinkAway(sentence(said)) from error
         except (Error, OSError) as error:
             await self.close()
             raise SinkAway(sentence(error)) from error

@@ -27,6 +27,7 @@ from signalpost_connect.config import Secret
 from signalpost_connect.nats.servers import (
     ANSWER_SECONDS,
     CONNECT_SECONDS,
+    cause,
     connected,
     sentence,
     servers_of,
@@ -135,7 +136,11 @@ class NatsStream:
             if not self._reading.client.is_connected:
                 raise SourceAway("NATS closed the connection.")
             yield self._reading
-        except (Error, OSError, TimeoutError) as error:
+        except TimeoutError as error:
+            said = error if self._reading is None else cause(error, self._reading.client)
+            await self.close()
+            raise SourceAway(sentence(said)) from error
+        except (Error, OSError) as error:
             await self.close()
             raise SourceAway(sentence(error)) from error
         except BaseException:
@@ -154,6 +159,9 @@ class NatsStream:
             while len(reading.held) < (info.num_ack_pending or 0):
                 await reading.fetch(MOST_HELD, 1.0)
                 info = await js.consumer_info(self._config.stream, self._config.consumer)
+        except TimeoutError as error:
+            await client.close()
+            raise cause(error, client) from error
         except BaseException:
             await client.close()
             raise

@@ -10,7 +10,7 @@ import aio_pika
 from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import AMQPError
 
-from signalpost_connect.config import Secret
+from signalpost_connect.config import Secret, is_url
 from signalpost_connect.tls import tls_context
 
 CONNECT_SECONDS: Final = 10.0
@@ -25,7 +25,7 @@ def url_of(url: Secret) -> str:
         found = url.read()
     except ValueError as error:
         raise ValueError(f"url: {error}") from None
-    if not found.startswith(("amqp://", "amqps://")):
+    if not is_url(found, "amqp", "amqps"):
         raise ValueError("url: what it refers to is not a URL such as amqps://user:password@host/vhost.")
     return found
 
