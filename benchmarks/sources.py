@@ -3,11 +3,13 @@ gateway with a database of its own, which delivers every change to an endpoint.
 
     .venv/bin/python benchmarks/sources.py --rounds 3                        # an outbox, and a topic of Kafka
     .venv/bin/python benchmarks/sources.py --minutes 10 --source outbox      # memory, while it never ends
+    .venv/bin/python benchmarks/sources.py --minutes 60 --source outbox --rate 150 --drain   # and of a steady feed
 
-Kafka is measured if it is here (`make connect-kafka`). As in `signalpost bench`, the gateway has a core of its own, and
-all else shares another: the endpoint, the connector, and the database or broker that it reads. A rate counts from the
-first delivery to the last, so no start is in it. What is printed is the rate, its share of the import's in the same
-round, and the CPU of gateway and connector for each change; for memory, what is resident at each minute.
+Kafka is measured if it is here (`make connect-kafka`). A drain writes to NATS (`make connect-nats`). As in `signalpost
+bench`, the gateway has a core of its own, and all else shares another: the endpoint, the connector, and the database or
+broker that it reads. A rate counts from the first delivery to the last, so no start is in it. What is printed is the
+rate, its share of the import's in the same round, and the CPU of gateway and connector for each change; for memory,
+what is resident at each minute.
 """
 
 import argparse
@@ -23,11 +25,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 import psycopg
 from connect.tests.kafka_broker import JARS, Broker
+from connect.tests.nats_server import NatsServer
 from connect.tests.platform import Platform
 from rich.console import Console
 from rich.table import Table
@@ -44,7 +47,7 @@ WARM = 1_000
 """How many changes arrive before CPU is counted: by then everything has started."""
 READY = 20_000
 """How many changes a source has before a run of minutes begins, and is filled up to."""
-COMMAND = (sys.executable, "-m", "signalpost_connect", "run")
+COMMAND = (sys.executable, "-m", "signalpost_connect")
 
 
 class State(NamedTuple):
@@ -131,16 +134,24 @@ class ImportRunning:
 
 
 class ConnectorRunning:
-    """`signalpost-connect run` with a table `[source]`."""
+    """`signalpost-connect run` with what is below `[source]`, or `drain` with what is below `[sink]`."""
 
-    def __init__(self, folder: Path, gateway: GatewayProcess, source: str) -> None:
-        config, key = folder / f"{uuid.uuid4()}.toml", folder / "key"
+    def __init__(
+        self,
+        folder: Path,
+        gateway: GatewayProcess,
+        content: str,
+        *,
+        command: Literal["run", "drain"] = "run",
+    ) -> None:
+        config, key = folder / f"{uuid.uuid4()}.toml", folder / f"{command}.key"
+        table, role = ("source", "app") if command == "run" else ("sink", "viewer")
         with Client(f"http://127.0.0.1:{gateway.port}", gateway.key) as client:
-            key.write_text(client.keys.create(name="connector", role="app").key or "")
+            key.write_text(client.keys.create(name=command, role=role).key or "")
         config.write_text(
-            f'[gateway]\nurl = "http://127.0.0.1:{gateway.port}"\nkey = {{ file = "{key}" }}\n[source]\n{source}'
+            f'[gateway]\nurl = "http://127.0.0.1:{gateway.port}"\nkey = {{ file = "{key}" }}\n[{table}]\n{content}'
         )
-        self.process = subprocess.Popen([*COMMAND, config], stderr=subprocess.DEVNULL)  # noqa: S603
+        self.process = subprocess.Popen([*COMMAND, command, config], stderr=subprocess.DEVNULL)  # noqa: S603
 
     @property
     def cpu(self) -> float:
@@ -297,24 +308,49 @@ def made(kind: str) -> Iterator[Any]:
 # --- Memory -----------------------------------------------------------------------------------------------------------
 
 
-def watch_memory(harness: Harness, kind: str, minutes: int) -> None:
-    """Print what is resident at each minute, while the source never has nothing."""
-    with made(kind) as feed, harness.gateway() as gateway:
-        feed.put(states(0, READY))
-        running, put = feed.run(gateway), READY
-        print(f"{'minute':>8}{'changes':>12}{'connector MB':>14}{'gateway MB':>14}")
-        try:
-            began = time.monotonic()
-            for minute in range(1, minutes + 1):
-                while time.monotonic() < began + 60 * minute:
-                    if (left := feed.left()) < READY // 2:
-                        feed.put(states(put, READY - left))
-                        put += READY - left
-                    time.sleep(0.2)
-                resident = [resident_mb(pid) for pid in (running.process.pid, gateway.pid)]
-                print(f"{minute:8}{put - feed.left():12,}{resident[0]:14.1f}{resident[1]:14.1f}", flush=True)
-        finally:
-            running.wait()
+def watch_memory(harness: Harness, kind: str, minutes: int, rate: int | None, *, drains: bool) -> None:
+    """Print what is resident at each minute, while the source gets so many changes a second, or never has nothing."""
+    with ExitStack() as stack:
+        feed, gateway = stack.enter_context(made(kind)), stack.enter_context(harness.gateway())
+        running = feed.run(gateway)
+        stack.callback(running.wait)
+        pids = {"connector": running.process.pid, "gateway": gateway.pid}
+        if drains:
+            pids["drain"] = stack.enter_context(drain_to_nats(gateway)).process.pid
+        print(f"{'minute':>8}{'changes':>12}", *(f"{name + ' MB':>13}" for name in pids))
+        put, began = 0, time.monotonic()
+        for minute in range(1, minutes + 1):
+            while (elapsed := time.monotonic() - began) < 60 * minute:
+                more = missing(feed) if rate is None else int(rate * elapsed) - put
+                feed.put(states(put, more))
+                put += more
+                time.sleep(0.2)
+            resident = [f"{resident_mb(pid):13.1f}" for pid in pids.values()]
+            print(f"{minute:8}{put - feed.left():12,}", *resident, flush=True)
+
+
+def missing(feed: Any) -> int:
+    """How many changes fill a source up that has half of them or less."""
+    left: int = feed.left()
+    return READY - left if left < READY // 2 else 0
+
+
+@contextmanager
+def drain_to_nats(gateway: GatewayProcess) -> Iterator[ConnectorRunning]:
+    """A drain to a stream of NATS, which keeps the last thousand events."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signalpost-bench-")))
+        server = NatsServer(folder)
+        server.start()
+        stack.callback(server.kill)
+        server.do(lambda js: js.add_stream(name="EVENTS", subjects=["events.>"], max_msgs=1000))
+        server.do(lambda js: js.add_stream(name="CURSORS", subjects=["cursors.>"], max_msgs_per_subject=1))
+        url = folder / "nats-url"
+        url.write_text(server.url)
+        sink = f'kind = "nats"\nurl = {{ file = "{url}" }}\nsubject = "events"\ncursor_subject = "cursors.events"\n'
+        running = ConnectorRunning(folder, gateway, sink, command="drain")
+        stack.callback(running.wait)
+        yield running
 
 
 def resident_mb(pid: int) -> float:
@@ -328,6 +364,8 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=20_000, help="of each run")
     parser.add_argument("--source", choices=here, action="append", help="which source; all that are here")
     parser.add_argument("--minutes", type=int, help="watch the memory for so long, and measure no rates")
+    parser.add_argument("--rate", type=int, help="how many changes a second there are meanwhile; as many as possible")
+    parser.add_argument("--drain", action="store_true", help="have a drain beside it")
     asked = parser.parse_args()
     kinds = asked.source or here
     with Harness(Workload(), None, tls=False) as harness:
@@ -335,7 +373,7 @@ def main() -> None:
             compare(harness, kinds, asked.rounds, asked.changes)
         else:
             for kind in kinds:
-                watch_memory(harness, kind, asked.minutes)
+                watch_memory(harness, kind, asked.minutes, asked.rate, drains=asked.drain)
 
 
 if __name__ == "__main__":
