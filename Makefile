@@ -24,7 +24,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets joints-of-readers joints-of-fleets-of-readers sockets sockets-of-workers planted planted-fleets planted-joints planted-notices planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills connect-kafka connect-mysql connect-nats connect-rabbitmq connect-sqs connect-template queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets joints-of-readers joints-of-fleets-of-readers sockets sockets-of-workers planted planted-fleets planted-joints planted-notices planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills connect-kafka connect-mysql connect-nats connect-rabbitmq connect-redis connect-sqs connect-template queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -124,6 +124,9 @@ connect-kafka: .venv/dev .venv-kafka/ready ## Feed a gateway from a topic of Kaf
 
 connect-rabbitmq: .venv/dev .venv-rabbitmq ## Feed a gateway from a queue of RabbitMQ, drain it to one, and kill each of the three (KILLS=30)
 	@KILLS=$${KILLS:-30} $(BIN)/python -m pytest -v -s -rs connect/tests/test_rabbitmq_*.py
+
+connect-redis: .venv/dev ## Feed a gateway from a stream of Redis, as a package serves it, and kill each of the three (KILLS=30)
+	@REDIS=whole KILLS=$${KILLS:-30} $(BIN)/python -m pytest -v -s -rs connect/tests/test_redis*.py
 
 connect-sqs: .venv/dev .venv-sqs/ready ## Feed a gateway from a queue of SQS, as moto serves it, and kill connector and gateway (KILLS=20)
 	@KILLS=$${KILLS:-20} $(BIN)/python -m pytest -v -rs connect/tests/test_sqs_keeps_the_promises.py

@@ -86,6 +86,15 @@ def test_the_configuration_of_the_guide_for_sqs_is_one(tmp_path: Path, monkeypat
     assert isinstance(make_source(read_config(file).source), SqsQueue)
 
 
+def test_the_configuration_of_the_guide_for_redis_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("redis", reason="the client of Redis is not installed")
+    [config] = blocks((ROOT / "docs" / "guides" / "redis.md").read_text(encoding="utf-8"), "toml")
+    monkeypatch.setenv("REDIS_URL", "rediss://user:password@redis.example.com:6379/0")
+    file = tmp_path / "redis.toml"
+    file.write_text(config)
+    assert made_of("signalpost.sources", read_config(file).source) == "RedisConfig"
+
+
 def test_the_configurations_of_the_guide_for_rabbitmq_are_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("aio_pika", reason="the client of RabbitMQ is not installed")
     monkeypatch.setenv("RABBITMQ_URL", "amqps://user:password@rabbitmq.example.com/")

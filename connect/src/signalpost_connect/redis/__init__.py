@@ -1,0 +1,1 @@
+"""A source that reads a stream of Redis."""
