@@ -62,6 +62,8 @@ export class Reader {
   readonly #asked: { limit: number; wait: number; lease: number };
   readonly #timeoutSeconds: number;
   readonly #fetch: typeof globalThis.fetch;
+  /** What was handled, if the gateway did not say that it has taken the acknowledgement. */
+  #owed: { receipt: string; through: number } | null = null;
 
   constructor(options: ReaderOptions) {
     const { limit = 50, waitSeconds = 20, leaseSeconds = 60, timeoutSeconds = 10 } = options;
@@ -81,9 +83,11 @@ export class Reader {
   /**
    * Ask once, handle what comes, and acknowledge that; says what became of each event. If one cannot be handled, those
    * before it are acknowledged, it is handed out again with the next call, and this throws what `Receiver.receive` does.
-   * Throws FeedError if the gateway cannot be asked.
+   * An acknowledgement that failed is repeated first: what was handed out stays leased until then. Throws FeedError if
+   * the gateway cannot be asked.
    */
   async read(): Promise<Result[]> {
+    if (this.#owed !== null) await this.#acknowledge(this.#owed.receipt, this.#owed.through);
     const { receipt, events } = await this.#poll();
     const done: Result[] = [];
     let handled = 0;
@@ -131,7 +135,9 @@ export class Reader {
 
   /** If the lease is over, another reader was handed them, and acknowledges them. */
   async #acknowledge(receipt: string, through: number): Promise<void> {
-    await this.#call("acknowledge", { receipt, through }, true);
+    this.#owed = { receipt, through };
+    await this.#call("acknowledge", this.#owed, true);
+    this.#owed = null;
   }
 
   async #call(name: string, body: object, conflictIsWell = false): Promise<Record<string, Json>> {

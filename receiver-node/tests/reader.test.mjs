@@ -72,6 +72,19 @@ test("what cannot be handled is handed out again, and what was is acknowledged",
   assert.deepEqual(gateway.acknowledged, [1, 3]);
 });
 
+test("an acknowledgement that failed is repeated before anything is asked for", async () => {
+  const gateway = new Gateway();
+  gateway.waiting = three();
+  const reader = readerOf(gateway, () => gateway.answers.push(["", { status: 503 }]), { limit: 1, waitSeconds: 0 });
+  await assert.rejects(reader.read(), FeedError);
+  gateway.waiting = three().slice(0, 1);
+  assert.deepEqual(await reader.read(), []);
+  assert.deepEqual(
+    gateway.asked.map(([, name]) => name),
+    ["poll", "acknowledge", "acknowledge", "poll"],
+  );
+});
+
 test("a reader whose calls do not wait pauses for a second if nothing came", async () => {
   const [gateway, end] = [new Gateway(), new AbortController()];
   const asked = [];

@@ -145,6 +145,21 @@ def test_a_forged_event_is_refused_and_nothing_after_it_is_acknowledged(gateway:
     assert gateway.acknowledged == [0]
 
 
+def test_an_acknowledgement_that_failed_is_repeated_before_anything_is_asked_for(gateway: Gateway) -> None:
+    """Else the reader waits for the end of its own lease."""
+    reader = reader_of(gateway, str, wait_s=0)
+    body = event_body()
+    handed = {"sequence": 1, "headers": dict(signed(body)), "body": body.decode()}
+    gateway.answers = [(200, json.dumps({"data": [handed], "receipt": "r"}).encode()), (503, b""), (503, b"")]
+    for _ in range(2):
+        with pytest.raises(FeedError):
+            reader.read()
+    assert reader.read() == []
+    assert reader.read() == []
+    assert [name for name, _ in gateway.asked] == ["poll", *["acknowledge"] * 3, "poll", "poll"]
+    assert {said["receipt"] for name, said in gateway.asked if name == "acknowledge"} == {"r"}
+
+
 def test_a_lease_that_is_over_is_no_error_since_the_events_come_again(gateway: Gateway) -> None:
     reader = reader_of(gateway, str, wait_s=0)
     gateway.waiting = [(1, event_body())]

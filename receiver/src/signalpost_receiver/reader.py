@@ -72,15 +72,19 @@ class Reader:
         self._receiver = receiver
         self._asked = {"limit": limit, "wait": wait_s, "lease": lease_s}
         self._sleep = sleep
+        self._owed: tuple[str, int] | None = None
+        """A receipt and the last sequence that was handled, if the gateway did not say that it has taken them."""
         self._gateway = Calls(wait_s + timeout_s)
 
     def read(self) -> list[Result]:
         """Ask once, handle what comes, and acknowledge that. Returns what became of each event; nothing came if there
-        is none.
+        is none. An acknowledgement that failed is repeated first: what was handed out stays leased until then.
 
         If one cannot be handled, those before it are acknowledged, and it is handed out again with the next call. Then
         this raises what `Receiver.receive` does. Raises FeedError if the gateway cannot be asked.
         """
+        if self._owed is not None:
+            self._acknowledge(*self._owed)
         receipt, events = self._poll()
         done: list[Result] = []
         try:
@@ -131,7 +135,9 @@ class Reader:
 
     def _acknowledge(self, receipt: str, through: int) -> None:
         """If the lease is over, another reader was handed them, and acknowledges them."""
+        self._owed = receipt, through
         self._call("acknowledge", {"receipt": receipt, "through": through}, conflict_is_well=True)
+        self._owed = None
 
     def _call(self, name: str, body: Mapping[str, object], *, conflict_is_well: bool = False) -> dict[str, Json]:
         headers = {"authorization": f"Bearer {self._key}", "content-type": "application/json"}
