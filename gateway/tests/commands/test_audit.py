@@ -15,15 +15,16 @@ from msgspec.structs import fields, replace
 import signalpost.commands
 from signalpost.commands.audit import MAX_VALUE_BYTES, described
 from signalpost.commands.batch import Batch, BatchContext, KeptAnswer, Rows
-from signalpost.commands.command import Command, WithActor
+from signalpost.commands.command import BaseCommand, Command
 from signalpost.commands.connections import CreateConnection, DisconnectConnection, KeepGrant, PatchConnection
 from signalpost.commands.correspondence import BeginMail, EndMail
+from signalpost.commands.deliveries import RetryDelivery
 from signalpost.commands.documents import CreateDocument, DeleteDocument, DocumentCommand
 from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.commands.notices import FollowCondition, OpenCondition, WriteNotice
 from signalpost.commands.replays import StartReplay
 from signalpost.commands.secrets import RotateSecret
-from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
+from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription
 from signalpost.commands.tenants import ChangeTenant, CreateTenant
 from signalpost.domain.access.api_key import ApiKey, Role
 from signalpost.domain.access.member import Member
@@ -99,7 +100,7 @@ def commands() -> Iterator[Any]:
     """Every class of a command that there is."""
     for module in pkgutil.iter_modules(signalpost.commands.__path__):
         importlib.import_module(f"signalpost.commands.{module.name}")
-    found: list[Any] = [WithActor]
+    found: list[Any] = [BaseCommand]
     while found:
         found += (each := found.pop()).__subclasses__()
         if hasattr(each, "decide"):

@@ -17,8 +17,9 @@ from signalpost.api.http.response import Response
 from signalpost.api.rendering import kept_answers, respond
 from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command, IdempotencyKey, RequestedRetry
+from signalpost.commands.deliveries import RetryDelivery
 from signalpost.commands.documents import CreateDocument
-from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
+from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription
 from signalpost.domain import subscription as rules
 from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.body import read

@@ -22,6 +22,7 @@ from gateway.tests.world.world import World
 
 from signalpost.commands.command import Command, CommandOutcome
 from signalpost.commands.connections import CreateConnection, KeepGrant, PatchConnection
+from signalpost.commands.deliveries import RetryDelivery
 from signalpost.commands.documents import CreateDocument, DeleteDocument, PatchDocument
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.shadows import CreateShadow, PromoteShadow
@@ -30,7 +31,6 @@ from signalpost.commands.subscriptions import (
     CreateSubscription,
     DeleteSubscription,
     PatchSubscription,
-    RetryDelivery,
 )
 from signalpost.domain.beginning import Beginning
 from signalpost.domain.connection import Connection, Granted

@@ -13,10 +13,10 @@ from gateway.tests.joints.runner import simulate
 from gateway.tests.simulation.planting import Faults
 from msgspec.structs import replace
 
-from signalpost.commands import audit, documents, subscriptions
+from signalpost.commands import audit, deliveries, documents, subscriptions
 from signalpost.commands.command import Decision, RequestedRetry
+from signalpost.commands.deliveries import RetryDelivery, RetryQueued
 from signalpost.commands.documents import DeleteDocument, DocumentDeleted, Effect, ImportDocument
-from signalpost.commands.subscriptions import RetryDelivery, RetryQueued
 from signalpost.destinations.webhook import RequestKind, Signatures, Webhook
 from signalpost.domain import old_signature, shadow, subscription_patch
 from signalpost.domain.delivery.lane import Lane
@@ -53,7 +53,7 @@ def living(draw: Callable[[Random], Plan]) -> Callable[[int, Path], object]:
 # --- Conditions beside replays and retries ----------------------------------------------------------------------------
 
 
-FAULTS.answers("takes every retry by hand", subscriptions, "why_not_again", None)
+FAULTS.answers("takes every retry by hand", deliveries, "why_not_again", None)
 
 
 @fault("goes by the condition that a subscription began with", LaneWorker, "_read_wishes")

@@ -18,10 +18,11 @@ from gateway.tests.world.timeline import Change
 
 from signalpost.api.rendering import respond
 from signalpost.commands.command import Command, IdempotencyKey
+from signalpost.commands.deliveries import RetryDelivery
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.secrets import PromoteSecret, RotateSecret
-from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
+from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription
 from signalpost.domain.delivery.replay import ReplayChoice, What
 from signalpost.domain.documents import sample
 from signalpost.domain.errors import CallerError, OutcomeUnknown, TooMany, Unavailable

@@ -30,8 +30,9 @@ from gateway.tests.world.store import Operation
 from gateway.tests.world.world import World
 
 from signalpost.commands.command import CompletedCommand
+from signalpost.commands.deliveries import RetryDelivery
 from signalpost.commands.documents import CreateDocument, PatchDocument
-from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
+from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription
 from signalpost.domain.errors import NotFound, SignalpostError
 from signalpost.engine.settings import EngineSettings
 from signalpost.store.nouns.fleet import SHARED, TenantMark

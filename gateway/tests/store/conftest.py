@@ -19,13 +19,13 @@ from msgspec.structs import replace
 
 from signalpost.commands.batch import BatchContext, KeptAnswer
 from signalpost.commands.command import Command, CommandOutcome, CompletedCommand, IdempotencyKey
+from signalpost.commands.deliveries import RetryDelivery
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import (
     CreateSubscription,
     DeleteSubscription,
     PatchSubscription,
-    RetryDelivery,
     SubscriptionCreated,
 )
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest

@@ -32,6 +32,7 @@ from signalpost.api.shown import document_json, known_state, subscription_shown
 from signalpost.commands.batch import KeptAnswer
 from signalpost.commands.command import Command, CompletedCommand, RepeatedCommand
 from signalpost.commands.connections import ConnectionChanged, ConnectionCreated, ConnectionDeleted
+from signalpost.commands.deliveries import RetryQueued
 from signalpost.commands.documents import (
     DocumentCreated,
     DocumentDeleted,
@@ -47,7 +48,7 @@ from signalpost.commands.portal_links import PortalLinkCreated, PortalLinkRevoke
 from signalpost.commands.replays import ReplayCancelled, ReplayStarted
 from signalpost.commands.secrets import SecretRotated
 from signalpost.commands.sources import SourceHeard, SourceRemoved
-from signalpost.commands.subscriptions import RetryQueued, SubscriptionChanged, SubscriptionCreated, SubscriptionDeleted
+from signalpost.commands.subscriptions import SubscriptionChanged, SubscriptionCreated, SubscriptionDeleted
 from signalpost.commands.tenants import TenantChanged, TenantCreated
 from signalpost.commands.versions import VersionCreated
 from signalpost.commands.workflow import ActionTaken

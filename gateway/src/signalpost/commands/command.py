@@ -100,10 +100,14 @@ class RowKey(NamedTuple):
     by: str = "id"
 
 
-class WithActor(Struct, frozen=True, gc=False, kw_only=True):
-    """A part of every command: who asks for it, and in which trace."""
+class BaseCommand(Struct, frozen=True, gc=False, kw_only=True):
+    """What every command has. Unless one says otherwise, it waits among operators' changes, and the gateway itself asks
+    for it."""
 
+    queue: ClassVar[Queue] = Queue.CONTROL
     adds: ClassVar[type[Any] | None] = None
+    tenant_id: int
+    idempotency: IdempotencyKey | None = None
     actor: Actor = GATEWAY
     trace: bytes = NOT_TRACED
 

@@ -15,13 +15,12 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from signalpost.commands.command import (
+    BaseCommand,
     BatchView,
     Decision,
-    IdempotencyKey,
     Reads,
     RowKey,
     Stamp,
-    WithActor,
     moved_on,
 )
 from signalpost.commands.documents import check_precondition
@@ -29,7 +28,6 @@ from signalpost.domain.connection import DISCONNECTED, Connection, Granted, Stat
 from signalpost.domain.errors import Conflict, NotFound, PreconditionFailed
 from signalpost.domain.language.values import is_same
 from signalpost.domain.subscription import Subscription
-from signalpost.sharing.command_queues import Queue
 
 
 class ConnectionCreated(Struct, frozen=True):
@@ -46,11 +44,8 @@ class ConnectionDeleted(Struct, frozen=True):
     connection: Connection
 
 
-class ConnectionCommand(WithActor, frozen=True, kw_only=True):
-    queue: ClassVar[Queue] = Queue.CONTROL
-    tenant_id: int
+class ConnectionCommand(BaseCommand, frozen=True, kw_only=True):
     connection_id: str
-    idempotency: IdempotencyKey | None = None
     if_match: frozenset[str] | None = None
 
     @property

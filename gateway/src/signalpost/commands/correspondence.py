@@ -11,7 +11,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp, WithActor, moved_on
+from signalpost.commands.command import BaseCommand, BatchView, Decision, Reads, RowKey, Stamp, moved_on
 from signalpost.commands.subscriptions import SubscriptionChanged, SubscriptionCommand
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.operations.correspondence import Correspondence, Knowledge
@@ -31,11 +31,10 @@ class MailEnded(Struct, frozen=True):
     row: Correspondence | None
 
 
-class _OfContacts(WithActor, frozen=True, kw_only=True):
+class _OfContacts(BaseCommand, frozen=True, kw_only=True):
     queue: ClassVar[Queue] = Queue.BACKGROUND
     audited_as: ClassVar[str | None] = None
     tenant_id: int = OPERATIONS_TENANT
-    idempotency: IdempotencyKey | None = None
     contact: str
     """See `ContactIds`."""
 

@@ -6,7 +6,7 @@ from typing import ClassVar, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, Stamp, WithActor
+from signalpost.commands.command import BaseCommand, BatchView, Decision, Reads, Stamp
 from signalpost.domain.documents import document
 from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
 from signalpost.domain.documents.document import Document, DocumentRow, Version
@@ -53,13 +53,11 @@ class DocumentImported(Struct, frozen=True, gc=False):
     effect: Effect
 
 
-class DocumentCommand(WithActor, frozen=True, kw_only=True):
+class DocumentCommand(BaseCommand, frozen=True, kw_only=True):
     queue: ClassVar[Queue] = Queue.DOCUMENT
     audited_as: ClassVar[str | None] = None
     """Documents have a history, which tells who changed them."""
-    tenant_id: int
     document_id: str
-    idempotency: IdempotencyKey | None = None
     if_match: frozenset[str] | None = None
     """ETags, one of which the document must have (`If-Match`); None if its state does not matter."""
     caller: int | None = None

@@ -4,27 +4,23 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, Stamp, WithActor
+from signalpost.commands.command import BaseCommand, BatchView, Decision, Reads, Stamp
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import Conflict, NotFound
-from signalpost.sharing.command_queues import Queue
 
 
 class ErasureStarted(Struct, frozen=True):
     erasure: Erasure
 
 
-class EraseDocument(WithActor, frozen=True, kw_only=True):
+class EraseDocument(BaseCommand, frozen=True, kw_only=True):
     """The document must have been deleted, so that its subscribers have an event that tells them."""
 
-    queue: ClassVar[Queue] = Queue.CONTROL
     audited_as: ClassVar[str] = "document.erase"
-    tenant_id: int
     tenant: str
     """The name of its tenant."""
     document_id: str
     erasure_id: str
-    idempotency: IdempotencyKey | None = None
 
     @property
     def reads(self) -> Reads:

@@ -5,10 +5,9 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp, WithActor
+from signalpost.commands.command import BaseCommand, BatchView, Decision, Reads, RowKey, Stamp
 from signalpost.domain.access.api_key import ApiKey, Role, hash_key
 from signalpost.domain.errors import NotFound
-from signalpost.sharing.command_queues import Queue
 
 
 class KeyCreated(Struct, frozen=True):
@@ -23,11 +22,8 @@ class KeyRevoked(Struct, frozen=True):
     key: ApiKey
 
 
-class _KeyCommand(WithActor, frozen=True, kw_only=True):
-    queue: ClassVar[Queue] = Queue.CONTROL
-    tenant_id: int
+class _KeyCommand(BaseCommand, frozen=True, kw_only=True):
     key_id: str
-    idempotency: IdempotencyKey | None = None
 
     @property
     def reads(self) -> Reads:

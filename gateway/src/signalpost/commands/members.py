@@ -5,11 +5,10 @@ from typing import ClassVar, Final
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp, WithActor
+from signalpost.commands.command import BaseCommand, BatchView, Decision, Reads, RowKey, Stamp
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.access.member import INVITATION_LIFETIME, Member
 from signalpost.domain.errors import Conflict, Gone, NotFound
-from signalpost.sharing.command_queues import Queue
 
 _EVERYBODY: Final = "default"
 """The tenant that always exists. Every command about members holds its lock, so no two members get the same e-mail
@@ -46,11 +45,8 @@ class PasswordSet(Struct, frozen=True):
     member: Member
 
 
-class _MemberCommand(WithActor, frozen=True, kw_only=True):
-    queue: ClassVar[Queue] = Queue.CONTROL
-    tenant_id: int
+class _MemberCommand(BaseCommand, frozen=True, kw_only=True):
     member_id: str
-    idempotency: IdempotencyKey | None = None
 
     @property
     def reads(self) -> Reads:

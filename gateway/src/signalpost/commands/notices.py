@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp, WithActor
+from signalpost.commands.command import BaseCommand, BatchView, Decision, Reads, RowKey, Stamp
 from signalpost.domain.access.tenant import OPERATIONS
 from signalpost.domain.errors import NotFound
 from signalpost.domain.event import EventType
@@ -36,13 +36,11 @@ class NoticeMuted(Struct, frozen=True):
     condition: ConditionRow
 
 
-class _OfConditions(WithActor, frozen=True, kw_only=True):
+class _OfConditions(BaseCommand, frozen=True, kw_only=True):
     """`tenant_id` is that of `operations`."""
 
     queue: ClassVar[Queue] = Queue.BACKGROUND
     audited_as: ClassVar[str | None] = None
-    tenant_id: int
-    idempotency: IdempotencyKey | None = None
 
 
 def _conditions(*ids: str, tenant: str = OPERATIONS) -> Reads:

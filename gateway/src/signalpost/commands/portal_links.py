@@ -5,12 +5,11 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp, WithActor
+from signalpost.commands.command import BaseCommand, BatchView, Decision, Reads, RowKey, Stamp
 from signalpost.domain.access.portal_link import Capability, LinkState, PortalLink, Subscriptions, Theme
 from signalpost.domain.access.sign_in import Ground
 from signalpost.domain.errors import Gone, NotFound
 from signalpost.domain.timestamps import SECOND
-from signalpost.sharing.command_queues import Queue
 
 
 class PortalLinkCreated(Struct, frozen=True):
@@ -29,11 +28,8 @@ class PortalLinkRevoked(Struct, frozen=True):
     link: PortalLink
 
 
-class _PortalLinkCommand(WithActor, frozen=True, kw_only=True):
-    queue: ClassVar[Queue] = Queue.CONTROL
-    tenant_id: int
+class _PortalLinkCommand(BaseCommand, frozen=True, kw_only=True):
     link_id: str
-    idempotency: IdempotencyKey | None = None
 
     @property
     def reads(self) -> Reads:

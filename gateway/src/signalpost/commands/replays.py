@@ -5,11 +5,10 @@ from typing import ClassVar
 from msgspec import Struct
 
 from signalpost.commands.command import BatchView, Decision, Reads, RowKey, Stamp
+from signalpost.commands.deliveries import not_sent_but_read, sent_once
 from signalpost.commands.subscriptions import (
     SubscriptionCommand,
-    not_sent_but_read,
     running_replays,
-    sent_once,
 )
 from signalpost.domain.delivery import replay as rules
 from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, LeftOut, Replay, ReplayChoice, ReplayInput

@@ -5,10 +5,9 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp, WithActor
+from signalpost.commands.command import BaseCommand, BatchView, Decision, Reads, RowKey, Stamp
 from signalpost.domain.errors import Forbidden, NotFound
 from signalpost.domain.source import MOST_SOURCES, Source
-from signalpost.sharing.command_queues import Queue
 
 
 class SourceHeard(Struct, frozen=True):
@@ -19,13 +18,10 @@ class SourceRemoved(Struct, frozen=True):
     source: Source
 
 
-class _SourceCommand(WithActor, frozen=True, kw_only=True):
+class _SourceCommand(BaseCommand, frozen=True, kw_only=True):
     """A command about a source, which reads all of its tenant: they are few, and a new one must know how many."""
 
-    queue: ClassVar[Queue] = Queue.CONTROL
-    tenant_id: int
     name: str
-    idempotency: IdempotencyKey | None = None
 
     @property
     def reads(self) -> Reads:

@@ -1,22 +1,12 @@
-"""Commands that create, change and delete subscriptions, and retry their deliveries."""
+"""Commands that create, change and delete subscriptions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypedDict
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import (
-    BatchView,
-    Decision,
-    IdempotencyKey,
-    Reads,
-    RequestedRetry,
-    RowKey,
-    Stamp,
-    WithActor,
-    moved_on,
-)
+from signalpost.commands.command import BaseCommand, BatchView, Decision, Reads, RowKey, Stamp, moved_on
 from signalpost.commands.documents import check_precondition
 from signalpost.domain import oauth, own_tls
 from signalpost.domain import old_signature as old_signatures
@@ -25,17 +15,14 @@ from signalpost.domain import subscription as rules
 from signalpost.domain.beginning import Beginning
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay, ReplayState
-from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
-from signalpost.domain.event import Event
+from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.key_pair import KeyPair
 from signalpost.domain.language.values import is_same
 from signalpost.domain.new_webhook import endpoint_members
 from signalpost.domain.objective import Objective
-from signalpost.domain.subscription import Delay, Ordering, Subscription
+from signalpost.domain.subscription import Delay, Filters, Ordering, Subscription
 from signalpost.domain.subscription_patch import meant_changes
 from signalpost.domain.subscription_requests import ReadRequest, SubscriptionPatch, SubscriptionRequest
-from signalpost.domain.wishes import why_not_again
-from signalpost.sharing.command_queues import Queue
 
 
 class SubscriptionCreated(Struct, frozen=True):
@@ -52,15 +39,8 @@ class SubscriptionDeleted(Struct, frozen=True):
     subscription: Subscription
 
 
-class RetryQueued(Struct, frozen=True):
-    retry: RequestedRetry
-
-
-class SubscriptionCommand(WithActor, frozen=True, kw_only=True):
-    queue: ClassVar[Queue] = Queue.CONTROL
-    tenant_id: int
+class SubscriptionCommand(BaseCommand, frozen=True, kw_only=True):
     subscription_id: str
-    idempotency: IdempotencyKey | None = None
     if_match: frozenset[str] | None = None
 
     @property
@@ -75,6 +55,23 @@ class SubscriptionCommand(WithActor, frozen=True, kw_only=True):
         return found.with_secrets_of(now)
 
 
+class _CommonMembers(TypedDict):
+    """The members that every kind of subscription has, and that a new one says alike."""
+
+    id: str
+    tenant_id: int
+    number: int
+    status: Literal["active", "paused"]
+    when: Mapping[str, Any] | None
+    after: Delay | None
+    objective: Objective | None
+    contacts: tuple[str, ...]
+    starts_after: int
+    filters: Filters
+    created_at: int
+    updated_at: int
+
+
 class _NewSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     """`subscription_id` is the id of the new subscription. Unless it `begins` in the past, it starts at the end of the
     log, as the tenant's lock knows it: it gets exactly the events that are committed after it."""
@@ -83,22 +80,22 @@ class _NewSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     adds: ClassVar[type[Subscription]] = Subscription
     begins: Beginning | None = None
 
-    def _members(self, wanted: "_Wanted", view: BatchView, stamp: Stamp) -> dict[str, Any]:
-        """The members that every kind of subscription has, and says alike. Raises Invalid."""
-        return {
-            "id": self.subscription_id,
-            "tenant_id": self.tenant_id,
-            "number": view.next_number(Subscription),
-            "status": wanted.status,
-            "when": wanted.when,
-            "after": wanted.after,
-            "objective": wanted.objective,
-            "contacts": wanted.contacts,
-            "starts_after": _starts_after(self.begins, stamp),
-            "filters": ((0, rules.bits_of(wanted.event_types)),),
-            "created_at": stamp.at,
-            "updated_at": stamp.at,
-        }
+    def _members(self, wanted: "_Wanted", view: BatchView, stamp: Stamp) -> _CommonMembers:
+        """Raises Invalid."""
+        return _CommonMembers(
+            id=self.subscription_id,
+            tenant_id=self.tenant_id,
+            number=view.next_number(Subscription),
+            status=wanted.status,
+            when=wanted.when,
+            after=wanted.after,
+            objective=wanted.objective,
+            contacts=wanted.contacts,
+            starts_after=_starts_after(self.begins, stamp),
+            filters=((0, rules.bits_of(wanted.event_types)),),
+            created_at=stamp.at,
+            updated_at=stamp.at,
+        )
 
 
 class CreateSubscription(_NewSubscription, frozen=True, kw_only=True):
@@ -286,37 +283,6 @@ class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         return Decision(result=SubscriptionDeleted(gone), rows=(gone, *others))
 
 
-class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
-    """Asks for one more attempt, now. `sequence`, `event_type` (as bits) and `event_document_id` are those of the
-    event; `event` itself is given to be asked whether it is wanted, with its document's newest event."""
-
-    audited_as: ClassVar[str] = "subscription.retry-delivery"
-    adds: ClassVar[type[RequestedRetry]] = RequestedRetry
-    sequence: int
-    event_type: int
-    event_document_id: str
-    event: Event | None = None
-    newest: Event | None = None
-
-    def decide(self, view: BatchView, stamp: Stamp) -> Decision[RetryQueued]:
-        found = self._found(view, stamp.now)
-        if found.shadow_of is not None:
-            raise sent_once()
-        if found.is_read:
-            raise not_sent_but_read()
-        if found.status != "active":
-            detail = f"The subscription is {found.status}: resume it, and its pending deliveries are sent."
-            raise Conflict("subscription_not_active", detail)
-        asked_for = rules.wanted(found.filters, self.sequence) & self.event_type
-        if self.sequence <= found.starts_after or not asked_for:
-            raise NotFound("delivery_not_found", "This subscription does not want that event.")
-        if self.event is not None and (why := why_not_again(found, self.event, self.newest)) is not None:
-            raise Conflict("not_wanted", why)
-        number = view.next_number(RequestedRetry)
-        retry = RequestedRetry(number, found.number, self.sequence, self.event_document_id, found.version)
-        return Decision(result=RetryQueued(retry), retry=retry)
-
-
 def running_replays(view: BatchView, subscription: Subscription) -> list[Replay]:
     """The replays of a subscription that run."""
     return [
@@ -353,18 +319,6 @@ def check_apart(found: Subscription) -> None:
     """Raises Invalid if two of what is sent beside the gateway's own would have one header."""
     old_signatures.check_apart(found.sign_also, found.headers)
     oauth.check_apart(found.oauth, (*found.headers, *(each.header for each in found.sign_also)))
-
-
-def sent_once() -> Conflict:
-    return Conflict("is_a_shadow", "Each event is sent to a shadow once at most. Send it again to the original.")
-
-
-def not_sent_but_read() -> Conflict:
-    detail = (
-        "Nothing is sent to this subscription: its customer reads its events, and each is there until it is"
-        " acknowledged. To read earlier ones again, create another one with startsAfter."
-    )
-    return Conflict("is_read", detail)
 
 
 def _is_resume(found: Subscription, changes: Mapping[str, Any]) -> bool:

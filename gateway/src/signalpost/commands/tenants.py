@@ -5,14 +5,13 @@ from typing import ClassVar
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, Stamp, WithActor
+from signalpost.commands.command import BaseCommand, BatchView, Decision, Reads, Stamp
 from signalpost.commands.erasures import ErasureStarted
 from signalpost.domain.access.api_key import FIRST_TENANT
 from signalpost.domain.access.tenant import OPERATIONS_TENANT, Tenant, TenantStatus
 from signalpost.domain.access.tenant_limits import LimitsPatch
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import Conflict, NotFound
-from signalpost.sharing.command_queues import Queue
 
 
 class TenantCreated(Struct, frozen=True):
@@ -23,13 +22,10 @@ class TenantChanged(Struct, frozen=True):
     tenant: Tenant
 
 
-class _TenantCommand(WithActor, frozen=True, kw_only=True):
+class _TenantCommand(BaseCommand, frozen=True, kw_only=True):
     """`tenant_id` is the tenant for which the caller calls, `name` the one that the command is about."""
 
-    queue: ClassVar[Queue] = Queue.CONTROL
-    tenant_id: int
     name: str
-    idempotency: IdempotencyKey | None = None
 
     @property
     def reads(self) -> Reads:

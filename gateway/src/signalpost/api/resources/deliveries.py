@@ -27,7 +27,7 @@ from signalpost.api.routing.shapes.deliveries import (
     WaitingBehind,
 )
 from signalpost.api.routing.shapes.documents import Event as SentEvent
-from signalpost.commands.subscriptions import RetryDelivery
+from signalpost.commands.deliveries import RetryDelivery
 from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import EVERY_TYPE, Event

@@ -11,7 +11,7 @@ from signalpost.api.resources.subscriptions import PATH, find, new_key_pair, sec
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.subscriptions import CaseResult, TestResult, TestRun
-from signalpost.commands.subscriptions import not_sent_but_read
+from signalpost.commands.deliveries import not_sent_but_read
 from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.delivery.exchange import exchange_of

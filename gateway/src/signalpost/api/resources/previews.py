@@ -9,7 +9,7 @@ from signalpost.api.resources import subscriptions
 from signalpost.api.resources.events import find_event
 from signalpost.api.routing.context import RequestBody, RequestContext, Variant
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
-from signalpost.commands.subscriptions import not_sent_but_read
+from signalpost.commands.deliveries import not_sent_but_read
 from signalpost.domain.checks import Bad
 from signalpost.domain.documents.fitting_sample import fitting
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound

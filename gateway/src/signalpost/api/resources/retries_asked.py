@@ -10,7 +10,7 @@ from msgspec import Struct
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import MAX_IN_CURSOR
 from signalpost.api.routing.shapes.deliveries import RetryAsked
-from signalpost.commands.subscriptions import RetryDelivery
+from signalpost.commands.deliveries import RetryDelivery
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 from signalpost.store.nouns.audit import AuditFilter
