@@ -41,6 +41,7 @@ from signalpost.engine.lanes.subjects import Subjects
 from signalpost.engine.limits_here import LimitsHere
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.maintenance import Maintenance
+from signalpost.engine.maintenance.retention import Retention
 from signalpost.engine.operations.gateway_facts import FleetFacts, NodeFacts, PartitionFacts
 from signalpost.engine.operations.lane_facts import LaneFacts
 from signalpost.engine.operations.objective_facts import ObjectiveFacts
@@ -123,7 +124,8 @@ class Engine:
         """This process in the fleet."""
         self._lane_owner = self._make_lane_owner(settings, destinations)
         self._standing_writer = StandingWriter(store, self.lanes.views)
-        self.maintenance = Maintenance(store, clock, self.directory, self.lanes, self.counts, self.enqueue)
+        retention = Retention(store, clock, self.directory, self.lanes, self.counts)
+        self.maintenance = Maintenance(retention, store, clock, self.enqueue)
         self.watch = self._make_watch(settings, host)
         self._look_every = settings.look_every
 

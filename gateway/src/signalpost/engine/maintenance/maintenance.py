@@ -6,9 +6,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
 from signalpost.commands.workflow import ExpireSignatureRequest
-from signalpost.engine.counts import Counts
-from signalpost.engine.directory import Directory
-from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.maintenance.expiry import Expiries
 from signalpost.engine.maintenance.key_uses import KeyUses
 from signalpost.engine.maintenance.preparation import Preparation
@@ -21,15 +18,13 @@ from signalpost.store.store import Store
 class Maintenance:
     def __init__(
         self,
+        retention: Retention,
         store: Store,
         clock: Clock,
-        directory: Directory,
-        lanes: Lanes,
-        counts: Counts,
         enqueue: Callable[[ExpireSignatureRequest], Awaitable[asyncio.Future[Any]]],
     ) -> None:
         """`enqueue` waits for a place in the queue instead of being refused."""
-        self.retention = Retention(store, clock, directory, lanes, counts)
+        self.retention = retention
         self.preparation = Preparation(store, clock)
         self.expiries = Expiries(store, clock, enqueue)
         self.key_uses = KeyUses(store, clock)
