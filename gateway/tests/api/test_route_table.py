@@ -3,7 +3,7 @@
 import json
 import re
 from itertools import product
-from types import UnionType
+from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
@@ -11,6 +11,7 @@ from openapi_schema_validator import OAS31Validator
 
 from signalpost.api.http.problems import CALLER_PROBLEMS
 from signalpost.api.http.response import Json, Response, StreamedResponse
+from signalpost.api.rendering import ANSWERS
 from signalpost.api.routes import OPEN_ROUTES, QUIET_ROUTES, ROUTES
 from signalpost.api.routing.openapi import describe, errors_of
 from signalpost.api.routing.route import JSON, PATH, RESPONSE_HEADERS, OneChange, OpenRoute, Route
@@ -102,13 +103,18 @@ def test_what_changes_something_can_be_repeated_safely(route: Route) -> None:
         assert not route.conditional
 
 
+def types_in(annotation: Any) -> set[Any]:
+    return set(get_args(annotation)) if get_origin(annotation) in (Union, UnionType) else {annotation}
+
+
 def returned_by(route: Route) -> set[Any]:
-    """The types that a handler returns; nothing for one change, whose result has an answer of its own
-    (`test_rendering.py`)."""
-    if isinstance(route.handler, OneChange):
-        return set()
-    returned = get_type_hints(route.handler)["return"]
-    return set(get_args(returned)) if get_origin(returned) in (Union, UnionType) else {returned}
+    """The types that a handler returns; of one change, its command."""
+    handler = route.handler.command if isinstance(route.handler, OneChange) else route.handler
+    return types_in(get_type_hints(handler)["return"])
+
+
+def is_command(each: Any) -> bool:
+    return hasattr(each, "decide")
 
 
 @each_route
@@ -116,8 +122,21 @@ def test_what_a_handler_shows_is_among_the_answers_with_one_status(route: Route)
     for each in returned_by(route) - {Response, StreamedResponse}:
         if get_origin(each) is Json:
             assert {*get_args(each), Json} <= route.statuses.keys()
-        else:
+        elif each is NoneType:
+            assert None in route.statuses
+        elif not is_command(each):
             assert each in route.statuses
+
+
+@each_route
+def test_the_result_of_a_change_is_answered_as_its_route_declares(route: Route) -> None:
+    """Documents, whose answers depend on what is found, are not in `ANSWERS`."""
+    for command in filter(is_command, returned_by(route)):
+        [decided] = get_args(get_type_hints(command.decide)["return"])
+        for answer in filter(None, map(ANSWERS.get, types_in(decided))):
+            reply = route.replies[answer.status]
+            assert reply.body is answer.shape
+            assert ("location" in reply.headers) is bool(answer.location)
 
 
 @each_route

@@ -27,7 +27,7 @@ from signalpost.api.routing.description import Description
 from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.route import OPERATOR, OneChange, OpenRoute, Route
 from signalpost.api.routing.services import Services
-from signalpost.commands.command import Command
+from signalpost.commands.command import BaseCommand, Command
 from signalpost.domain.access.tenant_limits import TenantLimits
 from signalpost.domain.errors import (
     CallerError,
@@ -267,13 +267,18 @@ class Api:
         handler = route.handler
         if isinstance(handler, OneChange):
             return (yield from self._changed(context, handler.command))
-        answer: Struct = yield handler(context)
+        answer: Struct | None = yield handler(context)
         if isinstance(answer, Response | StreamedResponse):
             return answer
+        if isinstance(answer, BaseCommand):
+            command = cast(Command[Any], answer)
+            return (yield from self._changed(context, lambda _: command))
+        if answer is None:
+            return Response(route.statuses[None])
         return Response(route.statuses[type(answer)], answer.body if isinstance(answer, Json) else encode(answer))
 
     def _changed(self, context: RequestContext, make: Callable[[RequestContext], Command[Any]]) -> Handling:
-        """The response to a call that makes one change."""
+        """The response to a call whose answer is the result of one change."""
         engine, command = self._services.engine, None
         while command is None:
             try:

@@ -2,8 +2,6 @@
 
 from msgspec import UNSET
 
-from signalpost.api.http.response import Response
-from signalpost.api.rendering import submit
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, next_cursor
 from signalpost.api.routing.route import OPERATOR, Example, OneChange, Reply, Route
@@ -46,21 +44,18 @@ async def show(context: RequestContext) -> MemberShown:
     return _shown(member, context.services)
 
 
-async def change(context: RequestContext) -> Response:
+async def change(context: RequestContext) -> ChangeMember:
     asked = await context.read_change()
     member = await _found(context)
-    return await submit(
-        context,
-        ChangeMember(
-            tenant_id=context.tenant_id,
-            tenant=_shown(member, context.services).tenant,
-            member_id=member.id,
-            within=context.within,
-            name=asked.body.name,
-            email=UNSET if asked.body.email is UNSET else asked.body.email.lower(),
-            role=asked.body.role,
-            idempotency=asked.idempotency,
-        ),
+    return ChangeMember(
+        tenant_id=context.tenant_id,
+        tenant=_shown(member, context.services).tenant,
+        member_id=member.id,
+        within=context.within,
+        name=asked.body.name,
+        email=UNSET if asked.body.email is UNSET else asked.body.email.lower(),
+        role=asked.body.role,
+        idempotency=asked.idempotency,
     )
 
 

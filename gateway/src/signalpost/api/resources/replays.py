@@ -23,7 +23,7 @@ from signalpost.api.routing.shapes.deliveries import (
     ShownReplay,
     StartedReplay,
 )
-from signalpost.commands.replays import CancelReplay
+from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import subscription_not_found
 from signalpost.domain.access.portal_link import MAX_REPLAYED, Capability
 from signalpost.domain.delivery.replay import (
@@ -37,7 +37,7 @@ from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.subscription import Subscription
 
 
-async def start(context: RequestContext) -> ReplayCount | Response:
+async def start(context: RequestContext) -> ReplayCount | StartReplay:
     change = await context.read_change()
     found, asked = await subscriptions.find(context), change.body
     planned: PlannedReplay | None
@@ -54,7 +54,7 @@ async def start(context: RequestContext) -> ReplayCount | Response:
         raise Conflict(
             "too_many", f"At most {MAX_REPLAYED:,} deliveries can be sent again here. Choose a shorter period."
         )
-    return await submit(context, command)
+    return command
 
 
 async def start_many(context: RequestContext) -> Response:
@@ -153,17 +153,14 @@ async def read(context: RequestContext) -> ShownReplay:
     return ShownReplay.of(each, subscription_id=found.id)
 
 
-async def cancel(context: RequestContext) -> Response:
+async def cancel(context: RequestContext) -> CancelReplay:
     change = await context.read_change()
     found = await subscriptions.find(context)
-    return await submit(
-        context,
-        CancelReplay(
-            tenant_id=context.tenant_id,
-            subscription_id=found.id,
-            replay_id=_replay_id(context),
-            idempotency=change.idempotency,
-        ),
+    return CancelReplay(
+        tenant_id=context.tenant_id,
+        subscription_id=found.id,
+        replay_id=_replay_id(context),
+        idempotency=change.idempotency,
     )
 
 

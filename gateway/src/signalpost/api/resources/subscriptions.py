@@ -135,7 +135,7 @@ async def _create_read(context: RequestContext) -> Response:
     return await with_health(context, await submit(context, command))
 
 
-async def check_new(context: RequestContext) -> Response:
+async def check_new(context: RequestContext) -> None:
     """Check a body as `create` does, and create nothing."""
     context.query()
     sent, now = await context.body_as_sent(), context.services.clock.wall()
@@ -143,7 +143,7 @@ async def check_new(context: RequestContext) -> Response:
         asked: ShadowRequest = await context.read_body(**checks.shadow_checks(context, sent))
         original_for(asked, *_with_shadow(context, asked.shadow_of))
         endpoint_members(asked, now)
-        return Response(204, b"")
+        return
     if checks.is_of_connector(sent):
         of_kind = checks.connector_checks(context, sent)
     else:
@@ -153,7 +153,6 @@ async def check_new(context: RequestContext) -> Response:
         endpoint_members(new, now)
     if (begins := await checks.beginning_of(context, new)) is not None:
         begins.in_log_up_to((await context.services.store.log.after(context.tenant_id, END_OF_LOG, 1)).last)
-    return Response(204, b"")
 
 
 def _with_shadow(context: RequestContext, identity: str) -> tuple[Subscription | None, Subscription | None]:

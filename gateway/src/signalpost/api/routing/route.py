@@ -75,9 +75,9 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
     path: str
     summary: str
     roles: frozenset[Role]
-    handler: Callable[[RequestContext], Awaitable[Struct | Response | StreamedResponse]] | OneChange
-    """Returns what the call shows, a struct that `replies` have under one status, or `Json`; or a whole response. If
-    all that the call does is one change, says which."""
+    handler: Callable[[RequestContext], Awaitable[Struct | Response | StreamedResponse | None]] | OneChange
+    """Returns what the call shows, a struct that `replies` have under one status, or `Json`, or None for nothing; or
+    the command whose result is the answer; or a whole response. If all that the call does is one change, says which."""
     portal: Capability | None = None
     """What a portal link has to allow for it; None for what customers never do. An `id` in its path is a
     subscription's."""
