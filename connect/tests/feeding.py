@@ -1,13 +1,13 @@
 """What a gateway is fed with, and what it has made of it."""
 
 import uuid
-from collections import defaultdict
 
 from connect.tests.conftest import FedGateway
 from gateway.tests.acceptance.client import until
 
 from signalpost_client import Client
 from signalpost_connect.testing import Change
+from signalpost_connect.testing.conformance import Killable, states_told
 
 
 def changes(*titles: str) -> list[Change]:
@@ -29,16 +29,14 @@ def until_fed_more(gateway: FedGateway, than: int | None = None) -> None:
     until(lambda: newest_of(gateway) > before)
 
 
+def kill_one(number: int, *programs: Killable) -> None:
+    """Kill one of the programs, which take turns, and start it again."""
+    program = programs[number % len(programs)]
+    program.kill()
+    program.start()
+
+
 def told_of(gateway: FedGateway) -> dict[str, list[str]]:
     """The states of each document, titles and `deleted`, in the order of the gateway's events."""
-    found: dict[str, list[str]] = defaultdict(list)
-    after = 0
     with Client(gateway.url, gateway.operator_key) as client:
-        while (page := client.events.list(after=after, limit=250)).data:
-            for entry in page.data:
-                document = entry.event.data.document
-                assert document is not None
-                is_deleted = entry.event.type == "documentDeleted"
-                found[document.external_id].append("deleted" if is_deleted else document.title)
-            after = page.last
-    return found
+        return states_told(client, 0)

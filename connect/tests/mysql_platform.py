@@ -27,6 +27,8 @@ CREATE TABLE contracts (
 class MySqlPlatform:
     """The database, seen by the platform, and as what the connector gets."""
 
+    readers = f"SELECT id FROM information_schema.processlist WHERE user = '{ROLE}'"
+
     def __init__(self, server: MariaDb, folder: Path) -> None:
         self.server = server
         self.database = folder / "database-url"
@@ -78,6 +80,10 @@ class MySqlPlatform:
     def dead(self) -> list[str]:
         """The problems of dead rows, oldest first."""
         return [row[0] for row in self.run("SELECT problem FROM signalpost_outbox_dead ORDER BY id")]
+
+    def has_readers(self) -> bool:
+        """Whether a reader is connected."""
+        return bool(self.run(self.readers))
 
     def close(self) -> None:
         self._clear(self.sql)

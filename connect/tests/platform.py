@@ -19,6 +19,8 @@ CREATE TABLE contracts (
   owner_email text NOT NULL DEFAULT 'owner@example.com', author_email text NOT NULL DEFAULT 'author@example.com'
 )
 """
+READERS = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'signalpost-connect'"
+"""The readers of this database; other tests have others on the same server."""
 
 
 class Platform:
@@ -57,6 +59,10 @@ class Platform:
     def dead(self) -> list[str]:
         """The problems of dead rows, oldest first."""
         return [row[0] for row in self.sql.execute("SELECT problem FROM signalpost_outbox_dead ORDER BY id")]
+
+    def has_readers(self) -> bool:
+        """Whether a reader is connected."""
+        return self.sql.execute(f"SELECT {READERS}".encode()).fetchone() is not None
 
     def close(self) -> None:
         self.sql.close()

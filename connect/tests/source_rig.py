@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import CommandProcess, write_config
-from connect.tests.feeding import newest_of, told_of, until_fed_more
+from connect.tests.feeding import kill_one, newest_of, told_of, until_fed_more
 from gateway.tests.acceptance.client import until
 
 from signalpost_bench.free_port import free_port
@@ -62,9 +62,7 @@ class KilledConformance(Conformance):
                 )
                 until_fed_more(self.gateway, newest)
                 time.sleep(random.uniform(0, 0.4))
-                victim: Killable = (connector, self.gateway, self.server)[number % 3]
-                victim.kill()
-                victim.start()
+                kill_one(number, connector, self.gateway, self.server)
             wanted = [f"{number} {part}" for number in range(KILLS) for part in range(8)]
             until(lambda: newest_of(self.gateway) >= before + len(wanted) * len(documents), connector.log)
             assert connector.stop() == 0

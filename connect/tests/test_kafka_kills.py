@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import CommandProcess
-from connect.tests.feeding import told_of, until_fed_more
+from connect.tests.feeding import kill_one, told_of, until_fed_more
 from connect.tests.kafka_broker import TopicMessage, Writer
 from connect.tests.kafka_rig import Topics, broker, needs_broker, topics
 from gateway.tests.acceptance.client import until
@@ -61,16 +61,7 @@ def kill_at_random(topics: Topics, gateway: FedGateway, program: CommandProcess)
     for number in range(KILLS):
         until_fed_more(gateway)
         time.sleep(chance.uniform(0, 0.6))
-        match number % 3:
-            case 0:
-                program.kill()
-                program.start()
-            case 1:
-                gateway.process.kill()
-                gateway.start()
-            case _:
-                topics.broker.kill()
-                topics.broker.start()
+        kill_one(number, program, gateway, topics.broker)
     until_fed_more(gateway)
 
 

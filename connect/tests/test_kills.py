@@ -5,7 +5,6 @@
 
 import os
 import random
-import threading
 import time
 import uuid
 from collections import defaultdict
@@ -16,8 +15,9 @@ import psycopg
 import pytest
 from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import ConnectorProcess
-from connect.tests.feeding import told_of, until_fed_more
+from connect.tests.feeding import kill_one, told_of, until_fed_more
 from connect.tests.platform import Platform
+from connect.tests.writing import Writer
 from gateway.tests.acceptance.client import until
 
 pytestmark = pytest.mark.slow
@@ -27,30 +27,23 @@ DOCUMENTS = 600
 BETWEEN_CHANGES = 0.002
 
 
-class Writer:
-    """A program of the platform that creates, changes and deletes contracts. All writers change the same ones."""
-
+class PostgresWriter(Writer):
     def __init__(self, url: str, documents: Sequence[str], seed: int) -> None:
         self._connection = psycopg.connect(url)
-        self._documents = documents
-        self._chance = random.Random(seed)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
+        super().__init__(documents, seed)
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join()
+        super().stop()
         self._connection.close()
 
-    def _run(self) -> None:
-        while not self._stopping.wait(BETWEEN_CHANGES):
-            self._change(self._chance.choice(self._documents))
+    def run(self) -> None:
+        while not self.stopping.wait(BETWEEN_CHANGES):
+            self._change(self.chance.choice(self.documents))
 
     def _change(self, document: str) -> None:
         """In a transaction that numbers the document's states, and now and then takes a while or is rolled back."""
-        with self._connection.transaction(force_rollback=self._chance.random() < 0.05):
-            if self._chance.random() < 0.1:
+        with self._connection.transaction(force_rollback=self.chance.random() < 0.05):
+            if self.chance.random() < 0.1:
                 self._record(document, "DELETE FROM contracts WHERE id = %(document)s RETURNING 'deleted'")
             else:
                 self._record(
@@ -58,7 +51,7 @@ class Writer:
                     "INSERT INTO contracts AS before (id, title) VALUES (%(document)s, %(title)s)"
                     " ON CONFLICT (id) DO UPDATE SET title = excluded.title RETURNING title",
                 )
-            if self._chance.random() < 0.02:
+            if self.chance.random() < 0.02:
                 time.sleep(0.05)
 
     def _record(self, document: str, change: str) -> None:
@@ -84,17 +77,12 @@ def test_kills_lose_no_change_make_none_twice_and_keep_the_order(
     platform.sql.execute("CREATE TABLE made (number bigint GENERATED ALWAYS AS IDENTITY, document uuid, state text)")
     documents = [str(uuid.UUID(int=chance.getrandbits(128), version=4)) for _ in range(DOCUMENTS)]
     connector.start()
-    writers = [Writer(platform.url, documents, seed + number) for number in range(WRITERS)]
+    writers = [PostgresWriter(platform.url, documents, seed + number) for number in range(WRITERS)]
     try:
         for number in range(KILLS):
             until_fed_more(gateway)
             time.sleep(chance.uniform(0, 0.4))
-            if number % 2:
-                gateway.process.kill()
-                gateway.start()
-            else:
-                connector.kill()
-                connector.start()
+            kill_one(number, connector, gateway)
         until_fed_more(gateway)
     finally:
         for writer in writers:

@@ -2,7 +2,6 @@
 
 import os
 import random
-import threading
 import time
 import uuid
 from collections import defaultdict
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import ConnectorProcess
-from connect.tests.feeding import told_of, until_fed_more
+from connect.tests.feeding import kill_one, told_of, until_fed_more
+from connect.tests.writing import Writer
 from gateway.tests.acceptance.client import until
 
 if TYPE_CHECKING:
@@ -29,43 +29,33 @@ BETWEEN_CHANGES = 0.002
 CREATE_OR_CHANGE = "INSERT INTO contracts (id, title) VALUES (%s, %s) ON DUPLICATE KEY UPDATE title = VALUES(title)"
 
 
-class Writer:
-    """A program of the platform that creates, changes and deletes contracts. All writers change the same ones."""
-
+class MySqlWriter(Writer):
     def __init__(self, platform: "MySqlPlatform", documents: Sequence[str], seed: int) -> None:
         self._platform = platform
-        self._documents = documents
-        self._chance = random.Random(seed)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
+        super().__init__(documents, seed)
 
-    def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
+    def run(self) -> None:
         """Go on with another connection whenever the database went away."""
-        while not self._stopping.wait(BETWEEN_CHANGES):
+        while not self.stopping.wait(BETWEEN_CHANGES):
             with suppress(pymysql.MySQLError):
                 connection = self._platform.connect()
                 with suppress(pymysql.MySQLError), connection:
-                    while not self._stopping.wait(BETWEEN_CHANGES):
-                        self._change(connection, self._chance.choice(self._documents))
+                    while not self.stopping.wait(BETWEEN_CHANGES):
+                        self._change(connection, self.chance.choice(self.documents))
 
     def _change(self, connection: Any, document: str) -> None:
         """In a transaction that numbers the document's states, and now and then takes a while or is rolled back."""
         with connection.cursor() as cursor:
-            state = "deleted" if self._chance.random() < 0.1 else str(uuid.uuid4())
+            state = "deleted" if self.chance.random() < 0.1 else str(uuid.uuid4())
             if state == "deleted":
                 has_changed = cursor.execute("DELETE FROM contracts WHERE id = %s", [document]) > 0
             else:
                 has_changed = cursor.execute(CREATE_OR_CHANGE, [document, state]) > 0
             if has_changed:  # noted under the lock that the change took: so the notes have the order of commits
                 cursor.execute("INSERT INTO made (document, state) VALUES (%s, %s)", [document, state])
-        if self._chance.random() < 0.02:
+        if self.chance.random() < 0.02:
             time.sleep(0.05)
-        if self._chance.random() < 0.05:
+        if self.chance.random() < 0.05:
             connection.rollback()
         else:
             connection.commit()
@@ -89,12 +79,12 @@ def test_kills_lose_no_change_make_none_twice_and_keep_the_order(
     )
     documents = [str(uuid.UUID(int=chance.getrandbits(128), version=4)) for _ in range(DOCUMENTS)]
     connector.start()
-    writers = [Writer(mysql_platform, documents, seed + number) for number in range(WRITERS)]
+    writers = [MySqlWriter(mysql_platform, documents, seed + number) for number in range(WRITERS)]
     try:
         for number in range(KILLS):
             until_fed_more(gateway)
             time.sleep(chance.uniform(0, 0.4))
-            _kill_one(number % 3, mysql_platform, gateway, connector)
+            kill_one(number, connector, gateway, mysql_platform.server)
         until_fed_more(gateway)
     finally:
         for writer in writers:
@@ -125,18 +115,6 @@ def test_after_a_minute_without_the_database_it_goes_on(
     mysql_platform.run(*change, "after")
     until(lambda: told_of(gateway)[document] == ["before", "after"], connector.log)
     assert connector.stop() == 0
-
-
-def _kill_one(which: int, platform: "MySqlPlatform", gateway: FedGateway, connector: ConnectorProcess) -> None:
-    if which == 0:
-        connector.kill()
-        connector.start()
-    elif which == 1:
-        gateway.process.kill()
-        gateway.start()
-    else:
-        platform.server.kill()
-        platform.server.start()
 
 
 def _made(platform: "MySqlPlatform") -> dict[str, list[str]]:

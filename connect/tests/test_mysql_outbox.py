@@ -4,18 +4,19 @@ import asyncio
 import json
 import threading
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import configure, run_command
+from connect.tests.outbox_readers import taken, titles, with_source
 from connect.tests.test_guide import ROOT, blocks
 from gateway.tests.acceptance.client import until
 
-from signalpost_connect import AGAIN, APPLIED, Batch, SourceAway, dead
+from signalpost_connect import AGAIN, APPLIED, SourceAway, dead
 from signalpost_connect.outbox import statements
 from signalpost_connect.outbox.reader import BATCH_BYTES, Outbox
 from signalpost_connect.testing import Change
@@ -25,35 +26,6 @@ if TYPE_CHECKING:
 
 pymysql = pytest.importorskip("pymysql", reason="the driver of MySQL is not installed: make .venv/dev")
 pytestmark = pytest.mark.slow
-T = TypeVar("T")
-READERS = "SELECT id FROM information_schema.processlist WHERE user = 'connect_of_tests'"
-
-
-def with_source(platform: "MySqlPlatform", act: Callable[[Outbox], Awaitable[T]], tenant: str = "default") -> T:
-    async def run() -> T:
-        source = platform.source(tenant)
-        try:
-            return await act(source)
-        finally:
-            await source.close()
-
-    result = asyncio.run(run())
-    # The server notices a moment later that its client is gone, and has the lock until then.
-    until(lambda: not platform.run(READERS))
-    return result
-
-
-def taken(platform: "MySqlPlatform", tenant: str = "default") -> list[Any]:
-    """The bodies of what the reader would take, with their versions."""
-
-    async def take(source: Outbox) -> Batch:
-        return await source.take(500, 0)
-
-    return [(json.loads(each.body), each.version) for each in with_source(platform, take, tenant).messages]
-
-
-def titles(platform: "MySqlPlatform") -> list[str]:
-    return ["deleted" if body.get("deleted") else body["title"] for body, _ in taken(platform)]
 
 
 def insert(platform: "MySqlPlatform", title: str) -> str:
@@ -224,7 +196,7 @@ def test_a_reader_that_lost_its_connection_connects_anew(mysql_platform: "MySqlP
 
     async def lose(source: Outbox) -> int:
         batch = await source.take(500, 0)
-        [[reader]] = mysql_platform.run(READERS)
+        [[reader]] = mysql_platform.run(mysql_platform.readers)
         mysql_platform.run("KILL %s", reader)
         with pytest.raises(SourceAway, match="MySQL: "):
             await source.settle(batch, [APPLIED])
@@ -244,7 +216,7 @@ def test_who_stops_waiting_leaves_no_thread_and_no_connection(mysql_platform: "M
         with transaction(mysql_platform) as cursor:
             cursor.execute("LOCK TABLES signalpost_outbox WRITE")
             taking = asyncio.ensure_future(source.take(500, 60))
-            waits = READERS + " AND state LIKE '%lock%'"
+            waits = mysql_platform.readers + " AND state LIKE '%lock%'"
             while not await asyncio.to_thread(mysql_platform.run, waits):
                 await asyncio.sleep(0.05)
             taking.cancel()

@@ -1,55 +1,24 @@
 """The outbox on a real PostgreSQL: what its trigger writes, and how it is read."""
 
 import asyncio
-import json
 import threading
 import uuid
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 import pytest
-from connect.tests.platform import Platform
+from connect.tests.outbox_readers import taken, titles, with_source
+from connect.tests.platform import READERS, Platform
 from gateway.tests.acceptance.client import until
 
-from signalpost_connect import AGAIN, APPLIED, Batch, SourceAway, dead
+from signalpost_connect import AGAIN, APPLIED, SourceAway, dead
 from signalpost_connect.config import Secret
 from signalpost_connect.outbox import statements
 from signalpost_connect.outbox.reader import BATCH_BYTES, Outbox, OutboxConfig
 from signalpost_connect.testing import Change
 
 pytestmark = pytest.mark.slow
-T = TypeVar("T")
-READERS = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'signalpost-connect'"
-"""The readers of this database; other tests have others on the same server."""
-
-
-def with_source(platform: Platform, act: Callable[[Outbox], Awaitable[T]], tenant: str = "default") -> T:
-    async def run() -> T:
-        source = platform.source(tenant)
-        try:
-            return await act(source)
-        finally:
-            await source.close()
-
-    result = asyncio.run(run())
-    # The server notices a moment later that its client is gone, and has the lock until then.
-    until(lambda: platform.sql.execute(f"SELECT {READERS}".encode()).fetchone() is None)
-    return result
-
-
-def taken(platform: Platform, tenant: str = "default") -> list[Any]:
-    """The bodies of what the reader would take, with their versions."""
-
-    async def take(source: Outbox) -> Batch:
-        return await source.take(500, 0)
-
-    return [(json.loads(each.body), each.version) for each in with_source(platform, take, tenant).messages]
-
-
-def titles(platform: Platform) -> list[str]:
-    return ["deleted" if body.get("deleted") else body["title"] for body, _ in taken(platform)]
 
 
 def insert(connection: "psycopg.Connection[Any]", title: str) -> str:

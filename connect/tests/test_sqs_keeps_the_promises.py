@@ -18,7 +18,7 @@ from urllib.request import Request, urlopen
 import pytest
 from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import CommandProcess
-from connect.tests.feeding import newest_of, told_of, until_fed_more
+from connect.tests.feeding import kill_one, newest_of, told_of, until_fed_more
 from gateway.tests.acceptance.client import until
 
 from signalpost_bench.free_port import free_port
@@ -202,12 +202,7 @@ def test_kills_make_no_change_twice_and_leave_the_last_states(
         queues.send([(each.document, each.line) for each in changes])
         until_fed_more(gateway, newest)
         time.sleep(random.uniform(0, 0.4))
-        if number % 2:
-            gateway.process.kill()
-            gateway.start()
-        else:
-            connector.kill()
-            connector.start()
+        kill_one(number, connector, gateway)
     until(lambda: queues.left() == 0, connector.log)
     assert connector.stop() == 0
     states = [f"{number} {part}" for number in range(KILLS) for part in range(4)]

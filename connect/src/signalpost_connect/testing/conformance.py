@@ -252,17 +252,8 @@ class Conformance(ABC):
             start = newest[0].sequence if newest else 0
 
         def told() -> Mapping[str, Sequence[str]]:
-            found: dict[str, list[str]] = defaultdict(list)
-            after = start
             with self._reader() as client:
-                while (page := client.events.list(after=after, limit=250)).data:
-                    for entry in page.data:
-                        document = entry.event.data.document
-                        assert document is not None
-                        is_deleted = entry.event.type == "documentDeleted"
-                        found[document.external_id].append("deleted" if is_deleted else document.title)
-                    after = page.last
-            return found
+                return states_told(client, start)
 
         return told
 
@@ -307,6 +298,19 @@ class Conformance(ABC):
 
     def _client(self) -> AsyncClient:
         return AsyncClient(self.gateway.url, self.gateway.key, deadline=5.0)
+
+
+def states_told(client: Client, after: int) -> dict[str, list[str]]:
+    """The titles, or `deleted`, of each document in the events after a sequence, in their order."""
+    found: dict[str, list[str]] = defaultdict(list)
+    while (page := client.events.list(after=after, limit=250)).data:
+        for entry in page.data:
+            document = entry.event.data.document
+            assert document is not None
+            is_deleted = entry.event.type == "documentDeleted"
+            found[document.external_id].append("deleted" if is_deleted else document.title)
+        after = page.last
+    return found
 
 
 def _documents(count: int) -> list[str]:
