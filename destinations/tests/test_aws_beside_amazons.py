@@ -298,7 +298,7 @@ def test_what_is_not_there_is_named(server: Server) -> None:
         assert "There is no such" in ruling.detail
 
 
-@pytest.mark.parametrize(
+each_kind = pytest.mark.parametrize(
     ("kind", "config"),
     [
         (Sqs, {"queueUrl": "http://127.0.0.1/123456789012/contracts"}),
@@ -307,21 +307,16 @@ def test_what_is_not_there_is_named(server: Server) -> None:
         (S3, {"bucket": NAME}),
     ],
 )
+
+
+@each_kind
 def test_a_key_that_is_wrong_needs_a_person(
     server: Server, kind: type[Destination[Any, Any]], config: Mapping[str, Any]
 ) -> None:
     assert isinstance(delivered(server, kind, config, key="wrong"), Reauthorise)
 
 
-@pytest.mark.parametrize(
-    ("kind", "config"),
-    [
-        (Sqs, {"queueUrl": "http://127.0.0.1/123456789012/contracts"}),
-        (Sns, {"topicArn": TOPIC}),
-        (EventBridge, {}),
-        (S3, {"bucket": NAME}),
-    ],
-)
+@each_kind
 def test_the_probe_is_taken(server: Server, kind: type[Destination[Any, Any]], config: Mapping[str, Any]) -> None:
     made = Rehearsal(kind, server.account, config)
     probe = made.kind.probe(made.connection)

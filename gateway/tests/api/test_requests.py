@@ -74,58 +74,38 @@ def test_without_a_valid_key_nothing_is_done(world: "World", authorization: str 
         assert world.state() == before
 
 
+async def is_recent() -> None:
+    """What is known counts."""
+
+
+def principals_of_no_one(lookout: Lookout) -> Principals:
+    """Those of a gateway without keys, members and links, whose operator's key was lost."""
+
+    async def no_one(_id: str) -> None:
+        return None
+
+    return Principals(
+        "", lambda _: None, lambda: 0, lambda _: None, lookout, no_one, no_one, lambda *_: None, is_recent
+    )
+
+
 @pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "Bearer  "])
 def test_no_key_is_nobody_s_key_even_if_the_operator_s_was_lost(authorization: str) -> None:
     """A key that was cut to nothing must not open the gateway to a caller who sends nothing."""
 
-    async def nobody(_id: str) -> None:
-        return None
-
-    async def is_recent() -> None:
-        """What is known counts."""
-
     lookout = Lookout(cast(Any, SimpleNamespace(terms=ALONE)), lambda: 0, lambda _changes: None)
     with pytest.raises(Unauthenticated) as refused:
-        asyncio.run(
-            Principals(
-                "",
-                lambda _digest: None,
-                lambda: 0,
-                lambda _key: None,
-                lookout,
-                nobody,
-                nobody,
-                lambda _digest, _now: None,
-                is_recent,
-            ).of(authorization)
-        )
+        asyncio.run(principals_of_no_one(lookout).of(authorization))
     assert refused.value.code == "no_key"
 
 
 def test_a_key_that_could_not_be_looked_for_is_not_called_wrong() -> None:
     """Another node may have made the key a moment ago."""
 
-    async def nobody(_id: str) -> None:
-        return None
-
-    async def is_recent() -> None:
-        """What is known counts, and the next look does not succeed."""
-
     async def fail() -> None:
         raise Unavailable("The database does not answer.")
 
-    lookout = cast(Lookout, SimpleNamespace(be_recent=is_recent, next_look=fail))
-    principals = Principals(
-        "",
-        lambda _digest: None,
-        lambda: 0,
-        lambda _key: None,
-        lookout,
-        nobody,
-        nobody,
-        lambda _digest, _now: None,
-        is_recent,
-    )
+    principals = principals_of_no_one(cast(Lookout, SimpleNamespace(be_recent=is_recent, next_look=fail)))
     with pytest.raises(Unavailable):
         asyncio.run(principals.of("Bearer sp_new"))
     with pytest.raises(Unavailable):

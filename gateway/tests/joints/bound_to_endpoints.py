@@ -52,12 +52,9 @@ class BoundToEndpoints(ABC):
 
     async def act(self, node: JointNode) -> None:
         """Give one webhook or shadow another one, or none, if it is time for that."""
-        if self._random.random() >= self._often:
+        wish = self._clients.draw_webhook(self._random, self._often)
+        if wish is None:
             return
-        fit = [each for each in self._clients.webhooks if each.id and not self._clients.is_busy(each)]
-        if not fit:
-            return
-        wish = self._random.choice(fit)
         if self._of(wish).last is not None and self._random.random() < 0.3:
             await self._change(node, wish, f"{wish} {self.without}", None, {self.member: None}, [])
         else:

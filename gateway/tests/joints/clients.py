@@ -3,6 +3,7 @@ there is an answer, by this process or the next."""
 
 import asyncio
 import json
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from gateway.tests.joints.certificates import Certificates
@@ -70,6 +71,13 @@ class Clients:
         shadows = [each for each in shadows if not self.is_busy(each.original)]
         wishes = [each for each in self.owners.wishes.values() if each.is_webhook and not each.deleted.last]
         return [*wishes, *(each.wish for each in shadows)]
+
+    def draw_webhook(self, random: Random, often: float) -> Wish | None:
+        """A webhook or shadow to change; None if it is not time for that."""
+        if random.random() >= often:
+            return None
+        fit = [each for each in self.webhooks if each.id and not self.is_busy(each)]
+        return random.choice(fit) if fit else None
 
     def is_busy(self, about: object) -> bool:
         """Whether a client still waits for an answer about this document or subscription."""

@@ -22,12 +22,9 @@ class KeyPairs:
 
     async def act(self, node: JointNode) -> None:
         """Switch the key pair of one webhook or shadow on or off, if it is time for that."""
-        if self._random.random() >= self._often:
+        wish = self._clients.draw_webhook(self._random, self._often)
+        if wish is None:
             return
-        fit = [each for each in self._clients.webhooks if each.id and not self._clients.is_busy(each)]
-        if not fit:
-            return
-        wish = self._random.choice(fit)
         wanted = not wish.has_key_pair.last
         change = wish.has_key_pair.begin(wanted, self._world.time.now)
 

@@ -29,11 +29,9 @@ class OldSignatures:
 
     async def act(self, node: JointNode) -> None:
         """Change how one webhook or shadow signs also, if it is time for that."""
-        if self._random.random() >= self._often:
-            return
-        fit = [each for each in self._clients.webhooks if each.id and not self._clients.is_busy(each)]
-        if fit:
-            await self._change(node, self._random.choice(fit))
+        wish = self._clients.draw_webhook(self._random, self._often)
+        if wish is not None:
+            await self._change(node, wish)
 
     async def _change(self, node: JointNode, wish: Wish) -> None:
         """Another list: none, or new signatures, or those that were there with another secret or another form."""
