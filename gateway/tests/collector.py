@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any, NamedTuple
 
+from gateway.tests.http_server import QuietHandler
 from gateway.tests.patience import PATIENCE
 from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -109,7 +110,7 @@ class Collector:
         self.answer: Callable[[], tuple[int, bytes]] = lambda: (200, b"{}")
         collector = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
@@ -120,9 +121,6 @@ class Collector:
                 self.send_header("content-length", str(len(said)))
                 self.end_headers()
                 self.wfile.write(said)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                pass
 
         class Server(ThreadingHTTPServer):
             def handle_error(self, request: Any, address: Any) -> None:

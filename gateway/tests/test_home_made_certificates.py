@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(ANSWER)
 
-    do_GET = do_PUT = do_POST = answer  # noqa: N815 - names of the standard library
+    do_GET = do_PUT = do_POST = answer
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""

@@ -5,10 +5,9 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from gateway.tests.http_server import serving
+from gateway.tests.http_server import QuietHandler, serving
 
 CLIENT_ID = "client"
 CLIENT_SECRET = "s3cr3t-of-the-client"
@@ -66,20 +65,14 @@ class TokenServer:
 def token_server() -> Iterator[TokenServer]:
     server = TokenServer()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["content-length"]))
             status, said = server.answer(self.path, self.headers["authorization"])
             body = json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
+            self.reply(status, body)
 
     with serving(Handler) as server.origin:
         yield server

@@ -7,13 +7,13 @@ import secrets
 import ssl
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import trustme
 from gateway.tests.acceptance.client import until
 from gateway.tests.acceptance.conftest import Gateways
 from gateway.tests.acceptance.test_master_key import keys_of, leave, rotate, until_settled
+from gateway.tests.http_server import QuietHandler
 from gateway.tests.joints.node import OPERATOR_KEY
 from gateway.tests.patience import ATTEMPT_TIMEOUT
 
@@ -32,7 +32,7 @@ class Inside:
         """What came with each request: the name in the client's certificate, the headers, and the body."""
         got = self.got
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
@@ -40,9 +40,6 @@ class Inside:
                 got.append((self.connection.getpeercert()["subjectAltName"][0][1], dict(self.headers), body))
                 self.send_response(204)
                 self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

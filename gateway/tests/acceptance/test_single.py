@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from gateway.tests.acceptance.gateway_process import COMMAND, GatewayProcess, run_command, without_settings
+from gateway.tests.http_server import QuietHandler
 from gateway.tests.patience import PATIENCE
 
 SINGLE = Path(__file__).parents[3] / "deploy" / "single"
@@ -107,7 +108,7 @@ def test_a_backup_that_fails_says_so_and_keeps_the_copies_that_there_are(gateway
     assert len({*folder.rglob("*")}) == len(kept)
 
 
-class Hook(http.server.BaseHTTPRequestHandler):
+class Hook(QuietHandler):
     """Takes what is posted to it."""
 
     texts: list[str]
@@ -116,8 +117,6 @@ class Hook(http.server.BaseHTTPRequestHandler):
         self.texts.append(json.loads(self.rfile.read(int(self.headers["content-length"])))["text"])
         self.send_response(204)
         self.end_headers()
-
-    def log_message(self, *_: object) -> None: ...
 
 
 @pytest.fixture

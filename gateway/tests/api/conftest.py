@@ -12,14 +12,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import apsw
 import pytest
 import uvloop
-from gateway.tests.http_server import serving
+from gateway.tests.http_server import QuietHandler, serving
 from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
 from gateway.tests.sqlite_file import database_file
 from gateway.tests.worker_on_loop import ALONE, ServerWithWorker
@@ -312,7 +311,7 @@ class World(Client):
         return made
 
 
-class StatusOfPath(BaseHTTPRequestHandler):
+class StatusOfPath(QuietHandler):
     """Answers with the status that the path names."""
 
     protocol_version = "HTTP/1.1"
@@ -322,9 +321,6 @@ class StatusOfPath(BaseHTTPRequestHandler):
         self.send_response(int(self.path[1:4]))
         self.send_header("content-length", "0")
         self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        pass
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,12 @@ import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from gateway.tests.http_server import QuietHandler
 
 from signalpost.sender.addresses import parse_allow_targets
 
@@ -34,7 +35,7 @@ class Vendor(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
 
-class VendorHandler(BaseHTTPRequestHandler):
+class VendorHandler(QuietHandler):
     """Answers at every path as a token endpoint does."""
 
     def do_POST(self) -> None:
@@ -43,16 +44,10 @@ class VendorHandler(BaseHTTPRequestHandler):
         self.server.forms.append(form)
         is_good = form.get("code") == "good"
         answer = json.dumps(GRANT if is_good else {"error": "invalid_grant"}).encode()
-        self.send_response(200 if is_good else 400)
-        self.send_header("content-length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
+        self.reply(200 if is_good else 400, answer)
 
     def _body(self) -> str:
         return self.rfile.read(int(self.headers["content-length"])).decode()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        pass
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,13 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from gateway.tests.http_server import QuietHandler
 from gateway.tests.patience import PATIENCE
 
 from signalpost.sender.addresses import parse_allow_targets
@@ -45,7 +46,7 @@ class Endpoint(ThreadingHTTPServer):
         """Requests to paths with `held` wait for this."""
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     """Answers with the status and the body that the path names: `/500/large`."""
 
     protocol_version = "HTTP/1.1"
@@ -61,9 +62,6 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(ANSWERS[body])))
         self.end_headers()
         self.wfile.write(ANSWERS[body])
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        pass
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,14 @@ was still under way. The log never has any."""
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from gateway.tests.captured_log import captured_log
+from gateway.tests.http_server import QuietHandler
 from gateway.tests.postgres import OWNER, new_database
 
 from signalpost.sender.addresses import parse_allow_targets
@@ -25,7 +26,7 @@ TITLE = "{{ document.title }}"
 _DATABASES = count()
 
 
-class Endpoint(BaseHTTPRequestHandler):
+class Endpoint(QuietHandler):
     """Answers with the status that its path begins with and everything that it was sent, once it may."""
 
     protocol_version = "HTTP/1.1"
@@ -42,9 +43,6 @@ class Endpoint(BaseHTTPRequestHandler):
         self.send_header("x-said", said)
         self.end_headers()
         self.wfile.write(answer)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        pass
 
 
 class Vendor(ThreadingHTTPServer):

@@ -3,11 +3,10 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from gateway.tests.http_server import serving
+from gateway.tests.http_server import QuietHandler, serving
 
 from signalpost.sender.addresses import parse_allow_targets
 from signalpost_receiver import Receiver, VerificationError
@@ -19,7 +18,7 @@ SWITCHED_ON = {"signWithKeyPair": True}
 NO_KEY = {"authorization": None}
 
 
-class Endpoint(BaseHTTPRequestHandler):
+class Endpoint(QuietHandler):
     """Keeps what it got."""
 
     requests: list[tuple[list[tuple[str, str]], bytes]] = []
@@ -29,9 +28,6 @@ class Endpoint(BaseHTTPRequestHandler):
         self.requests.append((self.headers.items(), body))
         self.send_response(204)
         self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")

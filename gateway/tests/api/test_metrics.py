@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from gateway.tests.http_server import serving
+from gateway.tests.http_server import QuietHandler, serving
 from gateway.tests.sqlite_file import database_file
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_to_families
@@ -50,16 +49,13 @@ def scrape(client: "Client") -> Metrics:
     return Metrics(answer.body.decode())
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     """Answers with the status that the path names: `/500`."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
         self.send_response(int(self.path[1:]))
         self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        pass
 
 
 @pytest.fixture(scope="module")

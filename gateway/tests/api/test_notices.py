@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.api.two_tenants import in_tenant, make_key, make_tenant
+from gateway.tests.http_server import QuietHandler
 from gateway.tests.patience import PATIENCE
 
 from signalpost.domain.timestamps import SECOND
@@ -43,15 +44,12 @@ class Pager:
     def __init__(self) -> None:
         received = self.received = SimpleQueue[ReceivedNotice]()
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 received.put(ReceivedNotice(body, self.headers["plexus-webhook-signature"]))
                 self.send_response(204)
                 self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/"

@@ -12,6 +12,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from gateway.tests.http_server import QuietHandler
 
 from signalpost.sender.addresses import parse_allow_targets
 
@@ -22,7 +23,7 @@ INSIDE, CLIENTS, STRANGERS = trustme.CA(), trustme.CA(), trustme.CA()
 SEEN: list[str | None] = []
 
 
-class Endpoint(http.server.BaseHTTPRequestHandler):
+class Endpoint(QuietHandler):
     """Notes whose certificate came with each request."""
 
     protocol_version = "HTTP/1.1"
@@ -33,9 +34,6 @@ class Endpoint(http.server.BaseHTTPRequestHandler):
         SEEN.append(certificate["subjectAltName"][0][1] if certificate else None)
         self.send_response(204)
         self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,12 @@ import hmac
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import apsw
 import pytest
+from gateway.tests.http_server import QuietHandler
 from gateway.tests.sqlite_file import database_file
 
 from signalpost.domain.timestamps import SECOND, parse_timestamp
@@ -173,7 +174,7 @@ def test_after_the_overlap_s_end_nothing_shows_a_rotation_and_another_can_begin(
     assert rotate(world, path, {"overlapHours": 1}).ok()["rotationEndsAt"] is not None
 
 
-class Verifier(BaseHTTPRequestHandler):
+class Verifier(QuietHandler):
     """An endpoint that verifies the header of the page (C19) with the one secret that it was given."""
 
     def do_POST(self) -> None:
@@ -182,9 +183,6 @@ class Verifier(BaseHTTPRequestHandler):
         self.send_response(200 if made == self.headers["plexus-webhook-signature"] else 401)
         self.send_header("content-length", "0")
         self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 @pytest.fixture

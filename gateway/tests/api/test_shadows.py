@@ -3,13 +3,14 @@
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from gateway.tests.api.conftest import Answer, World
 from gateway.tests.api.two_tenants import CONNECTION, in_tenant, make_key, make_tenant
 from gateway.tests.console.test_portal import Guest
+from gateway.tests.http_server import QuietHandler
 
 from signalpost.sender.addresses import parse_allow_targets
 from signalpost_receiver import sign
@@ -26,7 +27,7 @@ class Receiver:
         self.requests: list[tuple[str, Mapping[str, str], bytes]] = []
         receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
@@ -34,13 +35,7 @@ class Receiver:
                 receiver.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
                 title = json.loads(body)["data"]["document"]["title"]
                 status, answer = receiver.answers.get((self.path, title), (200, b"ok"))
-                self.send_response(status)
-                self.send_header("content-length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                pass
+                self.reply(status, answer)
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True

@@ -4,12 +4,11 @@ away."""
 import hmac
 import json
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from gateway.tests.bodies import CONVOY
-from gateway.tests.http_server import serving
+from gateway.tests.http_server import QuietHandler, serving
 
 from signalpost.engine.connectors.shown_requests import NO_SECRET
 from signalpost.sender.addresses import parse_allow_targets
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 SECRET = "what Convoy gave"
 
 
-class ConvoyReceiver(BaseHTTPRequestHandler):
+class ConvoyReceiver(QuietHandler):
     """An endpoint that was written for Convoy and knows no other signature."""
 
     def do_POST(self) -> None:
@@ -33,9 +32,6 @@ class ConvoyReceiver(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from gateway.tests.http_server import serving
+from gateway.tests.http_server import QuietHandler, serving
 
 from signalpost.sender.addresses import parse_allow_targets
 
@@ -18,7 +17,7 @@ ROTATED = "canary-of-a-rotation"
 HEADERS = {"X-Key": "canary-of-a-header", "Authorization": "Bearer canary-of-a-token"}
 
 
-class Telltale(BaseHTTPRequestHandler):
+class Telltale(QuietHandler):
     """Answers with its request line, all headers and both secrets."""
 
     protocol_version = "HTTP/1.1"
@@ -32,9 +31,6 @@ class Telltale(BaseHTTPRequestHandler):
         self.send_header("x-your-key", self.headers["x-key"])
         self.end_headers()
         self.wfile.write(answer)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        pass
 
 
 @pytest.fixture

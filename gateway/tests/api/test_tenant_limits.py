@@ -5,13 +5,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from gateway.tests.api.test_versions import PDF, upload
 from gateway.tests.api.two_tenants import in_tenant, make_key, make_tenant
-from gateway.tests.http_server import serving
+from gateway.tests.http_server import QuietHandler, serving
 
 from signalpost.domain.access.tenant_limits import TenantLimits
 from signalpost.runtime.clock import SystemClock
@@ -76,7 +75,7 @@ def test_beyond_what_a_tenant_may_have_the_next_is_answered_403_until_one_is_del
     upload(world, path, PDF, **here).ok(201)
 
 
-class SlowEndpoint(BaseHTTPRequestHandler):
+class SlowEndpoint(QuietHandler):
     """An endpoint that answers once it may."""
 
     protocol_version = "HTTP/1.1"
@@ -88,9 +87,6 @@ class SlowEndpoint(BaseHTTPRequestHandler):
         self.send_response(204)
         self.send_header("connection", "close")
         self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        pass
 
 
 def test_a_tenant_says_how_much_it_has_in_flight(make_world: Callable[..., "World"]) -> None:

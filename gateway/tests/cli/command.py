@@ -15,13 +15,14 @@ import termios
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from gateway.tests import forked
 from gateway.tests.acceptance.client import until
 from gateway.tests.forked import ForkedCommand, Streams
+from gateway.tests.http_server import QuietHandler
 from gateway.tests.patience import ATTEMPT_TIMEOUT, LONG_PATIENCE, PATIENCE
 
 SIGNALPOST = Path(sys.executable).parent / "signalpost"
@@ -135,7 +136,7 @@ class Endpoint:
         self.status = 200
         self.headers: list[dict[str, str]] = []
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["content-length"]))
                 endpoint.headers.append(dict(self.headers.items()))
@@ -143,9 +144,6 @@ class Endpoint:
                 self.send_header("content-length", "2")
                 self.end_headers()
                 self.wfile.write(b"ok" if endpoint.status < 300 else b"no")
-
-            def log_message(self, *_: object) -> None:
-                """No one reads it."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
@@ -14,6 +14,7 @@ import apsw
 import pytest
 from gateway.tests.cli import command
 from gateway.tests.cli.command import Run, at_terminal, create, json_of
+from gateway.tests.http_server import QuietHandler
 from gateway.tests.sqlite_file import database_file
 from rich.console import Console
 
@@ -149,16 +150,13 @@ def test_a_wrong_key_or_tenant_is_told_apart(run: Run) -> None:
 
 @pytest.fixture
 def other_server() -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             page, missing = (
                 b"200 OK\r\ncontent-length: 13\r\n\r\n<html></html>",
                 b"404 No\r\ncontent-length: 2\r\n\r\n{}",
             )
             self.wfile.write(b"HTTP/1.1 " + (missing if self.path.startswith("/missing") else page))
-
-        def log_message(self, *_: object) -> None:
-            """No one reads it."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -5,10 +5,11 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from gateway.tests.http_server import QuietHandler
 
 from signalpost.cli.client import CallRefused, Client, CommandError
 from signalpost.cli.commands.listen.feed import EventFeed
@@ -35,7 +36,7 @@ def a_gateway_that(*script: Answer) -> Iterator[str]:
     """Answers each request as the next part of the script says: None hangs up. The last part answers all others."""
     parts = list(script)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             after = int(parse_qs(urlsplit(self.path).query)["after"][0])
             answer = (parts.pop(0) if len(parts) > 1 else parts[0])(after)
@@ -48,9 +49,6 @@ def a_gateway_that(*script: Answer) -> Iterator[str]:
                 self.send_header(RUN_HEADER, answer[2])
             self.end_headers()
             self.wfile.write(answer[1])
-
-        def log_message(self, *_: object) -> None:
-            """No one reads it."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)

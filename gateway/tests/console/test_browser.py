@@ -13,6 +13,7 @@ import pytest
 from gateway.tests.api.conftest import World
 from gateway.tests.console.accessibility import findings_in, in_turns
 from gateway.tests.console.conftest import TABS
+from gateway.tests.http_server import QuietHandler
 from gateway.tests.patience import PATIENCE
 
 from signalpost.sender.addresses import parse_allow_targets
@@ -59,20 +60,14 @@ def is_signed(body: bytes, headers: Mapping[str, str], secret: str) -> bool:
     return True
 
 
-class Endpoint(http.server.BaseHTTPRequestHandler):
+class Endpoint(QuietHandler):
     def do_POST(self) -> None:
         sent = self.rfile.read(int(self.headers.get("content-length", 0)))
         status, body = self.server.answers.get(self.path, (204, b""))  # type: ignore[attr-defined]
         secret = getattr(self.server, "secrets", {}).get(self.path)
         if secret is not None and not is_signed(sent, dict(self.headers), secret):
             status, body = 401, b"wrong signature"
-        self.send_response(status)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+        self.reply(status, body)
 
 
 class Desk:
@@ -687,15 +682,12 @@ def test_another_sites_page_can_neither_frame_nor_send_anything(desk: Desk, visi
     form = f'<form method="post" action="{target}"><input name="do" value="delete"><button>Go</button></form>'
     page = f'<iframe src="{visit.root}" width="600" height="400"></iframe>{form}'.encode()
 
-    class Foreign(http.server.BaseHTTPRequestHandler):
+    class Foreign(QuietHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("content-type", "text/html")
             self.end_headers()
             self.wfile.write(page)
-
-        def log_message(self, *_: Any) -> None:
-            pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Foreign)
     threading.Thread(target=server.serve_forever, daemon=True).start()

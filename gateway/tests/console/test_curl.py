@@ -5,9 +5,10 @@ import hmac
 import shutil
 import subprocess
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 
 import pytest
+from gateway.tests.http_server import QuietHandler
 from gateway.tests.patience import PATIENCE
 
 from signalpost.console.pages.delivery import curl
@@ -20,15 +21,12 @@ SECRET = "it's a $ecret"
 def test_a_shell_sends_what_was_sent(title: str) -> None:
     got: list[tuple[bytes, str | None]] = []
 
-    class Endpoint(BaseHTTPRequestHandler):
+    class Endpoint(QuietHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             got.append((body, self.headers["plexus-webhook-signature"]))
             self.send_response(204)
             self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
 
     server = HTTPServer(("127.0.0.1", 0), Endpoint)
     thread = threading.Thread(target=server.handle_request)

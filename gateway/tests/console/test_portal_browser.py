@@ -12,6 +12,7 @@ import pytest
 from gateway.tests.console.accessibility import WINDOWS, findings_in, in_turns
 from gateway.tests.console.test_browser import HOSTILE, Desk, desk, pytestmark
 from gateway.tests.domain.access.test_portal_link import png
+from gateway.tests.http_server import QuietHandler
 from gateway.tests.patience import PATIENCE
 
 from signalpost.domain.evidence import PATH, check
@@ -85,7 +86,7 @@ class Product:
         self.pages: dict[str, str] = {}
         product = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_GET(self) -> None:
                 body = product.pages.get(self.path, "").encode()
                 self.send_response(200 if body else 404)
@@ -93,9 +94,6 @@ class Product:
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

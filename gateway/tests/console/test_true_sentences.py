@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from gateway.tests.console.conftest import Browser, make_world
 from gateway.tests.console.forms_as_sent import forms_of
 from gateway.tests.console.office import PORTAL, Office
 from gateway.tests.console.test_portal import Guest
+from gateway.tests.http_server import QuietHandler
 
 from signalpost.domain.access.portal_link import Capability
 from signalpost.sender.addresses import parse_allow_targets
@@ -21,7 +22,7 @@ __all__ = ["make_world"]
 ROOT = "/console/t/default"
 
 
-class Receiver(BaseHTTPRequestHandler):
+class Receiver(QuietHandler):
     """Answers by its path as told to; where it was given a secret, takes only what is signed with it (C19)."""
 
     protocol_version = "HTTP/1.1"
@@ -34,9 +35,6 @@ class Receiver(BaseHTTPRequestHandler):
         self.send_response(told)
         self.send_header("content-length", "0")
         self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 class Desk:

@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
+from gateway.tests.http_server import QuietHandler
 
 LOST = object()
 """The body of an answer that is lost: the connection ends without one."""
@@ -125,7 +126,7 @@ class Vendor:
 
 
 def _handler(vendor: Vendor) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def handle_one_request(self) -> None:
@@ -152,9 +153,6 @@ def _handler(vendor: Vendor) -> type[BaseHTTPRequestHandler]:
                 self.send_header("content-length", str(len(content)))
             self.end_headers()
             self.wfile.write(b"" if answer.status == 204 else content)
-
-        def log_message(self, *_: Any) -> None:
-            """Tests say themselves what went wrong."""
 
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
         setattr(Handler, f"do_{method}", Handler.any_method)

@@ -12,8 +12,10 @@ import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
+
+from gateway.tests.http_server import QuietHandler
 
 from signalpost_receiver import Receiver, ReceiverError, Signer
 from signalpost_receiver.sign import (
@@ -351,7 +353,7 @@ class FlawedServer:
         receivers = {kind.__name__: kind() for kind in KINDS}
         lost = Correct()
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
@@ -373,9 +375,6 @@ class FlawedServer:
                 self.end_headers()
                 if status != 204:
                     self.wfile.write(content)
-
-            def log_message(self, *_: object) -> None:
-                """No one reads it."""
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True

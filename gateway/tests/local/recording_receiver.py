@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import NamedTuple
+
+from gateway.tests.http_server import QuietHandler
 
 from signalpost_receiver import Receiver, ReceiverError
 
@@ -21,7 +23,7 @@ class RecordingReceiver:
         self.answer = answer
         self.received: list[ReceivedRequest] = []
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 received = ReceivedRequest(body, {name.lower(): value for name, value in self.headers.items()})
@@ -29,9 +31,6 @@ class RecordingReceiver:
                 self.send_response(receiver.answer(received))
                 self.send_header("content-length", "0")
                 self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """No one reads it."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

@@ -13,12 +13,13 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import pytest
 from gateway.tests.acceptance.client import until
+from gateway.tests.http_server import QuietHandler
 from gateway.tests.patience import ATTEMPT_TIMEOUT
 
 from signalpost.local.doctor.exam import examine
@@ -167,18 +168,12 @@ def closing_thread(server: socketserver.BaseServer) -> Iterator[None]:
 def asked(shops: dict[str, Shop]) -> Iterator[str]:
     """Says at `/FRAMEWORK/DOCUMENT` what an application did about a document."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             _, name, document = self.path.split("/")
             found = shops[name].documents.get(document)
             content = json.dumps(found).encode()
-            self.send_response(404 if found is None else 200)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """No one reads it."""
+            self.reply(404 if found is None else 200, content)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     with closing_thread(server):

@@ -3,11 +3,10 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from gateway.tests.http_server import serving
+from gateway.tests.http_server import QuietHandler, serving
 
 KEY = "canary that opens the other system"
 
@@ -48,7 +47,7 @@ def served(answers: Mapping[str, Any]) -> Iterator[OtherSystem]:
     """The fake on loopback."""
     system = OtherSystem(answers)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             status, headers, body = system.answer(self.path, self.headers.get("authorization", ""))
             content = json.dumps(body).encode()
@@ -57,9 +56,6 @@ def served(answers: Mapping[str, Any]) -> Iterator[OtherSystem]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """No one reads it."""
 
     with serving(Handler) as system.url:
         yield system

@@ -6,7 +6,6 @@ They are in an environment of their own, `.venv-receivers`, which `make former-r
 import json
 import subprocess
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from gateway.tests.cli import command
 from gateway.tests.cli.command import json_of
 from gateway.tests.cli.former.system import saved
-from gateway.tests.http_server import serving
+from gateway.tests.http_server import QuietHandler, serving
 from gateway.tests.patience import LONG_PATIENCE
 
 PYTHON = Path(__file__).parents[4] / ".venv-receivers" / "bin" / "python"
@@ -47,15 +46,12 @@ class Hook:
 def hook() -> Iterator[Hook]:
     hook = Hook()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"])).decode()
             hook.requests.append((body, {name.lower(): value for name, value in self.headers.items()}))
             self.send_response(204)
             self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """No one reads it."""
 
     with serving(Handler) as hook.url:
         yield hook
