@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from signalpost.console.condition_form import ConditionRow, condition_form, fields, operators, typed_condition
+from signalpost.console.condition_form import FormRow, condition_form, fields, operators, typed_condition
 from signalpost.console.delay_form import Duration, after_form, duration_of, seconds_of, typed_after
 from signalpost.domain.language.condition_reader import OPERATORS, read_condition
 
@@ -69,7 +69,7 @@ def test_rows_without_a_field_are_left_out_and_there_are_always_empty_ones() -> 
     assert typed_condition("when.", typed(("", "", "is", "left over"))) is None
     assert typed_condition("when.", {}) is None
     form = condition_form("when.", "/when", UNSET, {})
-    assert [row for row in form.rows if row != ConditionRow()] == []
+    assert [row for row in form.rows if row != FormRow()] == []
     assert len(form.rows) == 2
 
 

@@ -83,7 +83,7 @@ def _option(name: Name, before: str) -> tuple[str, str]:
 # --- Conditions -------------------------------------------------------------------------------------------------------
 
 
-class ConditionRow(Struct, frozen=True):
+class FormRow(Struct, frozen=True):
     field: str = ""
     """The name, or `fact:` and the root below which it is."""
     fact: str = ""
@@ -100,7 +100,7 @@ class ConditionForm(Struct, frozen=True):
     pointer: str
     join: str
     """`all` or `any` of the rows."""
-    rows: Sequence[ConditionRow]
+    rows: Sequence[FormRow]
     json: str | None = None
     """The condition if it cannot be rows."""
 
@@ -117,7 +117,7 @@ def condition_form(name: str, pointer: str, condition: Any, typed: Typed) -> Con
         return ConditionForm(name, pointer, "all", (), shown_json(condition))
     placed = [msgspec.structs.replace(row, pointer=_pointer(pointer, join, rows, at)) for at, row in enumerate(rows)]
     spare = min(SPARE_ROWS, MAX_LEAVES - len(placed))
-    return ConditionForm(name, pointer, join, [*placed, *[ConditionRow()] * spare])
+    return ConditionForm(name, pointer, join, [*placed, *[FormRow()] * spare])
 
 
 def sentences(form: ConditionForm) -> list[str]:
@@ -125,7 +125,7 @@ def sentences(form: ConditionForm) -> list[str]:
     return [_sentence(row) for row in form.rows if row.field]
 
 
-def _sentence(row: ConditionRow) -> str:
+def _sentence(row: FormRow) -> str:
     field = f"{_FIELD_WORDS[row.field]} “{row.fact}”" if row.fact else _FIELD_WORDS[row.field]
     return " ".join(each for each in (field, _OPERATOR_WORDS[row.operator], row.value) if each)
 
@@ -140,7 +140,7 @@ def is_condition_edited(name: str, kept: Any, typed: Typed) -> bool:
     return shown.json != now.json or _filled_in(shown) != _filled_in(now)
 
 
-def _filled_in(form: ConditionForm) -> tuple[str, Sequence[ConditionRow]]:
+def _filled_in(form: ConditionForm) -> tuple[str, Sequence[FormRow]]:
     """What the rows of a form say, wherever the API would say that something is wrong with them."""
     rows = [_stripped(row) for row in form.rows if row.field]
     return form.join if rows else "", rows
@@ -157,7 +157,7 @@ def typed_condition(name: str, typed: Typed) -> Any:
     return leaves[0] if len(leaves) == 1 else {_join(name, typed): leaves}
 
 
-def _pointer(pointer: str, join: str, rows: Sequence[ConditionRow], at: int) -> str:
+def _pointer(pointer: str, join: str, rows: Sequence[FormRow], at: int) -> str:
     return pointer if len(rows) == 1 else f"{pointer}/{join}/{at}"
 
 
@@ -165,35 +165,35 @@ def _join(name: str, typed: Typed) -> str:
     return "any" if typed.get(f"{name}join", ["all"])[0] == "any" else "all"
 
 
-def _typed_rows(name: str, typed: Typed) -> list[ConditionRow]:
+def _typed_rows(name: str, typed: Typed) -> list[FormRow]:
     columns = [typed.get(f"{name}{part}", []) for part in ("field", "fact", "operator", "value")]
-    rows = [_stripped(ConditionRow(*row)) for row in zip(*columns, strict=False)]
+    rows = [_stripped(FormRow(*row)) for row in zip(*columns, strict=False)]
     return [row for row in rows if row.field]
 
 
-def _stripped(row: ConditionRow) -> ConditionRow:
-    return ConditionRow(row.field.strip(), row.fact.strip(), row.operator.strip(), row.value.strip())
+def _stripped(row: FormRow) -> FormRow:
+    return FormRow(row.field.strip(), row.fact.strip(), row.operator.strip(), row.value.strip())
 
 
-def _leaf(row: ConditionRow) -> dict[str, Any]:
+def _leaf(row: FormRow) -> dict[str, Any]:
     operator, _, wanted = row.operator.partition(":")
     field = _name_of_fact(row) if row.field.startswith(FACT) else row.field
     return {"field": field, operator: wanted == "true" if wanted else _given(row, operator)}
 
 
-def _name_of_fact(row: ConditionRow) -> str:
+def _name_of_fact(row: FormRow) -> str:
     quoted = row.fact.replace("\\", "\\\\").replace('"', '\\"')
     step = f".{row.fact}" if _is_word(row.fact) else f'["{quoted}"]'
     return f"{row.field.removeprefix(FACT)}.{FACTS}{step}"
 
 
-def _given(row: ConditionRow, operator: str) -> Any:
+def _given(row: FormRow, operator: str) -> Any:
     if operator in ("in", "notIn"):
         return [_scalar(row, each.strip()) for each in row.value.split(",") if each.strip()]
     return _scalar(row, row.value)
 
 
-def _scalar(row: ConditionRow, text: str) -> Any:
+def _scalar(row: FormRow, text: str) -> Any:
     """A number if the field is one, or is a fact and can be read as one; else the text."""
     is_number = row.field.startswith(FACT) or _TYPES.get(row.field) is Type.NUMBER
     value = _value(text) if is_number else text
@@ -207,7 +207,7 @@ _OPERATOR_WORDS: Final = dict(operators())
 _TYPES: Final = {name.text: name.type for name in all_names(_A_FACT)}
 
 
-def _rows_of(condition: Any) -> tuple[str, list[ConditionRow]] | None:
+def _rows_of(condition: Any) -> tuple[str, list[FormRow]] | None:
     """How the rows of a condition are joined, and what they are; None if it cannot be rows."""
     if condition is UNSET or condition is None:
         return "all", []
@@ -217,17 +217,17 @@ def _rows_of(condition: Any) -> tuple[str, list[ConditionRow]] | None:
     return (join or "all", known) if len(known) == len(rows) else None
 
 
-def _row(leaf: Mapping[str, Any]) -> ConditionRow | None:
+def _row(leaf: Mapping[str, Any]) -> FormRow | None:
     """The row of a comparison; None for what is none, or would not come back as it is."""
     if "field" not in leaf:
         return None
     [(operator, value)] = [(name, value) for name, value in leaf.items() if name != "field"]
     field, fact = _field_of(leaf["field"])
     if isinstance(value, bool) and operator in _THERE:
-        row = ConditionRow(field, fact, f"{operator}:{'true' if value else 'false'}")
+        row = FormRow(field, fact, f"{operator}:{'true' if value else 'false'}")
     else:
         listed = value if isinstance(value, list) else [value]
-        row = ConditionRow(
+        row = FormRow(
             field, fact, operator, ", ".join(each if isinstance(each, str) else _written(each) for each in listed)
         )
     is_shown = field in _SHOWN and not has_break(row.value) and not has_break(fact)

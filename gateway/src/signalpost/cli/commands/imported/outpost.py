@@ -48,7 +48,7 @@ class _Destination(Struct):
     target: str = ""
 
 
-class Signing(NamedTuple):
+class OutpostSigning(NamedTuple):
     """How a deployment signs."""
 
     is_standard: bool
@@ -59,7 +59,7 @@ class Signing(NamedTuple):
     lost: str | None = None
 
 
-def signing(settings: Mapping[str, str | None]) -> Signing:
+def signing(settings: Mapping[str, str | None]) -> OutpostSigning:
     """How a deployment signs with these settings, of which those that are left out are Outpost's own."""
 
     def said(name: str, usual: str) -> str:
@@ -73,18 +73,18 @@ def signing(settings: Mapping[str, str | None]) -> Signing:
         lost = (
             None if prefix == _STANDARD_PREFIX else f"Its receivers look for {prefix}signature, not webhook-signature."
         )
-        return Signing(is_standard, prefix, None, lost)
+        return OutpostSigning(is_standard, prefix, None, lost)
     header = said("SIGNATURE_HEADER_NAME", f"{prefix}signature").strip()
     if not header or said("DISABLE_DEFAULT_SIGNATURE_HEADER", "false") == "true":
-        return Signing(is_standard, prefix, None)
+        return OutpostSigning(is_standard, prefix, None)
     algorithm, encoding = said("SIGNATURE_ALGORITHM", "hmac-sha256"), said("SIGNATURE_ENCODING", "hex")
     over = _template(said("SIGNATURE_CONTENT_TEMPLATE", "{{.Body}}"))
     start = _prefix(said("SIGNATURE_HEADER_TEMPLATE", 'v0={{.Signatures | join ","}}'))
     known = _ALGORITHMS.get(algorithm)
     if known is None or encoding not in ("hex", "base64"):
-        return Signing(is_standard, prefix, None, f"Outpost signs with {algorithm} in {encoding}.")
+        return OutpostSigning(is_standard, prefix, None, f"Outpost signs with {algorithm} in {encoding}.")
     if over is None or "{body}" not in over or start is None:
-        return Signing(is_standard, prefix, None, "Outpost signs by templates that cannot be said here.")
+        return OutpostSigning(is_standard, prefix, None, "Outpost signs by templates that cannot be said here.")
     form = FormerSignature(
         header=header,
         secret="",
@@ -93,7 +93,7 @@ def signing(settings: Mapping[str, str | None]) -> Signing:
         over=over,
         prefix=start,
     )
-    return Signing(is_standard, prefix, form)
+    return OutpostSigning(is_standard, prefix, form)
 
 
 def _template(text: str) -> str | None:
@@ -118,7 +118,7 @@ def managed_settings(answers: Answers) -> Mapping[str, str | None] | None:
     return answers.find(dict[str, str | None], "/config")
 
 
-def endpoints(answers: Answers, tenants: Collection[str], signs: Signing) -> Iterator[FormerEndpoint]:
+def endpoints(answers: Answers, tenants: Collection[str], signs: OutpostSigning) -> Iterator[FormerEndpoint]:
     """The destinations of these tenants; of all if none is named."""
     for tenant in tenants or _tenants(answers):
         for each in answers.get(list[_Destination], path_of("tenants", tenant, "destinations")):
@@ -133,7 +133,7 @@ def _tenants(answers: Answers) -> Iterator[str]:
         raise CommandError(f"{error} If this Outpost cannot list its tenants, name them: --tenant ID") from None
 
 
-def _former(tenant: str, destination: _Destination, signs: Signing) -> FormerEndpoint:
+def _former(tenant: str, destination: _Destination, signs: OutpostSigning) -> FormerEndpoint:
     topics = [destination.topics] if isinstance(destination.topics, str) else destination.topics
     secret = destination.credentials.get("secret")
     is_webhook = destination.type == _WEBHOOK
@@ -153,7 +153,7 @@ def _former(tenant: str, destination: _Destination, signs: Signing) -> FormerEnd
     )  # fmt: skip
 
 
-def _headers(destination: _Destination, signs: Signing) -> dict[str, str | None]:
+def _headers(destination: _Destination, signs: OutpostSigning) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     try:
         given = json.loads(destination.config.get("custom_headers") or "{}")
@@ -165,7 +165,7 @@ def _headers(destination: _Destination, signs: Signing) -> dict[str, str | None]
     return found
 
 
-def _lost(destination: _Destination, signs: Signing) -> Iterator[str]:
+def _lost(destination: _Destination, signs: OutpostSigning) -> Iterator[str]:
     if destination.type != _WEBHOOK:
         yield f"It is of the type {destination.type}. Set up a kind of destination for it."
         return
