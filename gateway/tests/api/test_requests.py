@@ -79,7 +79,7 @@ async def is_recent() -> None:
 
 
 def principals_of_no_one(lookout: Lookout) -> Principals:
-    """Those of a gateway without keys, members and links, whose operator's key was lost."""
+    """Principals of a gateway without keys, members and links, whose operator's key was lost."""
 
     async def no_one(_id: str) -> None:
         return None

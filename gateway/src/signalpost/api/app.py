@@ -266,18 +266,18 @@ class Api:
         )
         handler = route.handler
         if isinstance(handler, OneChange):
-            return (yield from self._changed(context, handler.command))
-        answer: Struct | None = yield handler(context)
-        if isinstance(answer, Response | StreamedResponse):
-            return answer
-        if isinstance(answer, BaseCommand):
+            response = yield from self._changed(context, handler.command)
+        else:
+            answer: Struct | None = yield handler(context)
+            if not isinstance(answer, BaseCommand):
+                return _answered(route, answer)
             command = cast(Command[Any], answer)
-            return (yield from self._changed(context, lambda _: command))
-        if answer is None:
-            return Response(route.statuses[None])
-        return Response(route.statuses[type(answer)], answer.body if isinstance(answer, Json) else encode(answer))
+            response = yield from self._changed(context, lambda _: command)
+        return response if route.complete is None else (yield route.complete(context, response))
 
-    def _changed(self, context: RequestContext, make: Callable[[RequestContext], Command[Any]]) -> Handling:
+    def _changed(
+        self, context: RequestContext, make: Callable[[RequestContext], Command[Any]]
+    ) -> Generator[Awaitable[Any], Any, Response]:
         """The response to a call whose answer is the result of one change."""
         engine, command = self._services.engine, None
         while command is None:
@@ -299,6 +299,15 @@ class Api:
         if most is not None and route.roles != OPERATOR:
             group, *own = caller.holders
             self._services.limits.rates.take(group, most if own else max(most, OPERATORS_LEAST))
+
+
+def _answered(route: Route, shown: Struct | None) -> Response | StreamedResponse:
+    """The response to a call whose handler shows this."""
+    if isinstance(shown, Response | StreamedResponse):
+        return shown
+    if shown is None:
+        return Response(route.statuses[None])
+    return Response(route.statuses[type(shown)], shown.body if isinstance(shown, Json) else encode(shown))
 
 
 def _waited_for(handler: Callable[[Request], Awaitable[Response | StreamedResponse]], request: Request) -> Handling:

@@ -15,7 +15,7 @@ from signalpost.api.configs import (
 from signalpost.api.connection_patches import patch_check
 from signalpost.api.http.pages import fitting, gathered, page
 from signalpost.api.http.response import Json, Response
-from signalpost.api.rendering import connection_response, submit
+from signalpost.api.rendering import connection_response
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import FOLLOWS, OPERATOR, Example, OneChange, Reply, Route
@@ -26,26 +26,22 @@ from signalpost.domain.connection import Connection, ConnectionPatch, Connection
 from signalpost.domain.errors import Conflict, NotFound
 
 
-async def create(context: RequestContext) -> Response:
+async def create(context: RequestContext) -> CreateConnection:
     services, sent = context.services, await context.body_as_sent()
     change = await context.read_change(
         kind=kind_check(services), config=connection_config_check(services, sent.get("kind"))
     )
     new: ConnectionRequest = change.body
     vetted: VettedConnection = change.body.config
-    answer = await submit(
-        context,
-        CreateConnection(
-            tenant_id=context.tenant_id,
-            connection_id=context.new_id(),
-            kind=new.kind,
-            name=services.destinations.kinds[new.kind].title if new.name is UNSET else new.name,
-            config=vetted.config,
-            needs_consent=vetted.needs_consent,
-            idempotency=change.idempotency,
-        ),
+    return CreateConnection(
+        tenant_id=context.tenant_id,
+        connection_id=context.new_id(),
+        kind=new.kind,
+        name=services.destinations.kinds[new.kind].title if new.name is UNSET else new.name,
+        config=vetted.config,
+        needs_consent=vetted.needs_consent,
+        idempotency=change.idempotency,
     )
-    return with_config(context, answer)
 
 
 async def list_all(context: RequestContext) -> Json[ConnectionPage]:
@@ -62,7 +58,7 @@ async def read(context: RequestContext) -> Response:
     return _shown(context, find(context))
 
 
-async def patch(context: RequestContext) -> Response:
+async def patch(context: RequestContext) -> PatchConnection:
     found = find(context)
     change = await context.read_change(config=patch_check(context.services, found))
     asked: ConnectionPatch = change.body
@@ -77,7 +73,7 @@ async def patch(context: RequestContext) -> Response:
     if asked.config is not UNSET:
         vetted: VettedConnection = change.body.config
         patch = replace(patch, config=vetted.config, url=vetted.url, needs_consent=vetted.needs_consent)
-    return with_config(context, await submit(context, patch))
+    return patch
 
 
 def delete(context: RequestContext) -> DeleteConnection:
@@ -104,7 +100,7 @@ def _shown(context: RequestContext, found: Connection) -> Response:
     return _with(context, connection_response(found), found)
 
 
-def with_config(context: RequestContext, answer: Response) -> Response:
+async def with_config(context: RequestContext, answer: Response) -> Response:
     """Adds the config as its kind shows it. It is not part of what is kept under an `Idempotency-Key`."""
     return with_more(context, answer)
 
@@ -130,6 +126,7 @@ ROUTES = (
         summary="Create a connection to a vendor",
         roles=OPERATOR,
         handler=create,
+        complete=with_config,
         body=RequestBody(ConnectionRequest),
         idempotent=True,
         replies={201: Reply("The connection, without its secrets.", ConnectionShape, ("etag", "location"))},
@@ -170,6 +167,7 @@ ROUTES = (
         summary="Change a connection: members of its config that are left out, and secrets that are null, stay",
         roles=OPERATOR,
         handler=patch,
+        complete=with_config,
         body=RequestBody(ConnectionPatch),
         conditional=True,
         idempotent=True,

@@ -6,12 +6,10 @@ from typing import Final
 
 from msgspec import UNSET
 
-from signalpost.api.http.response import Response
-from signalpost.api.rendering import submit
 from signalpost.api.resources import subscriptions
 from signalpost.api.resources.shown_subscriptions import with_health
 from signalpost.api.routing.context import RequestBody, RequestContext
-from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
+from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, OneChange, Reply, Route
 from signalpost.api.routing.shapes.subscriptions import NewSubscription, SecretStatus, SignatureVerdict
 from signalpost.api.routing.shapes.subscriptions import Subscription as SubscriptionShape
 from signalpost.commands.secrets import PromoteSecret, RotateSecret
@@ -68,41 +66,33 @@ async def check_signature(context: RequestContext) -> SignatureVerdict:
     return SignatureVerdict(checked.fits, checked.detail)
 
 
-async def rotate(context: RequestContext) -> Response:
-    change = await context.read_change()
+def rotate(context: RequestContext) -> RotateSecret:
+    change = context.change()
     of = subscriptions.subscription_id(context)
     found = context.services.directory.subscription(context.tenant_id, of)
     has_pair = found is not None and found.key_pair is not None
     if found is not None and found.is_read and change.body.secret is not UNSET:
         detail = "The gateway makes the secret of a subscription that is read: its reader's key follows from it."
         raise Invalid([FieldError("/secret", "not_allowed", detail)])
-    answer = await submit(
-        context,
-        RotateSecret(
-            tenant_id=context.tenant_id,
-            subscription_id=of,
-            secret=subscriptions.secret_of(context, change.body.secret),
-            overlap_hours=change.body.overlap_hours,
-            key_pair=subscriptions.new_key_pair(context, wanted=has_pair),
-            if_match=context.if_match,
-            idempotency=change.idempotency,
-        ),
+    return RotateSecret(
+        tenant_id=context.tenant_id,
+        subscription_id=of,
+        secret=subscriptions.secret_of(context, change.body.secret),
+        overlap_hours=change.body.overlap_hours,
+        key_pair=subscriptions.new_key_pair(context, wanted=has_pair),
+        if_match=context.if_match,
+        idempotency=change.idempotency,
     )
-    return await with_health(context, answer)
 
 
-async def promote(context: RequestContext) -> Response:
-    change = await context.read_change()
-    answer = await submit(
-        context,
-        PromoteSecret(
-            tenant_id=context.tenant_id,
-            subscription_id=subscriptions.subscription_id(context),
-            if_match=context.if_match,
-            idempotency=change.idempotency,
-        ),
+def promote(context: RequestContext) -> PromoteSecret:
+    change = context.change()
+    return PromoteSecret(
+        tenant_id=context.tenant_id,
+        subscription_id=subscriptions.subscription_id(context),
+        if_match=context.if_match,
+        idempotency=change.idempotency,
     )
-    return await with_health(context, answer)
 
 
 async def _find(context: RequestContext, now: int) -> Subscription:
@@ -158,7 +148,8 @@ ROUTES = (
         path=subscriptions.PATH + "/secret/rotate",
         summary="Rotate the secret: the old and the new one both sign until the overlap ends",
         roles=SUBSCRIBES,
-        handler=rotate,
+        handler=OneChange(rotate),
+        complete=with_health,
         portal=Capability.SECRET,
         body=RequestBody(SecretRotation, optional=True),
         conditional=True,
@@ -177,7 +168,8 @@ ROUTES = (
         path=subscriptions.PATH + "/secret/promote",
         summary="Promote the new secret: end the overlap now",
         roles=SUBSCRIBES,
-        handler=promote,
+        handler=OneChange(promote),
+        complete=with_health,
         portal=Capability.SECRET,
         conditional=True,
         idempotent=True,

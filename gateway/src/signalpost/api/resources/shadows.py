@@ -4,8 +4,6 @@ subscription is (`subscriptions.py`)."""
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from signalpost.api.http.response import Response
-from signalpost.api.rendering import submit
 from signalpost.api.resources import subscriptions
 from signalpost.api.resources.shown_deliveries import shown_attempt
 from signalpost.api.resources.shown_subscriptions import with_health
@@ -71,11 +69,11 @@ async def compare(context: RequestContext) -> Comparison:
     )
 
 
-async def promote(context: RequestContext) -> Response:
+async def promote(context: RequestContext) -> PromoteShadow:
     change = await context.read_change()
     shadow, original = await _both(context)
     lane = await context.services.lane_views.of(shadow)
-    command = PromoteShadow(
+    return PromoteShadow(
         tenant_id=context.tenant_id,
         subscription_id=shadow.id,
         shadow_of=original.id,
@@ -83,7 +81,6 @@ async def promote(context: RequestContext) -> Response:
         if_match=context.if_match,
         idempotency=change.idempotency,
     )
-    return await with_health(context, await submit(context, command))
 
 
 async def _both(context: RequestContext) -> tuple[Subscription, Subscription]:
@@ -135,6 +132,7 @@ ROUTES = (
         summary="Promote a shadow: it and its original swap endpoints, with their secrets and headers",
         roles=SUBSCRIBES,
         handler=promote,
+        complete=with_health,
         body=RequestBody(Promotion, optional=True),
         conditional=True,
         idempotent=True,

@@ -7,7 +7,6 @@ from msgspec import UNSET, UnsetType
 
 from signalpost.api.configs import url_of
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import submit
 from signalpost.api.resources import subscription_checks as checks
 from signalpost.api.resources.shown_subscriptions import shown, with_health
 from signalpost.api.resources.subscription_lists import NamesQuery, SubscriptionQuery, list_all, list_names
@@ -46,8 +45,10 @@ from signalpost.domain.subscription_requests import (
 from signalpost.store.nouns.log import END_OF_LOG
 from signalpost_receiver import make_token
 
+_Creation = CreateSubscription | CreateShadow | CreateConnectorSubscription | CreateReadSubscription
 
-async def create(context: RequestContext) -> Response:
+
+async def create(context: RequestContext) -> _Creation:
     """Create a subscription to a webhook or, if the body names another `kind`, one that is read or uses a connection;
     or a shadow, if it names its original."""
     sent = await context.body_as_sent()
@@ -59,26 +60,21 @@ async def create(context: RequestContext) -> Response:
         return await _create_read(context)
     change = await context.read_change(**checks.webhook_checks(context))
     begins = await checks.beginning_of(context, change.body)
-    subscription_id = context.new_id()
-    answer = await submit(
-        context,
-        CreateSubscription(
-            tenant_id=context.tenant_id,
-            subscription_id=subscription_id,
-            new=change.body,
-            secret=secret_of(context, change.body.secret),
-            key_pair=new_key_pair(context, wanted=change.body.sign_with_key_pair),
-            retry_delays=context.services.installation.retry_delays,
-            begins=begins,
-            idempotency=change.idempotency,
-        ),
+    return CreateSubscription(
+        tenant_id=context.tenant_id,
+        subscription_id=context.new_id(),
+        new=change.body,
+        secret=secret_of(context, change.body.secret),
+        key_pair=new_key_pair(context, wanted=change.body.sign_with_key_pair),
+        retry_delays=context.services.installation.retry_delays,
+        begins=begins,
+        idempotency=change.idempotency,
     )
-    return await with_health(context, answer)
 
 
-async def _create_shadow(context: RequestContext, sent: Mapping[str, Any]) -> Response:
+async def _create_shadow(context: RequestContext, sent: Mapping[str, Any]) -> CreateShadow:
     change = await context.read_change(**checks.shadow_checks(context, sent))
-    command = CreateShadow(
+    return CreateShadow(
         tenant_id=context.tenant_id,
         subscription_id=context.new_id(),
         new=change.body,
@@ -86,45 +82,40 @@ async def _create_shadow(context: RequestContext, sent: Mapping[str, Any]) -> Re
         key_pair=new_key_pair(context, wanted=change.body.sign_with_key_pair),
         idempotency=change.idempotency,
     )
-    return await with_health(context, await submit(context, command))
 
 
-async def _create_for_connector(context: RequestContext) -> Response:
+async def _create_for_connector(context: RequestContext) -> CreateConnectorSubscription:
     services, sent = context.services, await context.body_as_sent()
     change = await context.read_change(**checks.connector_checks(context, sent))
     new: ConnectorRequest = change.body
     connection = checks.named_connection(context, new.connection)
     assert connection is not None
     destination = services.destinations.kinds[new.kind]
-    answer = await submit(
-        context,
-        CreateConnectorSubscription(
-            tenant_id=context.tenant_id,
-            subscription_id=context.new_id(),
-            kind=new.kind,
-            connection_id=new.connection,
-            url=url_of(services, connection),
-            name=f"{destination.title}: {connection.name}"[:MAX_TEXT_CHARACTERS] if new.name is UNSET else new.name,
-            config=new.config,
-            when=new.when,
-            after=new.after,
-            objective=new.objective,
-            contacts=new.contacts,
-            event_types=new.event_types,
-            status=new.status,
-            ordering=new.ordering if new.ordering is not UNSET else "strict" if destination.strict else "loose",
-            rate_limit=new.rate_limit,
-            retry_delays=services.installation.retry_delays if new.retry_delays is UNSET else new.retry_delays,
-            begins=await checks.beginning_of(context, new),
-            idempotency=change.idempotency,
-        ),
+    return CreateConnectorSubscription(
+        tenant_id=context.tenant_id,
+        subscription_id=context.new_id(),
+        kind=new.kind,
+        connection_id=new.connection,
+        url=url_of(services, connection),
+        name=f"{destination.title}: {connection.name}"[:MAX_TEXT_CHARACTERS] if new.name is UNSET else new.name,
+        config=new.config,
+        when=new.when,
+        after=new.after,
+        objective=new.objective,
+        contacts=new.contacts,
+        event_types=new.event_types,
+        status=new.status,
+        ordering=new.ordering if new.ordering is not UNSET else "strict" if destination.strict else "loose",
+        rate_limit=new.rate_limit,
+        retry_delays=services.installation.retry_delays if new.retry_delays is UNSET else new.retry_delays,
+        begins=await checks.beginning_of(context, new),
+        idempotency=change.idempotency,
     )
-    return await with_health(context, answer)
 
 
-async def _create_read(context: RequestContext) -> Response:
+async def _create_read(context: RequestContext) -> CreateReadSubscription:
     change = await context.read_change(**checks.read_checks(context))
-    command = CreateReadSubscription(
+    return CreateReadSubscription(
         tenant_id=context.tenant_id,
         subscription_id=context.new_id(),
         new=change.body,
@@ -132,7 +123,6 @@ async def _create_read(context: RequestContext) -> Response:
         begins=await checks.beginning_of(context, change.body),
         idempotency=change.idempotency,
     )
-    return await with_health(context, await submit(context, command))
 
 
 async def check_new(context: RequestContext) -> None:
@@ -169,25 +159,21 @@ async def read(context: RequestContext) -> Response:
     return await shown(context, await find(context))
 
 
-async def patch(context: RequestContext) -> Response:
+async def patch(context: RequestContext) -> PatchSubscription:
     found, sent = await find(context), await context.body_as_sent()
     checks.require_editable(context, sent)
     change = await context.read_change(**checks.patch_checks(context, found, sent))
     connection = checks.named_connection(context, change.body.connection)
-    answer = await submit(
-        context,
-        PatchSubscription(
-            tenant_id=context.tenant_id,
-            subscription_id=subscription_id(context),
-            patch=change.body,
-            url=UNSET if connection is None else url_of(context.services, connection),
-            shadow_of=found.shadow_of,
-            key_pair=new_key_pair(context, wanted=change.body.sign_with_key_pair is True),
-            if_match=context.if_match,
-            idempotency=change.idempotency,
-        ),
+    return PatchSubscription(
+        tenant_id=context.tenant_id,
+        subscription_id=subscription_id(context),
+        patch=change.body,
+        url=UNSET if connection is None else url_of(context.services, connection),
+        shadow_of=found.shadow_of,
+        key_pair=new_key_pair(context, wanted=change.body.sign_with_key_pair is True),
+        if_match=context.if_match,
+        idempotency=change.idempotency,
     )
-    return await with_health(context, answer)
 
 
 def delete(context: RequestContext) -> DeleteSubscription:
@@ -239,6 +225,7 @@ ROUTES = (
         summary="Create a subscription",
         roles=SUBSCRIBES,
         handler=create,
+        complete=with_health,
         portal=Capability.CREATE,
         body=_NEW,
         idempotent=True,
@@ -305,6 +292,7 @@ ROUTES = (
         summary="Change, pause or resume a subscription",
         roles=SUBSCRIBES,
         handler=patch,
+        complete=with_health,
         portal=Capability.EDIT,
         body=RequestBody(SubscriptionPatch),
         conditional=True,

@@ -78,6 +78,8 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
     handler: Callable[[RequestContext], Awaitable[Struct | Response | StreamedResponse | None]] | OneChange
     """Returns what the call shows, a struct that `replies` have under one status, or `Json`, or None for nothing; or
     the command whose result is the answer; or a whole response. If all that the call does is one change, says which."""
+    complete: Callable[[RequestContext, Response], Awaitable[Response]] | None = None
+    """Adds to the answer to a change what the one that is kept under an `Idempotency-Key` lacks, such as health."""
     portal: Capability | None = None
     """What a portal link has to allow for it; None for what customers never do. An `id` in its path is a
     subscription's."""
