@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,20 @@ def test_what_was_handed_out_is_handed_out_again_after_a_kill_and_what_was_ackno
     until(has_all)
     assert shop.got == wanted[1:]
     assert {each["status"] for each in api.deliveries(made)} == {"delivered"}
+
+
+def test_a_reader_who_waits_while_the_gateway_stops_is_answered(gateways: Callable[..., GatewayProcess]) -> None:
+    gateway = gateways()
+    api = gateway.client()
+    made = api.ask("POST", "/v1/subscriptions", NEW, expect=201)
+    path, key = f"/v1/subscriptions/{made['id']}", f"Bearer {made['readerKey']}"
+    with ThreadPoolExecutor(1) as reader:
+        call = partial(gateway.client().request, "POST", f"{path}/poll", {"wait": 30}, authorization=key)
+        answer = reader.submit(call)
+        until(lambda: api.ask("GET", path)["health"]["reading"]["readAt"])
+        assert gateway.stop() == 0
+    # On a slow machine its time may be over before.
+    assert answer.result().status == 503 or answer.result().json()["data"] == []
 
 
 def handed(api: Client, made: dict[str, Any], **asked: int) -> dict[str, Any]:
