@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 import trustme
+from gateway.tests.authorities import trust_one_authority
 from gateway.tests.examples import more
 from hypothesis import HealthCheck, settings
+
+trust_one_authority()
 
 # A slow machine is no failure. `make laws` tries every law on many more examples, but for those that say themselves on
 # how many they are tried.

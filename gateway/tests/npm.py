@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from gateway.tests.authorities import environment_of_machine
 from gateway.tests.patience import LONG_PATIENCE
 
 
@@ -18,6 +19,7 @@ def install(folder: Path) -> None:
     done = subprocess.run(
         ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
         cwd=folder,
+        env=environment_of_machine(),
         capture_output=True,
         text=True,
         timeout=LONG_PATIENCE,

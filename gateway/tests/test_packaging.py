@@ -11,6 +11,7 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
+from gateway.tests.authorities import environment_of_machine
 
 from signalpost import VERSION
 
@@ -38,7 +39,9 @@ pytestmark = pytest.mark.slow
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:
     """What the command writes. Nothing of this environment leads it to the tree."""
-    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    clean = {
+        name: value for name, value in environment_of_machine().items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")
+    }
     done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

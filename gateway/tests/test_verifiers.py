@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from gateway.tests.authorities import environment_of_machine
 from gateway.tests.patience import LONG_PATIENCE
 
 from signalpost_receiver import Signer
@@ -52,10 +53,14 @@ def _java(folder: Path) -> list[str | Path]:
 
 def _rust(folder: Path) -> list[str | Path]:
     crate = shutil.copytree(VERIFIERS / "rust", folder / "crate")  # cargo writes its lock beside the sources
-    if (
-        subprocess.run(["cargo", "fetch", "--quiet"], cwd=crate, capture_output=True, timeout=LONG_PATIENCE).returncode
-        != 0
-    ):
+    fetched = subprocess.run(
+        ["cargo", "fetch", "--quiet"],
+        cwd=crate,
+        env=environment_of_machine(),
+        capture_output=True,
+        timeout=LONG_PATIENCE,
+    )
+    if fetched.returncode != 0:
         pytest.skip("the crates that the verifier needs cannot be fetched")
     subprocess.run(["cargo", "build", "--quiet", "--offline"], cwd=crate, check=True, timeout=LONG_PATIENCE)
     return [crate / "target" / "debug" / "verify"]
