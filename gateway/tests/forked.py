@@ -15,12 +15,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from signalpost.runtime.installed import _all_entries
+
 LIBRARIES = ["cyclopts", "cyclopts.bind", "cyclopts.completion.install", "cyclopts.help", "cyclopts.validators",
              "rich.console", "rich.live", "rich.progress", "httpx", "msgspec", "apsw", "signalpost_client",
              "starlette.applications", "uvloop", "zoneinfo", "importlib.metadata",
              "signalpost.gateway", "signalpost_bench"]  # fmt: skip
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["__main__", __name__, *LIBRARIES])
+_FORKS.set_forkserver_preload(["__main__", __name__, *LIBRARIES, "gateway.tests.preloaded"])
 
 
 class Streams(NamedTuple):
@@ -92,7 +94,10 @@ def _command(given: Sequence[str], environment: Mapping[str, str], streams: Stre
     os.setsid()
     os.environ.clear()
     os.environ.update(environment)
-    sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    folders = environment.get("PYTHONPATH", "").split(os.pathsep)
+    if elsewhere := [folder for folder in folders if folder and folder not in sys.path]:
+        sys.path[:0] = elsewhere
+        _all_entries.cache_clear()
     for number, (path, flags) in enumerate(zip(streams, (os.O_RDONLY, _ADDING, _ADDING), strict=True)):
         os.dup2(os.open(path, flags, 0o666), number)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115

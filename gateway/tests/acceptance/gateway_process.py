@@ -51,7 +51,8 @@ class GatewayProcess:
         assert self._process is None, "it runs already"
         self._port = None
         self._greeted = self.stdout.stat().st_size if self.stdout.exists() else 0
-        arguments = ["serve", *(f"--{name.replace('_', '-')}={value}" for name, value in self._flags.items())]
+        # So they are read without the library that reads other command lines, as those of a service are.
+        arguments = ["serve", *(part for name in self._flags for part in (_flag(name), self._flags[name]))]
         program, *first = self.command
         streams = Streams(Path(os.devnull), self.stdout, self.stderr)
         self._process = ForkedCommand([*first, *arguments], without_settings(), streams, program)
@@ -151,6 +152,10 @@ class GatewayProcess:
         words = ("request failed", "Traceback", "ended with an error", "could not be committed", "recording failed",
                  "callback raised", "unforeseen", "never retrieved")  # fmt: skip
         return [line for line in self.stderr.read_text().splitlines() if any(word in line for word in words)]
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def children(pid: int) -> list[int]:
