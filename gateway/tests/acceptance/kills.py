@@ -77,7 +77,7 @@ class UnderLoad:
             target: gateway.api.subscribe(target.url, name=ordering, ordering=ordering)
             for ordering, target in targets.items()
         }
-        self.callers = writers(lambda: gateway.client(keep=True), 10, seed, pause=0.010, keyed=0.6)
+        self.callers = writers(lambda: gateway.client(keep=True), 10, seed, pause=0.03, keyed=0.6)
         self.kills: list[Kill] = []
         self.repeated = 0
         """Attempts that were made twice, as a kill came between."""
