@@ -160,7 +160,7 @@ def test_json_breaks_where_what_stands_before_could_still_go_on(
     assert could_go_on(text[:position])
     if position == len(text):
         assert what == "it ends too early"
-    elif text[position] not in "tfn\\":  # of a word, and of an escape, the whole is looked at
+    elif text[position] not in "tfneE\\":  # of a word, an exponent and an escape, the other one looks at the whole
         assert not could_go_on(text[: position + 1])
 
 
