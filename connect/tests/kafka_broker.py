@@ -67,7 +67,9 @@ class Broker:
         """How many partitions each topic has."""
         self._process: subprocess.Popen[bytes] | None = None
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        formatted = self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties))
+        formatted = self._java(
+            "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(self._properties)
+        )
         assert formatted.wait(LONG_PATIENCE) == 0, self.log()
 
     @property

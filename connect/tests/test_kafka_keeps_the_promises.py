@@ -12,10 +12,11 @@ from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import run_command
 from connect.tests.feeding import told_of
 from connect.tests.kafka_rig import Topics, broker, needs_broker, topics
+from connect.tests.source_rig import run_source
 from gateway.tests.acceptance.client import until
 
 from signalpost_connect import AGAIN, APPLIED, Batch, Source, SourceAway, dead
-from signalpost_connect.kafka.source import KafkaTopic
+from signalpost_connect.kafka.source import KafkaConfig, KafkaTopic
 from signalpost_connect.testing import Change, Conformance
 
 __all__ = ["broker", "topics"]
@@ -168,6 +169,21 @@ def test_a_topic_that_is_not_there_is_said_and_not_made(topics: Topics) -> None:
 
     with pytest.raises(SourceAway, match=r"There is no topic topic-.*-gone"):
         topics.broker.run(take())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"tls": True}, "Kafka: ConnectionResetError"),
+        ({"tls": False, "servers": ["127.0.0.1:1"]}, "Kafka: .*Connect call failed"),
+    ],
+)
+def test_why_no_broker_can_be_used_is_said(topics: Topics, given: dict[str, Any], said: str) -> None:
+    config = {"servers": [topics.broker.server], "topic": topics.topic, "dead_topic": topics.dead_topic, **given}
+    with pytest.raises(SourceAway, match=said):
+        run_source(KafkaTopic(KafkaConfig(**config)), lambda source: source.take(1, 0))
+    with pytest.raises(SourceAway, match=said):
+        run_source(KafkaTopic(KafkaConfig(**config)), lambda source: source.look(1, 0))
 
 
 def test_a_broker_that_is_away_is_said_and_read_again_when_it_is_back(topics: Topics, gateway: FedGateway) -> None:

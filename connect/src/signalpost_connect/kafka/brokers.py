@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from msgspec import Meta, Struct
 
@@ -123,11 +124,23 @@ async def topics(arguments: Mapping[str, Any]) -> AsyncGenerator[Topics]:
     """Ask for all topics: a client that asks for one which is not there may have it made, with one partition."""
     admin = AIOKafkaAdminClient(**arguments)
     try:
-        await admin.start()
+        try:
+            await admin.start()
+        except KafkaConnectionError:
+            await _try_one(arguments)
+            raise
         found = await admin.describe_topics()
         yield Topics(admin, {each["topic"]: len(each["partitions"]) for each in found})
     finally:
         await admin.close()
+
+
+async def _try_one(arguments: Mapping[str, Any]) -> None:
+    """Raise what the first of the brokers makes of TLS and the login. A client only raises that it can use none."""
+    given = dict(arguments)
+    host, _, port = given.pop("bootstrap_servers")[0].rpartition(":")
+    connection = await create_conn(host.strip("[]"), int(port), **given)
+    connection.close()
 
 
 @contextmanager

@@ -95,10 +95,10 @@ class KafkaTopic:
         with raised_as(SourceAway):
             async with asyncio.timeout(ANSWER_SECONDS):
                 try:
-                    await consumer.start()
                     async with topics(self._arguments) as found:
                         places = [TopicPartition(self._config.topic, each) for each in found.of(self._config.topic)]
                         found.of(self._config.dead_topic)
+                    await consumer.start()
                     consumer.assign(places)
                     ends = await consumer.end_offsets(places)
                     records: Sequence[Record] = ()
