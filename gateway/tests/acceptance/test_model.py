@@ -1,6 +1,5 @@
 """Histories that the model of what should be delivered knows (`gateway/tests/world/model`), lived through with the real
-command, real endpoints and real time: what came is what the model says. `JOINTS=20` tries more of them, and `READERS=1`
-some in which events are read, too."""
+command, real endpoints and real time: what came is what the model says. `JOINTS=20` tries more of them."""
 
 import asyncio
 import base64

@@ -7,7 +7,6 @@ what must have come in the end, in which form, and no two of a document at a tim
 
 import asyncio
 import json
-import os
 import re
 import ssl
 import time
@@ -51,8 +50,6 @@ from signalpost.domain.timestamps import SECOND, format_timestamp
 ANY_TIME = 1e12
 """More seconds than there ever were: whatever held once may be what a request was made by."""
 LOOKS_EVERY = 0.1
-READERS = int(os.environ.get("READERS", "0"))
-"""How many subscriptions there are whose events are read."""
 CHECKERS = (Sending, Content, Once, Changes, Answers, Settling, Resends, Reading)
 """The checkers that know only what is seen from outside."""
 DOMAINS = ("example", "elsewhere.example", DOMAIN_OF_SHADOWS)
@@ -79,7 +76,7 @@ def draw_black_box(random: Random) -> Plan:
         delays=0.4,
         owning=0.4,
         erasing=0.0,
-        readers=READERS,
+        readers=1,
         has_tokens=False,
         certificates=0.0,
     )
