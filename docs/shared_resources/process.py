@@ -20,6 +20,7 @@ from signalpost.store.sqlite.store import READERS
 SENDER = SenderSettings()
 MIB = 1024 * 1024
 AFTER_EACH_PIECE = f"after each {resting_turns.PIECE * 1_000:g} ms"
+FOR_REHEARSALS = f"({resting_turns.WALKS_REST} times for a rehearsal)"
 
 CHANGES: Rows = (
     Row(
@@ -92,8 +93,18 @@ LOOP_AND_THREADS: Rows = (
             made,
         )
         for resource, unit, after, made in (
-            ("reads of megabytes on SQLite", "read", AFTER_EACH_PIECE, ("store/sqlite/readers.py RestingTurns",)),
-            ("reads of megabytes on PostgreSQL", "read", "after it", ("store/postgres/sessions.py RestingTurns",)),
+            (
+                "reads of megabytes on SQLite",
+                "read",
+                f"{AFTER_EACH_PIECE} {FOR_REHEARSALS}",
+                ("store/sqlite/readers.py RestingTurns",),
+            ),
+            (
+                "reads of megabytes on PostgreSQL",
+                "read",
+                f"after it {FOR_REHEARSALS}",
+                ("store/postgres/sessions.py RestingTurns",),
+            ),
             (
                 f"large or malformed bodies (from {body.LARGE_BODY_BYTES // 1024} KiB on)",
                 "body",
@@ -109,8 +120,8 @@ LOOP_AND_THREADS: Rows = (
             ),
             (
                 "rehearsals, and looks at what is wrong",
-                f"page of {rehearsals.BOUNDS.page:,} events, look",
-                AFTER_EACH_PIECE,
+                f"page of {rehearsals.BOUNDS.page:,} events, or {rehearsals.BOUNDS.page_of_types:,} types; look",
+                f"{AFTER_EACH_PIECE} {FOR_REHEARSALS}",
                 ("engine/engine.py RestingTurns", "engine/engine.py ThreadPoolExecutor"),
             ),
         )

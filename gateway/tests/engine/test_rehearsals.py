@@ -23,12 +23,14 @@ from signalpost.engine.rehearsing.rehearsals import Question, RehearsalBounds, R
 from signalpost.engine.rehearsing.side import Side
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.store.nouns.deliveries import DeliveryFilter
-from signalpost.store.nouns.log import LogPage, LogStore
+from signalpost.store.nouns.log import LogStore, PastPage
 from signalpost.store.store import Store
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
 HOUR = 3_600
+OF_TWO_PAGES = RehearsalBounds(page_of_types=1_000)
+"""Bounds with which 1,200 events are two pages."""
 STILL = {"field": "document.title", "contains": "1"}
 CHANGED = {"field": "document.title", "changed": True}
 CONDITIONS: tuple[Mapping[str, Any] | None, ...] = (
@@ -123,12 +125,14 @@ def test_a_walk_ends_at_its_bounds_and_says_how_far_back_it_came(world: Scripted
         now = gateway.of("a.example")
         whole = await gateway.engine.rehearsals.run(await question(gateway, now, now))
         assert (whole.reached, whole.reached_at, whole.tally.then) == (1, None, 1_200)
-        part = await bounded(gateway, RehearsalBounds(events=400, page=500)).run(await question(gateway, now, now))
+        part = await bounded(gateway, RehearsalBounds(events=400, page_of_types=500)).run(
+            await question(gateway, now, now)
+        )
         assert (part.reached, part.tally.then) == (201, 1_000), "with the page that was being read"
         [event] = await gateway.store.log.events(TENANT, [201])
         assert part.reached_at == event.at
         assert (
-            await bounded(gateway, RehearsalBounds(seconds=0, page=500)).run(await question(gateway, now, now))
+            await bounded(gateway, RehearsalBounds(seconds=0, page_of_types=500)).run(await question(gateway, now, now))
         ).tally.then == 500
         still = as_patched(now, subscription_patch(after={"seconds": HOUR, "if": {"not": STILL}}))
         full = await bounded(gateway, RehearsalBounds(documents=400, page=500)).run(await question(gateway, now, still))
@@ -142,7 +146,7 @@ def test_one_caller_of_a_tenant_rehearses_at_a_time_and_the_newest_counts(world:
         await gateway.subscribe("a.example")
         await gateway.create(*(f"d{each}" for each in range(1_200)))
         await gateway.until_recorded()
-        now, run = gateway.of("a.example"), gateway.engine.rehearsals.run
+        now, run = gateway.of("a.example"), bounded(gateway, OF_TWO_PAGES).run
         asked = await question(gateway, now, now)
         first = asyncio.ensure_future(run(asked))
         await asyncio.sleep(0)
@@ -168,11 +172,11 @@ class HeldLog:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)
 
-    async def back(self, *asked: Any) -> LogPage:
+    async def past(self, *asked: Any, with_content: bool) -> PastPage:
         is_first, self._is_first = self._is_first, False
         if is_first:
             await self.is_let_go.wait()
-        return await self._log.back(*asked)
+        return await self._log.past(*asked, with_content=with_content)
 
 
 class StoreWithHeldLog:
@@ -191,7 +195,7 @@ def test_a_rehearsal_that_ends_after_the_newer_one_says_that_this_took_its_place
         await gateway.until_recorded()
         store = StoreWithHeldLog(gateway.store)
         rehearsals = Rehearsals(
-            cast("Store", store), ThreadPoolExecutor(1), RestingTurns(), gateway.clock, ErasedEvents()
+            cast("Store", store), ThreadPoolExecutor(1), RestingTurns(), gateway.clock, ErasedEvents(), OF_TWO_PAGES
         )
         now = gateway.of("a.example")
         asked = await question(gateway, now, now)

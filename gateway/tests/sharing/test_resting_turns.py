@@ -95,6 +95,28 @@ def test_long_work_rests_whenever_a_little_of_it_is_done() -> None:
     asyncio.run(scenario())
 
 
+def test_a_caller_says_how_long_its_work_rests() -> None:
+    async def scenario() -> None:
+        spent, rests = 0.0, list[float]()
+        thread, turns = ToldThread(), RestingTurns(lambda: spent, rests.append)
+
+        def work(rest: Rest) -> None:
+            nonlocal spent
+            for took in (2 * PIECE, 0.1):
+                spent += took
+                rest()
+            spent += 0.05
+
+        asked = [asyncio.ensure_future(turns.run(1, thread, each, rests=2)) for each in (work, lambda _: None)]
+        await everything_else()
+        assert await thread.finish_and_rest() >= 2 * 0.05
+        thread.finish()
+        await asyncio.gather(*asked)
+        assert rests == pytest.approx([4 * PIECE, 0.2])
+
+    asyncio.run(scenario())
+
+
 def test_work_that_nobody_waits_for_any_more_ends_where_it_would_rest() -> None:
     begun, goes_on, done = threading.Event(), threading.Event(), list[int]()
 

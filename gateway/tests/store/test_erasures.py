@@ -11,6 +11,7 @@ from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.erasure import Erasure, is_erased
+from signalpost.domain.event import EVERY_TYPE
 from signalpost.domain.stats import COUNTS, WHOLE_TENANT, RollupKey
 from signalpost.domain.subscription import Subscription
 from signalpost.store.nouns.deliveries import AttemptRow
@@ -55,6 +56,9 @@ def test_an_erased_document_leaves_shells_in_the_log_and_nothing_of_another_one_
                 assert (left.id, left.type, left.at, left.before) == (event.id, event.type, event.at, b"")
             else:
                 assert left == event
+        for with_content in (True, False):
+            past = await shop.store.log.past(1, 100, EVERY_TYPE, 100, with_content=with_content)
+            assert [event.sequence for event in past.events] == [2]
         assert [entry.step.status for entry in await shop.history(1)] == ["other"] * 8
         assert [each.answer for each in await shop.attempts(subscription, 1)] == [b""]
         assert [each.answer for each in await shop.attempts(subscription, 2)] == [b"a secret"]

@@ -13,7 +13,7 @@ from signalpost.commands.command import Command
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.errors import NotFound
-from signalpost.domain.event import Event, EventType, event_id
+from signalpost.domain.event import Event, EventType, PastEvent, event_id
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.nouns.deliveries import AttemptRow
@@ -228,6 +228,33 @@ def test_whoever_reads_back_sees_each_matching_event_once_newest_first(
             expected = [e for e in events[3:] if e.type & types and identity in (None, e.document_id)]
             assert seen == expected[::-1]
         assert (await shop.store.log.back(1, 1, 7, None, 10)).events == []
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 250])
+def test_a_walk_over_the_past_sees_each_event_of_a_type_that_was_not_erased(
+    play: "Play", make: "type[Tools]", limit: int
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        events = await fill_by_chance(shop, make, 40)
+        shop.max_scanned = 5
+        await shop.reopen()
+        await shop.store.retention.prune_log(1, 4, 10)
+        log = shop.store.log
+        for types, with_content in product((7, 2), (True, False)):
+            seen: list[PastEvent] = []
+            before: int | None = 2**62
+            while before is not None:
+                page = await log.past(1, before, types, limit, with_content=with_content)
+                assert len(page.events) <= limit
+                seen += page.events
+                before = page.next
+            expected = [event for event in events[:2:-1] if event.type & types]
+            assert [(each.sequence, each.type) for each in seen] == [(each.sequence, each.type) for each in expected]
+            if with_content:
+                told = [(each.at, log.external_id(each.document), each.body, each.before) for each in seen]
+                assert told == [(each.at, each.document_id, each.body, each.before) for each in expected]
 
     play(scenario)
 

@@ -25,7 +25,7 @@ def test_every_event_of_a_period_is_judged_once(play: "Play", make: "type[Tools]
         for first in range(0, COUNT, 200):
             await shop.publish(*(make.create(number) for number in range(first, min(first + 200, COUNT))))
         await shop.publish(*(make.patch(number, "changed") for number in range(10)))
-        thread, bounds = ThreadPoolExecutor(1), RehearsalBounds(page=PAGE)
+        thread, bounds = ThreadPoolExecutor(1), RehearsalBounds(page=PAGE, page_of_types=PAGE)
         rehearsals = Rehearsals(shop.store, thread, RestingTurns(), SystemClock(), ErasedEvents(), bounds)
         still = Delay(seconds=3600, condition={"not": {"field": "document.title", "is": "changed"}})
         then = replace(subscription, filters=((0, 3),), after=still)

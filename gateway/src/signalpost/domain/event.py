@@ -73,6 +73,19 @@ class Event(Struct, frozen=True, gc=False):
     """The trace context in which it was made, if that is sampled (`trace_context.py`)."""
 
 
+class PastEvent(Struct, frozen=True, gc=False):
+    """What a walk over a large part of the log looks at of an event. The few that it shows are read once more."""
+
+    sequence: int
+    type: int
+    """An `EventType`'s value."""
+    at: int = 0
+    document: bytes | str = b""
+    """The document's external id, as the database has it."""
+    body: bytes = b""
+    before: bytes = b""
+
+
 def event_id(at: int, random: int) -> str:
     """The UUIDv7 of `at` (C2): its first 60 bits of payload are the time to the microsecond (RFC 9562, method 3),
     the other 62 are taken from `random`."""

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 RESTS: Final = 3
 """How many times as long as a piece of work took the thread rests, and no one gets the next turn."""
+WALKS_REST: Final = 2
+"""The same for walks over a large part of a log, for which a person waits."""
 PIECE: Final = 0.0003
 """Seconds of work after which a thread rests: less than that for which it may keep the interpreter."""
 TAKEN_IN_A_ROW: Final = 32
@@ -54,32 +56,34 @@ class RestingTurns:
         self._sleep = sleep
         self._queue: FairQueue[int] = FairQueue()
         self._is_taken = False
-        self._took = 0.0
-        """What was done of the last work without a rest after it, in seconds."""
+        self._owed = 0.0
+        """The rest that is due after the last work, in seconds."""
 
-    async def run(self, holder: int, executor: Executor, work: Callable[[Rest], T], follows: float = 0.0) -> T:
-        """What the work returns, done on a thread of the executor when it is this holder's turn. If it succeeds, so
-        many seconds of work follow elsewhere, for which others wait too. If the caller is cancelled, it ends when it
-        would rest."""
+    async def run(
+        self, holder: int, executor: Executor, work: Callable[[Rest], T], follows: float = 0.0, rests: int = RESTS
+    ) -> T:
+        """What the work returns, done on a thread of the executor when it is this holder's turn, with rests that are so
+        many times as long. If it succeeds, so many seconds of work follow elsewhere, for which others wait too. If the
+        caller is cancelled, it ends when it would rest."""
         await self._begin(holder)
         is_over = False
         try:
-            timed = partial(self._with_rests, work, lambda: is_over)
+            timed = partial(self._with_rests, work, rests, lambda: is_over)
             done = await asyncio.get_running_loop().run_in_executor(executor, timed)
-            self._took += follows
+            self._owed += rests * follows
             return done
         finally:
             is_over = True
             self._end()
 
-    async def run_here(self, holder: int, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def run_here(self, holder: int, work: Callable[[], Coroutine[Any, Any, T]], rests: int = RESTS) -> T:
         """The same for a coroutine: what it does itself keeps the event loop busy."""
         await self._begin(holder)
         timed = OwnTime(work(), self._cpu)
         try:
             return await timed
         finally:
-            self._took = timed.seconds
+            self._owed = rests * timed.seconds
             self._end()
 
     async def _begin(self, holder: int) -> None:
@@ -89,16 +93,15 @@ class RestingTurns:
 
     def _end(self) -> None:
         """Give the next turn, once what was done has had its rest."""
-        rest = RESTS * self._took
-        if rest < MIN_REST:
+        if self._owed < MIN_REST:
             self._give()
         else:
-            asyncio.get_running_loop().call_later(rest, self._give)
+            asyncio.get_running_loop().call_later(self._owed, self._give)
 
     def _give(self) -> None:
         self._is_taken = self._queue.give()
 
-    def _with_rests(self, work: Callable[[Rest], T], is_over: Callable[[], bool]) -> T:
+    def _with_rests(self, work: Callable[[Rest], T], rests: int, is_over: Callable[[], bool]) -> T:
         since = self._cpu()
 
         def rest() -> None:
@@ -107,10 +110,10 @@ class RestingTurns:
             if took >= PIECE:
                 if is_over():
                     raise Abandoned
-                self._sleep(RESTS * took)
+                self._sleep(rests * took)
                 since = self._cpu()
 
         try:
             return work(rest)
         finally:
-            self._took = self._cpu() - since
+            self._owed = rests * (self._cpu() - since)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from signalpost.domain.delivery.rehearsal import (
     MAX_EXAMPLES,
+    NOT_LOOKED_AT,
     SENT,
     EventWithSubject,
     Judgement,
@@ -18,17 +19,16 @@ from signalpost.domain.delivery.rehearsal import (
     wants_of,
 )
 from signalpost.domain.errors import Invalid
-from signalpost.domain.event import Event, EventType, build, event_id
+from signalpost.domain.event import EventType, PastEvent
+from signalpost.domain.language.subject import subject_of
 from signalpost.domain.subscription import UNSAVED
 
 NOT = refused("no")
 UNABLE = refused("unable", is_unable=True)
 
 
-def event(sequence: int, at: int, document: str = "a") -> Event:
-    identity = event_id(at, sequence)
-    body = build(EventType.UPDATED, at, identity, b'{"type":"NDA","title":"A"}')
-    return Event(1, sequence, at, identity, EventType.UPDATED, document, body)
+def event(sequence: int, at: int, document: str = "a") -> PastEvent:
+    return PastEvent(sequence, EventType.UPDATED, at, document)
 
 
 @given(
@@ -46,7 +46,7 @@ def test_what_is_remembered_of_later_events_is_what_the_newest_at_the_end_of_the
     later = LaterEvents(delay)
     for number, (each, why) in enumerate(reversed(log)):
         later.note(each, why)
-        known = [said for one, said in log if one.document_id == each.document_id and one.at <= each.at + delay]
+        known = [said for one, said in log if one.document == each.document and one.at <= each.at + delay]
         assert later.why_no_longer(each) == known[-1]
         if number % forgets_every == 0:
             later.forget_before(each.at)
@@ -64,7 +64,7 @@ def test_only_documents_with_an_event_in_the_delay_are_remembered() -> None:
 def test_every_event_is_counted_under_what_both_sides_say(drawn: list[tuple[Judgement, Judgement]]) -> None:
     tally = JudgementTally()
     for sequence, (now, then) in enumerate(drawn, 1):
-        tally.count(EventWithSubject(event(sequence, sequence), {}), now, then)
+        tally.count(EventWithSubject(event(sequence, sequence), NOT_LOOKED_AT, subject_of), now, then)
     sent = [(now.is_sent, then.is_sent) for now, then in drawn]
     assert tally.now == sum(now for now, _ in sent)
     assert tally.then == sum(then for _, then in sent)

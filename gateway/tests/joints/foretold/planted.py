@@ -71,7 +71,7 @@ def _(_right: Any) -> Any:
 
 @fault("asks of the event itself what must still be so", LaterEvents, "why_no_longer")
 def _(_right: Any) -> Any:
-    return lambda self, event: self._runs[event.document_id][-1][1]
+    return lambda self, event: self._runs[event.document][-1][1]
 
 
 @fault("asks at the end of the log what must still be so", LaterEvents, "_forget_after")
@@ -89,9 +89,9 @@ FAULTS.answers("takes what a kind makes nothing of for sent", side, "_made", SEN
 def _(right: Any) -> Any:
     seen: list[Any] = []
 
-    def requests(self: Side, looked_at: Any, now: int) -> Any:
-        seen.append(looked_at)
-        return right(self, seen[0], now)
+    def requests(self: Side, looked_at: Any, event: Any, now: int) -> Any:
+        seen.append((looked_at, event))
+        return right(self, *seen[0], now)
 
     return requests
 

@@ -20,17 +20,17 @@ it comes to an earlier one.
 import base64
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from signalpost.domain.body import Body
 from signalpost.domain.errors import FieldError, Invalid
-from signalpost.domain.event import Event, EventType, title_of
+from signalpost.domain.event import Event, EventType, PastEvent, title_of
 from signalpost.domain.fields import GivenTimestamp
 from signalpost.domain.language.names import Subject
-from signalpost.domain.language.subject import SubjectReader, subject_of
+from signalpost.domain.language.subject import SubjectReader
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.subscription_requests import (
     ConnectorRequest,
@@ -98,7 +98,7 @@ NOT_SENT_SO_FAR: Final = refused("Not sent so far.")
 """The judgement of a subscription that is not there yet, or that cannot be read."""
 
 
-def refused_by_type(subscription: Subscription, event: Event) -> Judgement | None:
+def refused_by_type(subscription: Subscription, event: PastEvent) -> Judgement | None:
     """The judgement on an event that the subscription did not ask for when it was made; None if it did."""
     if event.sequence <= subscription.starts_after:
         return OLDER
@@ -115,27 +115,27 @@ class LaterEvents:
     def __init__(self, delay: int) -> None:
         """`delay` in µs."""
         self._delay = delay
-        self._runs: dict[str, list[tuple[int, str | None]]] = {}
+        self._runs: dict[bytes | str, list[tuple[int, str | None]]] = {}
 
     @property
     def documents(self) -> int:
         """The number of documents of which something is kept."""
         return len(self._runs)
 
-    def note(self, event: Event, why: str | None) -> None:
+    def note(self, event: PastEvent, why: str | None) -> None:
         """Take up the next event, which is earlier than those before. `why` says why the condition is not met."""
-        runs = self._runs.get(event.document_id)
+        runs = self._runs.get(event.document)
         if runs is None:
-            self._runs[event.document_id] = [(event.at, why)]
+            self._runs[event.document] = [(event.at, why)]
             return
         self._forget_after(runs, event.at + self._delay)
         if runs and runs[-1][1] == why:
             runs.pop()
         runs.append((event.at, why))
 
-    def why_no_longer(self, event: Event) -> str | None:
+    def why_no_longer(self, event: PastEvent) -> str | None:
         """Why the event that was noted last is not sent at the end of its delay; None if it is."""
-        return self._runs[event.document_id][0][1]
+        return self._runs[event.document][0][1]
 
     def forget_before(self, at: int) -> None:
         """Forget the documents that have no event in the delay of those that were made at this time or before."""
@@ -167,23 +167,40 @@ class RehearsedEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     ]
 
 
-class EventWithSubject:
+class RehearsedDocument(NamedTuple):
+    """What a kind of destination is told of a document besides its event."""
+
+    id: str
+    """The document's external id."""
+    made: Mapping[str, str]
+    """What the last delivery for it made."""
+
+
+NOT_LOOKED_AT: Final = RehearsedDocument("", {})
+"""The document if no kind of destination is asked."""
+
+
+class EventWithSubject(Struct, gc=False):
     """An event, decoded once for both sides if either looks into it."""
 
-    __slots__ = ("_made", "_read", "_subject", "event")
-
-    def __init__(self, event: Event, made: Mapping[str, str], read: SubjectReader = subject_of) -> None:
-        """`made` is what the last delivery for the document made, and `read` reads what either side looks at."""
-        self.event = event
-        self._made = made
-        self._read = read
-        self._subject: Subject | None = None
+    event: PastEvent
+    document: RehearsedDocument
+    read: SubjectReader
+    """Reads what either side looks at."""
+    found: Subject | None = None
 
     @property
     def subject(self) -> Subject:
-        if self._subject is None:
-            self._subject = self._read(self.event, self._made)
-        return self._subject
+        if self.found is None:
+            self.found = self.read(self.event, self.document.made)
+        return self.found
+
+
+class Example(NamedTuple):
+    """An event that is shown, by its sequence, and why one of both sides sends nothing."""
+
+    sequence: int
+    why: str | None
 
 
 class JudgementTally:
@@ -191,7 +208,7 @@ class JudgementTally:
 
     def __init__(self) -> None:
         self.counts: dict[Name, int] = dict.fromkeys(NAMES, 0)
-        self.examples: dict[Name, list[RehearsedEvent]] = {name: [] for name in NAMES}
+        self.examples: dict[Name, list[Example]] = {name: [] for name in NAMES}
         self._more: list[EventWithSubject] = []
         self._both: list[EventWithSubject] = []
 
@@ -219,13 +236,20 @@ class JudgementTally:
         """The events whose requests are shown: those first that the present subscription does not send."""
         return [*self._more, *self._both][:MAX_REQUESTS]
 
+    @property
+    def sequences(self) -> set[int]:
+        """The events that are shown."""
+        examples = {sequence for found in self.examples.values() for sequence, _ in found}
+        return examples | {each.event.sequence for each in self.shown}
+
     def _add(self, name: Name, about: EventWithSubject, judgement: Judgement) -> None:
         self.counts[name] += 1
         if self.counts[name] <= MAX_EXAMPLES:
-            self.examples[name].append(_example(about.event, judgement.why(about)))
+            self.examples[name].append(Example(about.event.sequence, judgement.why(about)))
 
 
-def _example(event: Event, why: str | None) -> RehearsedEvent:
+def shown(event: Event) -> RehearsedEvent:
+    """An event as an example for people, without the sentence why it is not sent."""
     return RehearsedEvent(
         event_id=event.id,
         sequence=event.sequence,
@@ -233,7 +257,7 @@ def _example(event: Event, why: str | None) -> RehearsedEvent:
         external_id=event.document_id,
         title=title_of(event.body),
         created_at=format_timestamp(event.at),
-        why=why,
+        why=None,
     )
 
 

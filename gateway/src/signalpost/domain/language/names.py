@@ -211,9 +211,12 @@ def _meant_below_document(word: str) -> str:
 # --- Where their values are -------------------------------------------------------------------------------------------
 
 
+_NO_DOCUMENT: Final[Mapping[str, Any]] = {}
+
+
 def _attribute(root: str, attribute: str) -> Reader:
-    if root == "document":
-        return lambda subject: subject.document.get(attribute)
+    if root == "document":  # what conditions ask of nearly every event, so it does without `subject.document`
+        return lambda subject: subject.event["data"].get("document", _NO_DOCUMENT).get(attribute)
 
     def read_former(subject: Subject) -> Any:
         if attribute in subject.before:

@@ -5,19 +5,19 @@ from typing import Any, Final, TypedDict
 
 import msgspec
 
-from signalpost.domain.event import Event
+from signalpost.domain.event import Event, PastEvent
 from signalpost.domain.language.names import ROOTS, Name, Subject
 
 NOT_SENT: Final = "Not sent: "
 _decode = msgspec.json.Decoder().decode
 
 
-def subject_of(event: Event, made: Mapping[str, str] | None = None) -> Subject:
+def subject_of(event: Event | PastEvent, made: Mapping[str, str] | None = None) -> Subject:
     """What conditions and placeholders look at. `made` is what the last delivery for the document made."""
     return Subject(event=_decode(event.body), before=_decode(event.before) if event.before else {}, made=made or {})
 
 
-SubjectReader = Callable[[Event, Mapping[str, str]], Subject]
+SubjectReader = Callable[[PastEvent, Mapping[str, str]], Subject]
 """Reads an event, given what the last delivery for its document made."""
 
 
@@ -32,7 +32,7 @@ def reader_of(names: Iterable[Name]) -> SubjectReader:
     decode = msgspec.json.Decoder(_object("type", *below["event"], data=data)).decode
     looks_before = bool(below["before"])
 
-    def read(event: Event, made: Mapping[str, str]) -> Subject:
+    def read(event: PastEvent, made: Mapping[str, str]) -> Subject:
         before = _decode(event.before) if looks_before and event.before else {}
         return Subject(event=decode(event.body), before=before, made=made)
 

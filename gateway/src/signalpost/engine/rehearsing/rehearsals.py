@@ -6,7 +6,7 @@ while a person types, the one before ends.
 """
 
 import asyncio
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial, reduce
 from itertools import chain
@@ -14,25 +14,29 @@ from operator import or_
 from typing import Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from signalpost.domain.delivery.rehearsal import (
     MAX_EXAMPLES,
+    NOT_LOOKED_AT,
     NOT_SENT_SO_FAR,
     EventWithSubject,
     JudgementTally,
     Name,
+    RehearsedDocument,
     RehearsedEvent,
+    shown,
 )
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, TooMany
-from signalpost.domain.event import Event
+from signalpost.domain.event import Event, PastEvent
 from signalpost.domain.language.subject import reader_of, subject_of
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.connectors.shown_requests import ShownRequest
 from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.rehearsing.side import Side
 from signalpost.runtime.clock import Clock
-from signalpost.sharing.resting_turns import Rest, RestingTurns
+from signalpost.sharing.resting_turns import WALKS_REST, Rest, RestingTurns
 from signalpost.store.store import Store
 
 
@@ -46,11 +50,15 @@ class RehearsalBounds(NamedTuple):
     """The number of documents of which answers of later events are kept for a delay's condition."""
     page: int = 1_000
     """How many events one page has at most: it is judged while the next one is read."""
+    page_of_types: int = 4_000
+    """The same if nothing but the types of events is looked at, which takes a fifth as long."""
 
 
 BOUNDS: Final = RehearsalBounds()
 BYTES_IN_A_ROW: Final = 8 * 1024
 """After so many bytes of events, some 0.1 ms, the thread may rest."""
+BYTES_ANYWAY: Final = 128
+"""What an event counts for besides its body, which may not have been read."""
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -87,10 +95,10 @@ class RehearsalResult(Struct, frozen=True, kw_only=True):
 
 
 class _Page(NamedTuple):
-    events: Sequence[Event]
-    """Newest first."""
-    made: Mapping[str, Mapping[str, str]]
-    """What former deliveries made, by document."""
+    events: Sequence[PastEvent]
+    """Newest first, without those of erased documents."""
+    documents: Mapping[bytes | str, RehearsedDocument]
+    """What a kind of destination is told of the documents, if one is asked."""
     next: int | None
     """The sequence below which the walk goes on; None at the end of the log."""
 
@@ -135,38 +143,63 @@ class Rehearsals:
         ends_at = self._clock.steady() + self._bounds.seconds * SECOND
         page = await self._page(question, question.ahead + 1)
         while not walk.ends_with(page) and not walk.is_full and self._clock.steady() < ends_at:
-            judging = self._turns.run(tenant_id, self._thread, partial(walk.judge, page))
-            page, _ = await asyncio.gather(self._page(question, page.next), judging)
+            page, _ = await asyncio.gather(self._page(question, page.next), self._judge(walk, page))
             if self._running.get(tenant_id) != (question.caller, mine):
                 raise Conflict("superseded", "You asked for another rehearsal meanwhile, which took the place of this.")
-        await self._turns.run(tenant_id, self._thread, partial(walk.judge, page))
+        await self._judge(walk, page)
         reached_at = await self._time_of(tenant_id, walk.reached) if walk.reached > question.first else None
-        requests = await self._turns.run(tenant_id, self._thread, partial(walk.requests, self._clock.wall()))
+        events = await self._in_full(tenant_id, walk.tally.sequences)
+        requests = partial(walk.requests, events, self._clock.wall())
         return RehearsalResult(
             tally=walk.tally,
             reached=walk.reached,
             reached_at=reached_at,
-            # Something may have been erased since it was read.
             examples={
-                name: [each for each in found if not self._erased.covers(tenant_id, each.external_id, each.sequence)]
+                name: [replace(shown(events[sequence]), why=why) for sequence, why in found if sequence in events]
                 for name, found in walk.tally.examples.items()
             },
-            requests=[(event.id, made) for event, made in requests if not self._erased.has(event)],
+            requests=await self._turns.run(tenant_id, self._thread, requests),
         )
+
+    async def _judge(self, walk: "_RehearsalWalk", page: _Page) -> None:
+        await self._turns.run(walk.tenant_id, self._thread, partial(walk.judge, page), rests=WALKS_REST)
 
     async def _time_of(self, tenant_id: int, sequence: int) -> int | None:
         found = await self._store.log.events(tenant_id, [sequence])
         return found[0].at if found else None
 
+    async def _in_full(self, tenant_id: int, sequences: Iterable[int]) -> dict[int, Event]:
+        """Whole events by sequence, without those that were erased or removed since they were judged."""
+        events, left = dict[int, Event](), sorted(sequences)
+        while left and (found := await self._store.log.events(tenant_id, left)):
+            events |= {each.sequence: each for each in found if not is_erased(each) and not self._erased.has(each)}
+            left = [each for each in left if each > found[-1].sequence]
+        return events
+
     async def _page(self, question: Question, before: int | None) -> _Page:
         assert before is not None, "the walk has not come to the end of the log"
         types = reduce(or_, (side.reads for side in question.sides))
-        page = await self._store.log.back(question.tenant_id, before, types, None, self._bounds.page)
+        log, tenant_id, sides = self._store.log, question.tenant_id, question.sides
+        # What was erased a moment ago is told by its document.
+        with_content = bool(self._erased) or any(side.looks_closer for side in sides)
+        limit = self._bounds.page if with_content else self._bounds.page_of_types
+        events, after = await log.past(tenant_id, before, types, limit, with_content=with_content)
+        if self._erased:
+            covers = self._erased.covers
+            events = [each for each in events if not covers(tenant_id, log.external_id(each.document), each.sequence)]
+        documents: Mapping[bytes | str, RehearsedDocument] = {}
+        if any(side.looks_at_made for side in sides):
+            documents = await self._documents(question.now, {each.document for each in events})
+        return _Page(events, documents, after)
+
+    async def _documents(
+        self, now: Side | None, documents: Iterable[bytes | str]
+    ) -> Mapping[bytes | str, RehearsedDocument]:
+        ids = {each: self._store.log.external_id(each) for each in documents}
         made: Mapping[str, Mapping[str, str]] = {}
-        if question.now is not None and any(side.looks_at_made for side in question.sides):
-            documents = list({event.document_id for event in page.events})
-            made = await self._store.connections.made(question.now.subscription.number, documents)
-        return _Page([*self._erased.as_kept(page.events)], made, page.next)
+        if now is not None:
+            made = await self._store.connections.made(now.subscription.number, [*ids.values()])
+        return {each: RehearsedDocument(of, made.get(of, {})) for each, of in ids.items()}
 
 
 _SAYS: Final[Mapping[bool, Name]] = {True: "less", False: "more"}
@@ -180,6 +213,7 @@ class _RehearsalWalk:
     def __init__(self, question: Question, bounds: RehearsalBounds) -> None:
         self._question = question
         self._bounds = bounds
+        self.tenant_id = question.tenant_id
         self.tally = JudgementTally()
         self.reached = question.last + 1
         """The sequence down to which everything in the period was judged."""
@@ -202,19 +236,17 @@ class _RehearsalWalk:
 
     def judge(self, page: _Page, rest: Rest) -> None:
         asked, noting, read, count = self._question, self._noting, self._read, self.tally.count
-        counts = self.tally.counts
+        counts, documents = self.tally.counts, page.documents
         first, last, now, then = asked.first, asked.last, asked.now, asked.then
         unrested = 0
         for event in page.events:
             if event.sequence < first:
                 break
-            unrested += len(event.body)
+            unrested += len(event.body) + BYTES_ANYWAY
             if unrested >= BYTES_IN_A_ROW:
                 unrested = 0
                 rest()
-            if is_erased(event):
-                continue
-            about = EventWithSubject(event, page.made.get(event.document_id, {}), read)
+            about = EventWithSubject(event, documents.get(event.document, NOT_LOOKED_AT), read)
             for side, example in noting:
                 side.note(about, in_words=counts[example] < MAX_EXAMPLES)
             if event.sequence <= last:
@@ -228,6 +260,7 @@ class _RehearsalWalk:
                 if side.documents > self._bounds.documents:
                     side.forget_before(page.events[-1].at)
 
-    def requests(self, now: int, _: Rest) -> list[tuple[Event, list[ShownRequest]]]:
-        """The exact requests of some events that are sent, as they would go out `now`."""
-        return [(each.event, self._question.then.requests(each, now)) for each in self.tally.shown]
+    def requests(self, events: Mapping[int, Event], now: int, _: Rest) -> list[tuple[str, list[ShownRequest]]]:
+        """The exact requests of some of these events, as they would go out `now`, with the id of each."""
+        sent = [(each, events[each.event.sequence]) for each in self.tally.shown if each.event.sequence in events]
+        return [(event.id, self._question.then.requests(about, event, now)) for about, event in sent]

@@ -17,7 +17,7 @@ from signalpost.domain.delivery.rehearsal import (
     refused,
     refused_by_type,
 )
-from signalpost.domain.event import EVERY_TYPE
+from signalpost.domain.event import EVERY_TYPE, Event
 from signalpost.domain.language.names import Name
 from signalpost.domain.language.subject import not_sent
 from signalpost.domain.subscription import Subscription
@@ -42,8 +42,8 @@ class Side:
         since, self._types = subscription.filters[-1]
         self._asks_alike_after = max(since, subscription.starts_after)
         """After this sequence it asks for the same types all along."""
-        self._looks_closer = wishes.asks_event or wishes.asks_newest or vendor is not None
-        """Whether more than its type decides whether an event is sent."""
+        self.looks_closer = wishes.asks_event or wishes.asks_newest or vendor is not None
+        """Whether more than the type of an event decides if it is sent."""
         self._unwanted = Judgement(is_sent=False, why=self._why_not)
         self._no_longer_wanted = Judgement(is_sent=False, why=self._why_no_longer)
 
@@ -101,7 +101,7 @@ class Side:
                 return NOT_ASKED_FOR
         elif (unasked := refused_by_type(self.subscription, event)) is not None:
             return unasked
-        return self._looked_at_closer(about) if self._looks_closer else SENT
+        return self._looked_at_closer(about) if self.looks_closer else SENT
 
     def _looked_at_closer(self, about: EventWithSubject) -> Judgement:
         if self._asked is not None and not self._asked.wants(about.subject):
@@ -116,15 +116,15 @@ class Side:
     def _why_no_longer(self, about: EventWithSubject) -> str | None:
         return None if self._later is None else self._later.why_no_longer(about.event)
 
-    def requests(self, about: EventWithSubject, now: int) -> list[ShownRequest]:
-        """The exact requests of an event that it sends; none if its customer reads it, or if its kind makes another
-        thing of it each time."""
+    def requests(self, about: EventWithSubject, event: Event, now: int) -> list[ShownRequest]:
+        """The exact requests of an event that it sends, `event` in full; none if its customer reads it, or if its kind
+        makes another thing of it each time."""
         if self.subscription.is_read:
             return []
         if self._vendor is None:
-            return [webhook_request(self.subscription, about.event, now)]
+            return [webhook_request(self.subscription, event, now)]
         try:
-            calls = self._vendor.calls(about.subject, about.event.document_id)
+            calls = self._vendor.calls(about.subject, event.document_id)
             return [] if isinstance(calls, Skip) else [*map(self._vendor.shown, calls)]
         except Exception:  # a kind may come from any package
             return []
@@ -132,7 +132,7 @@ class Side:
 
 def _made(vendor: VendorRequests, about: EventWithSubject) -> Judgement:
     try:
-        call = vendor.call(about.subject, about.event.document_id)
+        call = vendor.call(about.subject, about.document.id)
         if isinstance(call, Skip):
             return refused(not_sent(call.why))
         if not isinstance(call, Mail):

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from signalpost.domain.event import Event, title_of
+from signalpost.domain.event import Event, PastEvent, title_of
 from signalpost.domain.subscription import Filters
 
 
@@ -34,6 +34,14 @@ class LogPage(Struct, frozen=True):
     events: list[Event]
     last: int
     """The sequence from which on it goes back: the log's end, or the one before what was asked for."""
+    next: int | None
+    """The `before` of the next page; None if the log was looked through down to its floor."""
+
+
+class PastPage(NamedTuple):
+    """A part of the log for a walk, newest first, without events whose document was erased."""
+
+    events: list[PastEvent]
     next: int | None
     """The `before` of the next page; None if the log was looked through down to its floor."""
 
@@ -118,6 +126,14 @@ class LogStore(Protocol):
         """Events of some types (`EventType` values, as bits), perhaps of one document, newest first, from below the
         sequence `before` on. Fewer events than `limit` do not mean that there are no more, because one call looks
         through a bounded part."""
+        ...
+
+    async def past(self, tenant_id: int, before: int, types: int, limit: int, *, with_content: bool) -> PastPage:
+        """The pages of `back` for a walk over much of the log. Without content, an event is sequence and type alone."""
+        ...
+
+    def external_id(self, document: bytes | str) -> str:
+        """What the `document` of a `PastEvent` stands for."""
         ...
 
     async def callers(self, tenant_id: int, sequences: Sequence[int]) -> dict[int, str]:

@@ -20,7 +20,7 @@ import psycopg
 from signalpost.domain.errors import OutcomeUnknown, Stopping
 from signalpost.runtime.histogram import Histogram
 from signalpost.runtime.loop_thread import LoopThread
-from signalpost.sharing.resting_turns import RestingTurns
+from signalpost.sharing.resting_turns import RESTS, RestingTurns
 from signalpost.store.postgres.connect import ANSWERS_WITHIN, DatabaseConnection, trip, was_ended
 from signalpost.store.postgres.errors import NOT_ALLOWED, NotOwner, as_told, is_lost, is_read_only
 from signalpost.store.postgres.source import DatabaseSource
@@ -150,11 +150,11 @@ class ReadSessions:
         self._check_open(steps)
         return await self._thread.run(self._run(tenant_id, steps, within))
 
-    async def run_in_turn(self, tenant_id: int, steps: Steps[T]) -> T:
+    async def run_in_turn(self, tenant_id: int, steps: Steps[T], rests: int = RESTS) -> T:
         """The same for what may read megabytes: one of them at a time, in turns between tenants, so that the other
-        connections are left to what is short."""
+        connections are left to what is short. It rests so many times as long as it took."""
         self._check_open(steps)
-        return await self._thread.run(self._run_in_turn(tenant_id, steps))
+        return await self._thread.run(self._run_in_turn(tenant_id, steps, rests))
 
     async def close(self) -> None:
         if not self._closed:
@@ -185,9 +185,9 @@ class ReadSessions:
         except psycopg.Error as error:
             raise as_told(error) from None
 
-    async def _run_in_turn(self, tenant_id: int, steps: Steps[T]) -> T:
+    async def _run_in_turn(self, tenant_id: int, steps: Steps[T], rests: int) -> T:
         with closing(steps):  # as in `SessionPool.run`, where there was no turn
-            return await self._turns.run_here(tenant_id, partial(self._run, tenant_id, steps))
+            return await self._turns.run_here(tenant_id, partial(self._run, tenant_id, steps), rests)
 
     async def _again_if_lost(self, asked: Sequence[Statement]) -> list[list[Row]]:
         """An idle connection may be lost without anybody having noticed yet."""

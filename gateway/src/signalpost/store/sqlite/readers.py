@@ -16,7 +16,7 @@ import apsw
 
 from signalpost.domain.errors import Stopping, Unavailable
 from signalpost.runtime.logger import log
-from signalpost.sharing.resting_turns import Rest, RestingTurns
+from signalpost.sharing.resting_turns import RESTS, Rest, RestingTurns
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.statements import found_by
 from signalpost.store.statements import Row, Statement
@@ -57,11 +57,11 @@ class Readers:
         """See `RowReader`."""
         return await self.run(lambda connection: [found_by(connection, each) for each in statements])
 
-    async def run_in_turn(self, tenant_id: int, query: Callable[[apsw.Connection], T]) -> T:
+    async def run_in_turn(self, tenant_id: int, query: Callable[[apsw.Connection], T], rests: int = RESTS) -> T:
         """The same for queries that may read megabytes: one of them at a time, in turns between tenants, so that the
-        other threads are left to short ones. It may rest every few rows."""
+        other threads are left to short ones. It may rest every few rows, so many times as long as it worked."""
         return await self._answered(
-            lambda: self._turns.run(tenant_id, self._executor, partial(self._with_rests, query))
+            lambda: self._turns.run(tenant_id, self._executor, partial(self._with_rests, query), rests=rests)
         )
 
     async def _answered(self, ask: Callable[[], Awaitable[T]]) -> T:

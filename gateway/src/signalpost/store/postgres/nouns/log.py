@@ -7,9 +7,11 @@ with which their bodies come to some MiB; the server adds these up, so that no m
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from signalpost.domain.event import Event, EventType, time_of
+from signalpost.domain.erasure import MAX_SHELL_BYTES
+from signalpost.domain.event import Event, EventType, PastEvent, time_of
 from signalpost.domain.trace_context import NOT_TRACED
-from signalpost.store.nouns.log import LOG_NOW, LatestOfTypes, LogPage, LogPart
+from signalpost.sharing.resting_turns import WALKS_REST
+from signalpost.store.nouns.log import LOG_NOW, LatestOfTypes, LogPage, LogPart, PastPage
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.nouns.log_queries import AMONG, PostgresLogQueries
@@ -48,6 +50,18 @@ _BACK: Final = (
     f"SELECT {_COLUMNS} FROM (SELECT found.*, sum(octet_length(body)) OVER (ORDER BY sequence DESC)"
     " - octet_length(body) AS bytes_before FROM (SELECT * FROM event WHERE tenant_id = $1 AND sequence >= $2"
     " AND sequence < $3 AND type & $4 <> 0 ORDER BY sequence DESC LIMIT $5) found) counted"
+    f" WHERE bytes_before < {PAGE_BYTES} ORDER BY sequence DESC"
+)
+_PAST: Final = (
+    " FROM event WHERE tenant_id = $1 AND sequence >= $2 AND sequence < $3 AND type & $4 <> 0"
+    f" AND octet_length(body) > {MAX_SHELL_BYTES} ORDER BY sequence DESC LIMIT $5"
+)
+_PAST_TYPES: Final = "SELECT sequence, type" + _PAST
+_PAST_COLUMNS: Final = "sequence, type, at, document_id, body, coalesce(before, '') AS before"
+_PAST_CONTENT: Final = (
+    "SELECT sequence, type, at, document_id, body, before FROM (SELECT found.*, sum(octet_length(body))"
+    " OVER (ORDER BY sequence DESC) - octet_length(body) AS bytes_before"
+    f" FROM (SELECT {_PAST_COLUMNS}{_PAST}) found) counted"
     f" WHERE bytes_before < {PAGE_BYTES} ORDER BY sequence DESC"
 )
 _LATEST: Final = (
@@ -187,6 +201,23 @@ class PostgresLog:
             reached = found[-1]
         events = await events_at(tenant_id, found)
         return LogPage(events, before - 1, events[-1].sequence if len(events) < len(found) else reached)
+
+    async def past(self, tenant_id: int, before: int, types: int, limit: int, *, with_content: bool) -> PastPage:
+        past = self._past(tenant_id, before, types, limit, with_content=with_content)
+        return await self._readers.run_in_turn(tenant_id, steps_of(past), WALKS_REST)
+
+    async def _past(self, tenant_id: int, before: int, types: int, limit: int, *, with_content: bool) -> PastPage:
+        ends = await self._queries.ends(tenant_id)
+        before = min(before, ends.last + 1)
+        low = max(ends.floor, before - self._max_scanned)
+        found = await ask_one(_PAST_CONTENT if with_content else _PAST_TYPES, tenant_id, low, before, types, limit)
+        events = [PastEvent(*columns) for columns in found]
+        is_cut = sum(len(event.body) for event in events) >= PAGE_BYTES
+        reached = events[-1].sequence if is_cut or len(events) == limit else low
+        return PastPage(events, reached if reached > ends.floor else None)
+
+    def external_id(self, document: bytes | str) -> str:
+        return str(document)
 
     async def callers(self, tenant_id: int, sequences: Sequence[int]) -> dict[int, str]:
         found = await self._readers.rows(tenant_id, _CALLERS, tenant_id, numbers(sequences))

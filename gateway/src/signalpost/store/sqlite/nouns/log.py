@@ -4,13 +4,16 @@ Every statement is bounded: by a limit, or by how much of the log it looks throu
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import apsw
 
-from signalpost.domain.event import Event, EventType, time_of
+from signalpost.domain.erasure import MAX_SHELL_BYTES
+from signalpost.domain.event import Event, EventType, PastEvent, time_of
 from signalpost.domain.trace_context import NOT_TRACED
-from signalpost.store.nouns.log import LOG_NOW, LatestOfTypes, LogPage, LogPart
+from signalpost.sharing.resting_turns import WALKS_REST
+from signalpost.store.nouns.log import LOG_NOW, LatestOfTypes, LogPage, LogPart, PastPage
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_within
 from signalpost.store.sqlite.readers import Readers, reading, reading_in_turns
@@ -21,8 +24,13 @@ from signalpost.store.walks.log_queries import MADE_AT
 
 _EVENT_COLUMNS = "tenant_id, sequence, at, id, type, document_id, body, before, trace"
 
-
 _BODY = _EVENT_COLUMNS.split(", ").index("body")
+_PAST = (
+    " FROM event WHERE tenant_id = ? AND sequence >= ? AND sequence < ? AND type & ?"
+    f" AND length(body) > {MAX_SHELL_BYTES} ORDER BY sequence DESC LIMIT ?"
+)
+_PAST_TYPES = "SELECT sequence, type" + _PAST
+_PAST_CONTENT = "SELECT sequence, type, at, document_id, body, coalesce(before, x'')" + _PAST
 
 
 class SqliteLog:
@@ -114,6 +122,34 @@ class SqliteLog:
         events = [_event(*columns) for columns in found]
         reached = events[-1].sequence if is_cut or len(events) == limit else low
         return LogPage(events, before - 1, reached if reached > lowest else None)
+
+    async def past(self, tenant_id: int, before: int, types: int, limit: int, *, with_content: bool) -> PastPage:
+        statement = _PAST_CONTENT if with_content else _PAST_TYPES
+        read = partial(self._past, statement, tenant_id, before, types, limit)
+        return await self._readers.run_in_turn(tenant_id, read, WALKS_REST)
+
+    def _past(
+        self, statement: str, tenant_id: int, before: int, types: int, limit: int, connection: apsw.Connection
+    ) -> PastPage:
+        lowest = floor(connection, tenant_id)
+        before = min(before, last_sequence(connection, tenant_id) + 1)
+        low = max(lowest, before - self._max_scanned)
+        events: list[PastEvent] = []
+        left = PAGE_BYTES
+        cursor = connection.execute(statement, (tenant_id, low, before, types, limit))
+        for columns in cursor:
+            event = PastEvent(*columns)
+            events.append(event)
+            left -= len(event.body)
+            if left <= 0:
+                break
+        cursor.close()  # no read cursor outlives a call
+        reached = events[-1].sequence if left <= 0 or len(events) == limit else low
+        return PastPage(events, reached if reached > lowest else None)
+
+    def external_id(self, document: bytes | str) -> str:
+        assert isinstance(document, bytes)
+        return unpack_uuid(document)
 
     @reading
     def callers(self, connection: apsw.Connection, tenant_id: int, sequences: Sequence[int]) -> dict[int, str]:
