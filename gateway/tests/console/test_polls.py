@@ -23,6 +23,7 @@ def test_its_pages_say_how_it_is_read_and_offer_no_way_to_send(desk: Desk) -> No
     said = text_of(unescape(page))
     assert "Its customer reads its events." in said
     assert "Handed out 1" in said
+    assert "It waits until its reader has acknowledged it." in said
     assert "Last acknowledged never" in said
     assert not [form for form in forms_of(page) if "test" in form.buttons]
     receipt = {"receipt": handed["receipt"]}

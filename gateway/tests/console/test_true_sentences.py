@@ -166,7 +166,7 @@ def test_one_that_was_just_paused_is_not_said_to_be_so_since_it_fails(desk: Desk
     assert re.search(r"Failing for (less than a second|\d)", text_of(desk.browser.open(path)))
     desk.world.send("PATCH", f"/v1/subscriptions/{made}", {"status": "paused"}).ok()
     for text in (desk.browser.open(path), Guest(desk.world).enter().open(f"{PORTAL}/subscriptions/{made}")):
-        assert "Paused Events wait until it is resumed." in text_of(text)
+        assert "Paused. Events wait until it is resumed." in text_of(text)
         assert "Paused for" not in text_of(text)
 
 

@@ -105,6 +105,16 @@ SKIPPED = subscription(skip_to=11, skipped_at=1_000_000)
         ),
         (known("pending", ahead=3), Cause.IN_QUEUE, "3 events of the log come first"),
         (known("pending"), Cause.IN_QUEUE, "sent next"),
+        (
+            known("pending", subscription=subscription(kind="poll")),
+            Cause.IN_QUEUE,
+            "It waits until its reader has acknowledged it.",
+        ),
+        (
+            known("pending", subscription=subscription(kind="poll", status="paused")),
+            Cause.PAUSED,
+            "What waits can be read once it is resumed.",
+        ),
     ],
 )
 def test_each_situation_has_its_cause(situation: KnownFacts, cause: Cause, words: str) -> None:

@@ -17,8 +17,9 @@ from signalpost.domain.timestamps import format_timestamp
 Status = Literal["pending", "delivered", "skipped", "retrying", "failed"]
 
 
-_UNTIL_RESUMED: Final = "What waits is sent once it is resumed."
-"""A sentence for those who may not resume it, too."""
+_SENT_THEN: Final = "What waits is sent once it is resumed."
+_READ_THEN: Final = "What waits can be read once it is resumed."
+"""Sentences for those who may not resume it, too."""
 
 
 class Cause(StrEnum):
@@ -187,13 +188,14 @@ def _given_up(known: KnownFacts) -> Explanation:
 def _not_active(known: KnownFacts) -> Explanation | None:
     subscription = known.subscription
     if subscription.status == "paused":
-        return Explanation(Cause.PAUSED, f"The subscription is paused. {_UNTIL_RESUMED}")
+        then = _READ_THEN if subscription.is_read else _SENT_THEN
+        return Explanation(Cause.PAUSED, f"The subscription is paused. {then}")
     if subscription.status == "disabled":
         since = "" if subscription.disabled_at is None else f" at {format_timestamp(subscription.disabled_at)}"
         because = subscription.disabled_because
         if because is not None:
-            return Explanation(Cause.DISABLED, f"The subscription was disabled{since}: {because} {_UNTIL_RESUMED}")
-        sentence = f"The subscription was disabled{since}, because its endpoint had failed for days. {_UNTIL_RESUMED}"
+            return Explanation(Cause.DISABLED, f"The subscription was disabled{since}: {because} {_SENT_THEN}")
+        sentence = f"The subscription was disabled{since}, because its endpoint had failed for days. {_SENT_THEN}"
         return Explanation(Cause.DISABLED, sentence)
     return None
 
@@ -243,6 +245,8 @@ def _waits(known: KnownFacts) -> Explanation:
         events = "1 event" if known.ahead == 1 else f"{known.ahead} events"
         come = "comes" if known.ahead == 1 else "come"
         return Explanation(Cause.IN_QUEUE, f"It waits for its turn: {events} of the log {come} first.")
+    if known.subscription.is_read:
+        return Explanation(Cause.IN_QUEUE, "It waits until its reader has acknowledged it.")
     return Explanation(Cause.IN_QUEUE, "It is sent next, as soon as a slot is free.")
 
 
