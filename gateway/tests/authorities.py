@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 ONE_AUTHORITY: Final = Path(__file__).with_name("one_authority.pem")
-"""The certificate of an authority whose key nobody kept."""
+"""The certificate of an authority whose key was not kept."""
 _FILE, _KEPT = "SSL_CERT_FILE", "SSL_CERT_FILE_OF_MACHINE"
 
 
