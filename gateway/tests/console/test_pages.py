@@ -473,6 +473,12 @@ def test_who_got_an_event_is_said_as_far_as_it_was_counted(counted: EventArrival
     assert re.sub("<.*?>", "", shown).strip() == said
 
 
+def test_gateways_of_one_process_share_what_templates_were_compiled_to() -> None:
+    first, second = (environment().get_template("overview.html").root_render_func for _ in range(2))
+    assert first is not second
+    assert first.__code__ is second.__code__
+
+
 def test_a_delivery_says_how_many_newer_events_of_its_document_wait(shop: Shop) -> None:
     types = ["documentCreated", "documentUpdated"]
     subscription = shop.world.create_subscription(name="Waits", eventTypes=types)["id"]

@@ -4,10 +4,12 @@ import re
 import secrets
 from datetime import UTC, datetime
 from http import HTTPStatus
+from types import CodeType
 from typing import Any
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
 from signalpost.api.routing.shapes.deliveries import Attempt, DeliveryWithAttempts, RetryAsked
@@ -89,6 +91,23 @@ ORDERS = {"loose": "loosely, as events come", "strict": "strictly, one after the
 """The words for the order in which events are sent."""
 
 
+class _CompiledTemplates(BytecodeCache):
+    """What templates were compiled to, which takes longer than to draw a page: shared by all gateways of a process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._kept.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._kept[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED = _CompiledTemplates()
+
+
 def environment() -> Environment:
     """Templates in which everything is escaped, and an unknown name is an error."""
     made = Environment(
@@ -97,6 +116,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=_COMPILED,
     )
     made.filters |= {
         "moment": moment,
