@@ -24,7 +24,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets joints-of-readers joints-of-fleets-of-readers sockets sockets-of-workers planted planted-fleets planted-joints planted-notices planted-rehearsals planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills connect-kills connect-kafka connect-mysql connect-nats connect-rabbitmq connect-redis connect-sqs connect-template queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets joints-of-readers joints-of-fleets-of-readers sockets sockets-of-workers planted planted-fleets planted-joints planted-notices planted-rehearsals planted-sockets power-cuts laws every-case kills crash-points scenes prometheus connector-kills connect-kills connect-kafka connect-mysql connect-nats connect-rabbitmq connect-redis connect-sqs connect-template queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -96,10 +96,14 @@ planted: .venv/dev ## Plant faults into the gateway, and see after how many seed
 power-cuts: .venv/dev ## Cut the power at every sync of a run of 500 events
 	@$(BIN)/python -m gateway.tests.simulation.power_cuts
 
-laws: .venv/dev ## Try every law on many more examples than make test does (TIMES=20)
-	@TIMES=$${TIMES:-20} $(BIN)/pytest $(FAST_JOBS) -m hypothesis
-	@TIMES=$${TIMES:-20} $(BIN)/pytest $(FAST_JOBS) -m "not hypothesis" gateway/tests/domain/delivery/test_lane_model.py \
+laws: .venv/dev ## Try every law on many more examples than make test does (TIMES=30)
+	@TIMES=$${TIMES:-30} $(BIN)/pytest $(FAST_JOBS) -m hypothesis
+	@TIMES=$${TIMES:-30} $(BIN)/pytest $(FAST_JOBS) -m "not hypothesis" gateway/tests/domain/delivery/test_lane_model.py \
 	  gateway/tests/store/test_notices_of_three.py gateway/tests/console/test_law_of_forms.py gateway/tests/console/test_hostile_input.py
+
+every-case: .venv/dev ## Try every case of the tests of which make test tries a few
+	@$(TEMPORARY) && CASES=every $(BIN)/pytest $(JOBS) --basetemp=$$temporary/files \
+	  $$(grep -rlF --include='test_*.py' 'gateway.tests.examples import cases' gateway/tests bench/tests checks/tests)
 
 kills: .venv/dev ## Kill a real gateway under load, or its workers, again and again (KILLS=20)
 	@KILLS=$${KILLS:-20} $(BIN)/pytest gateway/tests/acceptance/test_kill.py -s

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from checks.release import contents, npm_registry
 from checks.release.build import CommandFailedError, plain_environment, run
+from gateway.tests.examples import cases
 
 pytestmark = [
     pytest.mark.slow,
@@ -33,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
     return npm_registry.new_project(tmp_path / "project")
 
 
-@pytest.mark.parametrize("packed", ["small", "@ours/small"], indirect=True)
+@pytest.mark.parametrize("packed", cases(["small", "@ours/small"], ["@ours/small"]), indirect=True)
 def test_what_is_published_is_installed_byte_for_byte_and_never_changes(packed: Path, folder: Path) -> None:
     name = json.loads(contents.read(packed)["package/package.json"])["name"]
     files: dict[str, bytes] = {}

@@ -15,7 +15,7 @@ trust_one_authority()
 # A slow machine is no failure. `make laws` tries every law on many more examples, but for those that say themselves on
 # how many they are tried.
 settings.register_profile(
-    "any machine", max_examples=more(40), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "any machine", max_examples=more(25), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
 # For `make check`: half of them.

@@ -20,7 +20,7 @@ from gateway.tests.joints.node import OPERATOR_KEY
 from signalpost_bench import postgres_server
 
 pytestmark = pytest.mark.slow
-WORLDS = int(os.environ.get("JOINTS", "2"))
+WORLDS = int(os.environ.get("JOINTS", "1"))
 PLANTED = ("makes an event of a patch that changes nothing",)
 """Faults that a world finds soon, however slow the machine is."""
 SEEDS = 8

@@ -12,6 +12,7 @@ from gateway.tests.console.conftest import Browser, make_world
 from gateway.tests.console.forms_as_sent import forms_of
 from gateway.tests.console.office import PORTAL, Office
 from gateway.tests.console.test_portal import Guest
+from gateway.tests.examples import cases
 from gateway.tests.http_server import QuietHandler
 
 from signalpost.domain.access.portal_link import Capability
@@ -339,7 +340,7 @@ def test_what_marks_mean_is_said_only_where_there_are_some(desk: Desk) -> None:
 # --- The portal -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("can", [None, *Capability])
+@pytest.mark.parametrize("can", cases([None, *Capability], [None, Capability.REPLAY, Capability.EDIT]))
 def test_the_portal_offers_only_what_the_link_allows(desk: Desk, can: Capability | None) -> None:
     desk.told["/429"] = 429
     office = Office(desk.world, desk.origin)

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 from gateway.tests.bodies import subscription_patch
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld, types
+from gateway.tests.examples import cases
 from gateway.tests.world.network import BROKEN, REFUSED, Reply, SentRequest
 
 from signalpost.commands.replays import StartReplay
@@ -369,7 +370,7 @@ class WatchedLane:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("documents", [1, 8_000], ids=["of one document", "of many documents"])
+@pytest.mark.parametrize("documents", cases([1, 8_000], [8_000]))
 def test_many_thousands_are_replayed_in_bounded_memory_while_new_events_go_on(
     world: ScriptedWorld, documents: int
 ) -> None:
@@ -570,7 +571,7 @@ class Auditor:
             self._known.setdefault(call.sequence, []).append(call.outcome.failure)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", cases(range(8), range(0, 8, 2)))
 def test_over_crashes_every_failed_one_is_replayed_and_none_twice_but_the_unrecorded(
     world: ScriptedWorld, seed: int
 ) -> None:

@@ -11,7 +11,7 @@ from gateway.tests.joints.runner import simulate
 pytestmark = pytest.mark.slow
 
 PARTS = 4
-SAMPLE = 8
+SAMPLE = 4
 
 
 @pytest.mark.parametrize("part", range(PARTS))

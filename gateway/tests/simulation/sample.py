@@ -1,7 +1,7 @@
 """The worlds that every run of the tests lives through, in parts, so that several processes share them."""
 
 PARTS = 4
-SEEDS = 10
+SEEDS = 5
 """How many seeds each part runs."""
 
 

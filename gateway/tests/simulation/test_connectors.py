@@ -19,7 +19,7 @@ from signalpost.engine.connectors.token_endpoints import IssuedToken
 from signalpost.engine.connectors.tokens import Tokens
 from signalpost.engine.lanes.lane_worker import LaneWorker
 
-SAMPLE = 24
+SAMPLE = 12
 """Worlds that keep every promise."""
 SEEDS = 40
 """Worlds among which a planted fault is found."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from gateway.tests.examples import cases
 from gateway.tests.simulation.planted_in_fleets import FAULTS
 from gateway.tests.simulation.planting import Fault
 
@@ -33,9 +34,10 @@ FOUND_BY_2 = (
     "asks for ever for what the database has lost",
 )
 """Faults that the seed 2 found first, from which they are looked for."""
+FOUND_SOON = [each for each in FAULTS.all if each.name in SOON]
 
 
-@pytest.mark.parametrize("planted", [each for each in FAULTS.all if each.name in SOON], ids=lambda each: each.name)
+@pytest.mark.parametrize("planted", cases(FOUND_SOON, FOUND_SOON[::2]), ids=lambda each: each.name)
 def test_a_fault_planted_into_nodes_is_found(planted: Fault, folder: Path) -> None:
     assert FAULTS.find(planted, folder, 2 if planted.name in FOUND_BY_2 else 1).seeds > 0
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from gateway.tests.simulation.power_cuts import cut, syncs
 
-SYNCS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 300)
+SYNCS = (1, 2, 5, 21, 89, 144, 300)
 
 
 @pytest.mark.parametrize("sync", SYNCS)

@@ -98,7 +98,7 @@ def expected(model: Model, asked: dict[str, Any], numbers: set[int]) -> list[tup
 
 
 @pytest.mark.slow
-@settings(max_examples=more(8), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=more(5), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**16), data=st.data())
 def test_all_pages_together_are_every_delivery_that_matches(
     fresh_play: "Callable[[], Play]", make: "type[Tools]", seed: int, data: st.DataObject

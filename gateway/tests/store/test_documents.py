@@ -121,7 +121,7 @@ def test_a_tenant_that_asks_for_many_pages_at_once_leaves_every_other_turn_to_ot
 
 
 @pytest.mark.slow
-@settings(max_examples=more(8), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=more(5), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**16), filters=st.lists(FILTERS, min_size=5, max_size=10), data=st.data())
 def test_all_pages_together_are_what_a_look_at_every_document_finds(
     fresh_play: "Callable[[], Play]",

@@ -8,6 +8,7 @@ from gateway.tests.acceptance.client import DOCUMENT, until
 from gateway.tests.acceptance.fleet.conftest import Database, Fleets
 from gateway.tests.acceptance.fleet.nodes import is_ready
 from gateway.tests.acceptance.gateway_process import another_master_key, refused_start, run_command
+from gateway.tests.examples import cases
 
 from signalpost_bench import postgres_server
 from signalpost_bench.postgres_server import PostgresServer
@@ -76,7 +77,7 @@ def test_a_server_whose_transactions_are_read_only_by_default_is_refused(databas
     assert READ_ONLY in start_on(url.replace("+", "%20"), tmp_path)
 
 
-@pytest.mark.parametrize("attributes", ["any", "read-write"])
+@pytest.mark.parametrize("attributes", cases(["any", "read-write"], ["any"]))
 def test_nodes_say_that_their_database_is_a_standby_until_it_is_promoted(
     primary: Database, standby: PostgresServer, fleets: Fleets, attributes: str
 ) -> None:

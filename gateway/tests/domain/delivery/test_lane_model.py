@@ -455,7 +455,7 @@ class World:
 # --- A state machine, and plain walks ---------------------------------------------------------------------------------
 
 DOCUMENTS = st.sampled_from("aab")
-WALKS = more(40)
+WALKS = more(25)
 """The number of walks in each order."""
 
 
