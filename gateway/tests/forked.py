@@ -20,7 +20,7 @@ from signalpost.runtime.installed import _all_entries
 LIBRARIES = ["cyclopts", "cyclopts.bind", "cyclopts.completion.install", "cyclopts.help", "cyclopts.validators",
              "rich.console", "rich.live", "rich.progress", "httpx", "msgspec", "apsw", "signalpost_client",
              "starlette.applications", "uvloop", "zoneinfo", "importlib.metadata",
-             "signalpost.gateway", "signalpost_bench"]  # fmt: skip
+             "signalpost.gateway", "signalpost.listener.server", "signalpost_bench"]  # fmt: skip
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["__main__", __name__, *LIBRARIES, "gateway.tests.preloaded"])
 
