@@ -1,21 +1,54 @@
 """Tenants: created, listed, paused, resumed, deleted; and no key of one that finds out anything about another."""
 
+import asyncio
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from gateway.tests.acceptance.client import until
 from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.api.two_tenants import Two, in_tenant, make_key, make_tenant, without_id
 
+from signalpost.api.resources.tenants import show
 from signalpost.api.routes import ROUTES
+from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import ABOUT_ACCESS, Route
 from signalpost.domain.access.api_key import Role
+from signalpost.domain.access.tenant import Tenant
+from signalpost.domain.access.tenant_limits import NO_LIMITS, TenantUse
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
 each_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+
+
+class Elsewhere:
+    """Services of a node that hears of what another changed once it asks."""
+
+    def __init__(self, before: Tenant, after: Tenant) -> None:
+        self._tenant, self._after = before, after
+        self.engine = self.directory = self.access = self.store = self.lane_views = self
+        self.off_loop = None
+
+    def tenant(self, _name: str) -> Tenant:
+        return self._tenant
+
+    async def know(self, _tenant_id: int) -> None:
+        self._tenant = self._after
+
+    async def use(self, _tenant_id: int) -> TenantUse:
+        return TenantUse()
+
+    async def noteworthy(self, *_asked: object) -> tuple[int, None]:
+        return 0, None
+
+    def limits_of(self, _tenant_id: int) -> object:
+        return NO_LIMITS
+
+    def retention_days_of(self, _tenant_id: int) -> int:
+        return 90
 
 
 # --- Their life -------------------------------------------------------------------------------------------------------
@@ -37,6 +70,12 @@ def test_a_tenant_is_made_read_and_listed_and_outlives_a_restart(make_world: Cal
     assert [each["name"] for each in second["data"]] == ["default"]
     third = world.get(f"/v1/tenants?limit=1&cursor={second['next']}").ok()
     assert ([each["name"] for each in third["data"]], third["next"]) == (["operations"], None)
+
+
+def test_a_tenant_is_shown_as_it_is_once_what_another_node_changed_is_known() -> None:
+    services = Elsewhere(Tenant(3, "acme"), Tenant(3, "acme", paused_at=1))
+    context = SimpleNamespace(services=services, query=lambda: None, path_text=lambda _name: "acme")
+    assert asyncio.run(show(cast("RequestContext", context))).status == "paused"
 
 
 @pytest.mark.parametrize("name", ["", "Acme", "a b", "-a", "a-", "a" * 64, "#2", 5, None])

@@ -131,7 +131,7 @@ def test_a_browser_signs_in_follows_changes_and_opens_a_portal_link(application:
     page.get_by_role("link", name="new.example.com").wait_for()
     page.get_by_role("link", name="new.example.com").click()
     page.get_by_role("button", name="Pause", exact=True).click()
-    page.get_by_text("Paused. Events wait until it is resumed.").wait_for()
+    page.get_by_role("status").get_by_text("Paused. Events wait until it is resumed.").wait_for()
     page.get_by_role("link", name="A link for the customer").click()
     page.get_by_label("Who it is for").fill("New")
     page.get_by_role("button", name="Make the link").click()

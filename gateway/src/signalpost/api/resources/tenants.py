@@ -42,11 +42,14 @@ async def list_all(context: RequestContext) -> TenantPage:
 
 async def show(context: RequestContext) -> TenantWithUse:
     context.query()
-    found = context.services.directory.tenant(context.path_text("name"))
+    services, name = context.services, context.path_text("name")
+    remembered = services.directory.tenant(name)
+    if remembered is None:
+        raise tenant_not_found()
+    await services.engine.know(remembered.id)
+    found = services.directory.tenant(name)
     if found is None:
         raise tenant_not_found()
-    services = context.services
-    await services.engine.know(found.id)
     use = await services.store.access.use(found.id)
     in_flight, _ = await services.lane_views.noteworthy(services.directory, found.id, services.off_loop, _in_flight)
     effective = services.directory.limits_of(found.id) or NO_LIMITS
