@@ -26,8 +26,14 @@ async function first(found, count) {
   return taken;
 }
 
+function kindsOf(error) {
+  const kinds = [];
+  for (let kind = error.constructor; kind.name; kind = Object.getPrototypeOf(kind)) kinds.push(kind.name);
+  return kinds;
+}
+
 function ofError(error) {
-  const found = { kind: error.name, message: `${error} ${error.stack} ${JSON.stringify(error)}` };
+  const found = { kinds: kindsOf(error), message: `${error} ${error.stack} ${JSON.stringify(error)}` };
   if (error instanceof Problem) {
     const { status, code, requestId, errors, members } = error;
     Object.assign(found, { status, code, requestId, errors, oldest: members.oldest });

@@ -1,5 +1,6 @@
 """The client for Node, built."""
 
+import fcntl
 import os
 import subprocess
 from functools import cache
@@ -20,7 +21,15 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 @cache
 def built() -> Path:
-    """The folder of the client, once it was compiled. Skips the test if there is no Node here."""
-    install(FOLDER)
-    run("npm", "run", "--silent", "build", cwd=FOLDER)
+    """The folder of the client, once it was compiled. Skips the test if there is no Node here.
+
+    Several processes of tests ask for it, and while one compiles, the others wait: none loads what is half written.
+    """
+    with (FOLDER / "package.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        install(FOLDER)
+        mark = FOLDER / "node_modules" / ".compiled"
+        if not mark.exists() or mark.stat().st_mtime <= max(each.stat().st_mtime for each in FOLDER.glob("src/*.ts")):
+            run("npm", "run", "--silent", "build", cwd=FOLDER)
+            mark.touch()
     return FOLDER

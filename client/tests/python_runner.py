@@ -76,8 +76,9 @@ def plain(value: Any) -> Any:
 
 
 def of_error(error: SignalpostError) -> dict[str, Any]:
-    """What a case says of an error, and its message."""
-    found: dict[str, Any] = {"kind": type(error).__name__, "message": f"{error} {error!r}"}
+    """What a case says of an error, the kinds that it is of, and its message."""
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    found: dict[str, Any] = {"kinds": kinds, "message": f"{error} {error!r}"}
     if isinstance(error, Problem):
         found |= {"status": error.status, "code": error.code, "requestId": error.request_id}
         found["errors"] = [each._asdict() for each in error.errors]

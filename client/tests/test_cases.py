@@ -139,7 +139,9 @@ def call_of(
 def check_outcome(case: Mapping[str, Any], outcome: Any, blanks: Mapping[str, Any]) -> None:
     if "error" in case:
         assert "error" in outcome, outcome
-        assert_within(case["error"], outcome["error"])
+        expected = {**case["error"]}
+        assert expected.pop("kind") in outcome["error"]["kinds"], "a program that catches this kind catches it"
+        assert_within(expected, outcome["error"])
     elif "import" in case:
         assert [each["line"] for each in outcome["result"]] == [*range(1, case["result"] + 1)]
         refused = [each["line"] for each in outcome["result"] if each.get("problem")]
