@@ -236,7 +236,7 @@ check-imports:
 	@$(BIN)/lint-imports --no-logo
 
 check-words:
-	@$(BIN)/python checks/words.py
+	@$(BIN)/python -m checks.words
 
 check-vulnerabilities:
 	@$(BIN)/python checks/vulnerabilities.py

@@ -15,6 +15,17 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
+PYTHON_DISTRIBUTIONS = (
+    "receiver",
+    "gateway",
+    "bench",
+    "destinations",
+    "pytest-plugin",
+    "client",
+    "mcp-server",
+    "connect",
+)
+"""The folders, from the root, of what is published for Python."""
 LOCK = ROOT / "requirements" / "runtime.txt"
 GATEWAY = "signalpost"
 OURS = (GATEWAY, "signalpost-client", "signalpost-receiver", "signalpost-bench", "signalpost-destinations")

@@ -1,6 +1,6 @@
 """Finds docstrings that a reader would stumble over. `make check` runs it.
 
-`python checks/words.py PATH …` looks only below some folders. There are six faults:
+`python -m checks.words PATH …` looks only below some folders. There are six faults:
 
 - A docstring begins in the middle of a sentence ("Of a file None.", "Those that run."), or is one word long. A person
   who reads it in an editor's tooltip has no line before it to complete it with.
@@ -21,23 +21,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from checks.parts import PYTHON_DISTRIBUTIONS, ROOT
 
-SOURCES = (
-    "receiver",
-    "gateway",
-    "bench",
-    "destinations",
-    "pytest-plugin",
-    "client",
-    "mcp-server",
-    "connect",
-    "benchmarks",
-    "checks",
-    "docs",
-    "examples",
-    "site",
-)
+SOURCES = (*PYTHON_DISTRIBUTIONS, "benchmarks", "checks", "docs", "examples", "site")
 """The folders that are looked at, from the root of the project."""
 
 INTERFACES = (

@@ -2,25 +2,18 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from posixpath import join, normpath
 
-from checks.parts import ROOT
+from checks.parts import PYTHON_DISTRIBUTIONS, ROOT
 
-PYTHON_DISTRIBUTIONS = (
-    "receiver",
-    "gateway",
-    "bench",
-    "destinations",
-    "pytest-plugin",
-    "client",
-    "mcp-server",
-    "connect",
-)
 NPM_PACKAGES = ("receiver-node", "client-node")
 UV = Path(sys.executable).with_name("uv")
 
@@ -66,6 +59,9 @@ def build(folder: Path, how: Circumstances) -> list[Path]:
     run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, clone], folder, plain_environment(), how.umask)
     committed = run(["git", "log", "-1", "--format=%ct"], clone, plain_environment()).strip()
     environment = plain_environment(SOURCE_DATE_EPOCH=committed, TZ=how.time_zone, LC_ALL=how.language)
+    for name in (*PYTHON_DISTRIBUTIONS, *NPM_PACKAGES):
+        readme = clone / name / "README.md"
+        readme.write_text(with_published_links(readme.read_text(encoding="utf-8"), name), encoding="utf-8")
     for name in PYTHON_DISTRIBUTIONS:
         command = ["build", "--quiet", "--offline", "--no-build-isolation", "--python", sys.executable]
         run([UV, *command, "--out-dir", built, name], clone, environment, how.umask)
@@ -73,6 +69,19 @@ def build(folder: Path, how: Circumstances) -> list[Path]:
         _pack(clone / name, built, environment, how.umask)
     (built / ".gitignore").unlink(missing_ok=True)  # what uv puts into a folder of what is built
     return sorted(built.iterdir())
+
+
+def with_published_links(readme: str, folder: str) -> str:
+    """A README whose links to files of the source, seen from a folder of it, lead to where that is published: an index
+    shows it beside no other file."""
+    source = tomllib.loads((ROOT / "gateway" / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"][
+        "Source"
+    ]
+
+    def absolute(link: re.Match[str]) -> str:
+        return f"]({source}/{normpath(join(folder, link[1]))})"
+
+    return re.sub(r"\]\((?![a-z]+:|#)([^)]+)\)", absolute, readme)
 
 
 def _pack(package: Path, built: Path, environment: Mapping[str, str], umask: int) -> None:

@@ -7,9 +7,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from checks.parts import GATEWAY, ROOT
+from checks.parts import GATEWAY, PYTHON_DISTRIBUTIONS, ROOT
 from checks.release.beside import COMPANIONS
-from checks.release.build import PYTHON_DISTRIBUTIONS
+from checks.release.build import NPM_PACKAGES, with_published_links
 from checks.release.build import differing as builds_differ
 from checks.release.contents import faults
 from checks.release.drill import requirements
@@ -91,6 +91,24 @@ def test_two_builds_differ_by_a_file_that_one_lacks_or_that_has_other_bytes() ->
     assert builds_differ({"same": "1", "changed": "1", "gone": "1"}, {"same": "1", "changed": "2", "new": "1"}) == [
         "changed", "gone", "new",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*PYTHON_DISTRIBUTIONS, *NPM_PACKAGES])
+def test_the_links_of_a_description_lead_to_the_published_source(name: str) -> None:
+    """An index shows a README beside no other file."""
+    readme = with_published_links((ROOT / name / "README.md").read_text(), name)
+    links = re.findall(r"\]\(([^)]+)\)", readme)
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    published = "https://signalpost.example/source/"
+    inside = [link.removeprefix(published).partition("#")[0] for link in links if link.startswith(published)]
+    assert [path for path in inside if not (ROOT / path).exists()] == []
+
+
+def test_links_to_elsewhere_and_within_the_page_stay_as_they_are() -> None:
+    assert with_published_links("[a](../docs/a.md#b) [b](b/c.md) [c](#d) [d](https://e.example/f)", "client") == (
+        "[a](https://signalpost.example/source/docs/a.md#b) [b](https://signalpost.example/source/client/b/c.md)"
+        " [c](#d) [d](https://e.example/f)"
+    )
 
 
 WHOLE: Mapping[str, Mapping[str, bytes]] = {

@@ -1,7 +1,6 @@
 """The wheels: complete, and of use outside the tree."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -18,21 +17,6 @@ from signalpost import VERSION
 TREE = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
 DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations", "pytest-plugin", "client", "mcp-server", "connect")
-
-NAMES = {
-    "receiver": "signalpost-receiver",
-    "pytest-plugin": "pytest-signalpost",
-    "client": "signalpost-client",
-    "mcp-server": "signalpost-mcp",
-    "connect": "signalpost-connect",
-}
-GUIDES = {
-    "receiver": "receive-events",
-    "pytest-plugin": "test-a-receiver",
-    "client": "call-the-api",
-    "mcp-server": "assistants",
-    "connect": "outbox",
-}
 
 pytestmark = pytest.mark.slow
 
@@ -84,14 +68,6 @@ def test_each_wheel_carries_licence_addresses_readme_and_types(wheels: list[Path
         addresses = {line.partition(",")[0] for line in shown.get_all("Project-URL", [])}
         assert addresses == {"Documentation", "Source", "Changelog", "Issues"}
         assert str(shown.get_payload()).startswith("# ")
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_links_of_a_description_lead_to_the_published_source(wheels: list[Path], name: str) -> None:
-    (wheel,) = (wheel for wheel in wheels if metadata(wheel)["Name"] == NAMES[name])
-    links = re.findall(r"\]\(([^)]+)\)", str(metadata(wheel).get_payload()))
-    assert f"https://signalpost.example/source/docs/guides/{GUIDES[name]}.md" in links
-    assert [link for link in links if not link.startswith(("https://", "#"))] == []
 
 
 def test_what_is_required_has_a_lower_bound_that_the_lock_keeps(wheels: list[Path]) -> None:
