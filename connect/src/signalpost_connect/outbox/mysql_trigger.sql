@@ -5,32 +5,14 @@
 -- A column of the type datetime has no time zone: if yours are in UTC, leave CONVERT_TZ out.
 
 CREATE TRIGGER signalpost_outbox_insert AFTER INSERT ON {table} FOR EACH ROW
-INSERT INTO {before}signalpost_outbox (document_id, snapshot) VALUES (NEW.id, JSON_OBJECT(
-  'type', NEW.type,
-  'title', NEW.title,
-  'status', NEW.status,
-  'createdAt', DATE_FORMAT(CONVERT_TZ(NEW.created_at, @@session.time_zone, '+00:00'), '%Y-%m-%dT%H:%i:%s.%fZ'),
-  'sourceApp', 'contracts',
-  'ownerEmail', NEW.owner_email,
-  'authorEmail', NEW.author_email
-  -- , 'startDate', NEW.start_date, 'expiryDate', NEW.expiry_date, 'executedAt', …, 'referenceId', NEW.reference,
-  -- 'contractValue', NEW.value, 'counterpartyName', NEW.counterparty, 'additionalFacts', JSON_EXTRACT(NEW.facts, '$')
-));
+INSERT INTO {before}signalpost_outbox (document_id, snapshot) VALUES (NEW.id, {snapshot});
 
 -- A document that gets another id is deleted under the old one.
 CREATE TRIGGER signalpost_outbox_rename AFTER UPDATE ON {table} FOR EACH ROW
 INSERT INTO {before}signalpost_outbox (document_id) SELECT OLD.id FROM DUAL WHERE OLD.id <> NEW.id;
 
 CREATE TRIGGER signalpost_outbox_update AFTER UPDATE ON {table} FOR EACH ROW
-INSERT INTO {before}signalpost_outbox (document_id, snapshot) VALUES (NEW.id, JSON_OBJECT(
-  'type', NEW.type,
-  'title', NEW.title,
-  'status', NEW.status,
-  'createdAt', DATE_FORMAT(CONVERT_TZ(NEW.created_at, @@session.time_zone, '+00:00'), '%Y-%m-%dT%H:%i:%s.%fZ'),
-  'sourceApp', 'contracts',
-  'ownerEmail', NEW.owner_email,
-  'authorEmail', NEW.author_email
-));
+INSERT INTO {before}signalpost_outbox (document_id, snapshot) VALUES (NEW.id, {snapshot});
 
 CREATE TRIGGER signalpost_outbox_delete AFTER DELETE ON {table} FOR EACH ROW
 INSERT INTO {before}signalpost_outbox (document_id) VALUES (OLD.id);

@@ -6,6 +6,9 @@ from typing import Final
 
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 
+_GIVEN_NAMES: Final = ("schema", "role", "table")
+"""The parts of a statement that an operator names."""
+
 
 def tables(schema: str, role: str, table: str) -> str:
     """Tables, role and trigger for PostgreSQL. Raises ValueError for a name that is none."""
@@ -24,7 +27,7 @@ def mysql_tables(database: str | None, user: str, table: str) -> str:
     return (
         _filled("mysql_tables.sql", before=before, role=user)
         + "\n"
-        + _filled("mysql_trigger.sql", before=before, table=table)
+        + _filled("mysql_trigger.sql", before=before, table=table, snapshot=_text("mysql_snapshot.sql").strip())
     )
 
 
@@ -44,8 +47,12 @@ def _checked(what: str, given: str) -> str:
     return given
 
 
-def _filled(name: str, **names: str) -> str:
-    text = files("signalpost_connect.outbox").joinpath(name).read_text(encoding="utf-8")
-    for what, given in names.items():
-        text = text.replace(f"{{{what}}}", given if what in ("before", "number") else _checked(what, given))
+def _filled(name: str, **parts: str) -> str:
+    text = _text(name)
+    for what, given in parts.items():
+        text = text.replace(f"{{{what}}}", _checked(what, given) if what in _GIVEN_NAMES else given)
     return text
+
+
+def _text(name: str) -> str:
+    return files("signalpost_connect.outbox").joinpath(name).read_text(encoding="utf-8")
