@@ -60,7 +60,7 @@ class Topics:
     def left(self) -> int:
         return self.broker.left(self.topic, self.topic)
 
-    def problems(self) -> Sequence[str]:
+    def dead(self) -> Sequence[str]:
         return [each.headers["problem"] for each in self.broker.read(self.dead_topic)]
 
     def config(self, gateway: FedGateway, port: int | None = None) -> Path:

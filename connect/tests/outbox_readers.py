@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from gateway.tests.acceptance.client import until
 
-from signalpost_connect import Batch
+from signalpost_connect import APPLIED, Batch
 from signalpost_connect.outbox.reader import Outbox
 
 T = TypeVar("T")
@@ -42,6 +42,19 @@ def taken(platform: OutboxPlatform, tenant: str = "default") -> list[Any]:
         return await source.take(500, 0)
 
     return [(json.loads(each.body), each.version) for each in with_source(platform, take, tenant).messages]
+
+
+def sizes_of_batches(platform: OutboxPlatform) -> list[int]:
+    """How many messages each batch has, until nothing is left."""
+
+    async def take_all(source: Outbox) -> list[int]:
+        found = []
+        while (batch := await source.take(500, 0)).messages:
+            found.append(len(batch.messages))
+            await source.settle(batch, [APPLIED] * len(batch.messages))
+        return found
+
+    return with_source(platform, take_all)
 
 
 def titles(platform: OutboxPlatform) -> list[str]:

@@ -1,4 +1,4 @@
-"""What tests of sources with a server of their own have in common: a source that is run, and kills of all three."""
+"""What tests of sources have in common: a platform, a source that is run, and kills of all that takes part."""
 
 import asyncio
 import os
@@ -6,10 +6,10 @@ import random
 import time
 import uuid
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import CommandProcess, write_config
@@ -38,10 +38,37 @@ def run_source(source: S, act: Callable[[S], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-class KilledConformance(Conformance):
-    """The promises of sources, and that they are kept by a connector which is a process of its own."""
+class PlatformOfSource(Protocol):
+    """Where a source reads from, as a platform uses it: see `Conformance`."""
+
+    def source(self) -> Source: ...
+    def put(self, changes: Sequence[Change]) -> None: ...
+    def left(self) -> int: ...
+    def dead(self) -> Sequence[str]: ...
+
+
+class PlatformConformance(Conformance):
+    """The promises of sources, for one with a platform."""
 
     gateway: FedGateway
+    platform: PlatformOfSource
+
+    def source(self) -> Source:
+        return self.platform.source()
+
+    def put(self, changes: Sequence[Change]) -> None:
+        self.platform.put(changes)
+
+    def left(self) -> int:
+        return self.platform.left()
+
+    def dead(self) -> Sequence[str]:
+        return self.platform.dead()
+
+
+class KilledConformance(PlatformConformance):
+    """The promises of sources, and that they are kept by a connector which is a process of its own."""
+
     server: Killable
     """What the source reads from."""
 

@@ -12,36 +12,24 @@ from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import run_command
 from connect.tests.feeding import told_of
 from connect.tests.kafka_rig import Topics, broker, needs_broker, topics
-from connect.tests.source_rig import run_source
+from connect.tests.source_rig import PlatformConformance, run_source
 from gateway.tests.acceptance.client import until
 
-from signalpost_connect import AGAIN, APPLIED, Batch, Source, SourceAway, dead
+from signalpost_connect import AGAIN, APPLIED, Batch, SourceAway, dead
 from signalpost_connect.kafka.source import KafkaConfig, KafkaTopic
-from signalpost_connect.testing import Change, Conformance
+from signalpost_connect.testing import Change
 
 __all__ = ["broker", "topics"]
 pytestmark = needs_broker
 
 
-class TestKafka(Conformance):
+class TestKafka(PlatformConformance):
     many = 1200
 
     @pytest.fixture(autouse=True)
     def _given(self, topics: Topics, gateway: FedGateway) -> None:
-        self.topics = topics
+        self.platform = topics
         self.gateway = gateway
-
-    def source(self) -> Source:
-        return self.topics.source()
-
-    def put(self, changes: Sequence[Change]) -> None:
-        self.topics.put(changes)
-
-    def left(self) -> int:
-        return self.topics.left()
-
-    def dead(self) -> Sequence[str]:
-        return self.topics.problems()
 
 
 async def taken(source: KafkaTopic) -> Batch:
@@ -109,7 +97,7 @@ def test_what_comes_again_is_not_committed_and_comes_with_what_follows(topics: T
             await source.close()
 
     assert topics.broker.run(twice()) == ([0, 1, 2, 3], [1, 2, 3], [1, 2, 3])
-    assert topics.problems() == []
+    assert topics.dead() == []
     assert topics.left() == 3
 
 

@@ -50,7 +50,7 @@ def test_kills_lose_no_message_make_none_twice_and_keep_the_order(topics: Topics
         connector.end()
     messages, told = topics.broker.read(topics.topic), told_of(gateway)
     print(f"{len(messages)} messages of {len(documents)} documents, {KILLS} kills")
-    assert topics.problems() == []
+    assert topics.dead() == []
     wanted = states_of(messages)
     assert {document for document in documents if wanted[document] != told.get(document, [])} == set()
 

@@ -1,13 +1,10 @@
 """The outbox on a real MariaDB, before a real gateway, keeps what every source promises."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 from connect.tests.conftest import FedGateway
-
-from signalpost_connect import Source
-from signalpost_connect.testing import Change, Conformance
+from connect.tests.source_rig import PlatformConformance
 
 if TYPE_CHECKING:
     from connect.tests.mysql_platform import MySqlPlatform
@@ -15,20 +12,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
-class TestMySqlOutbox(Conformance):
+class TestMySqlOutbox(PlatformConformance):
     @pytest.fixture(autouse=True)
     def _given(self, mysql_platform: "MySqlPlatform", gateway: FedGateway) -> None:
         self.platform = mysql_platform
         self.gateway = gateway
-
-    def source(self) -> Source:
-        return self.platform.source()
-
-    def put(self, changes: Sequence[Change]) -> None:
-        self.platform.put(changes)
-
-    def left(self) -> int:
-        return self.platform.left()
-
-    def dead(self) -> Sequence[str]:
-        return self.platform.dead()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import configure, run_command
-from connect.tests.outbox_readers import taken, titles, with_source
+from connect.tests.outbox_readers import sizes_of_batches, taken, titles, with_source
 from connect.tests.test_guide import ROOT, blocks
 from gateway.tests.acceptance.client import until
 
@@ -284,14 +284,7 @@ def test_a_batch_has_a_bounded_size(mysql_platform: "MySqlPlatform") -> None:
             size,
         )
 
-    async def batches(source: Outbox) -> list[int]:
-        found = []
-        while (batch := await source.take(500, 0)).messages:
-            found.append(len(batch.messages))
-            await source.settle(batch, [APPLIED] * len(batch.messages))
-        return found
-
-    assert with_source(mysql_platform, batches) == [1, 2, 2]
+    assert sizes_of_batches(mysql_platform) == [1, 2, 2]
 
 
 def test_what_is_missing_is_said_without_the_secret(mysql_platform: "MySqlPlatform") -> None:

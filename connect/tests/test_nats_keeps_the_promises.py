@@ -12,7 +12,7 @@ from connect.tests.feeding import changes
 from connect.tests.nats_server import NatsServer, nats, needs_server, server
 from connect.tests.source_rig import KilledConformance, run_source
 
-from signalpost_connect import APPLIED, Batch, Source, SourceAway, dead
+from signalpost_connect import APPLIED, Batch, SourceAway, dead
 from signalpost_connect.config import Secret
 from signalpost_connect.nats.stream import NatsConfig, NatsStream
 from signalpost_connect.testing import Change
@@ -72,21 +72,9 @@ def streams(server: NatsServer, tmp_path: Path) -> Streams:
 class TestNats(KilledConformance):
     @pytest.fixture(autouse=True)
     def _given(self, streams: Streams, gateway: FedGateway) -> None:
-        self.streams = streams
+        self.platform = self.streams = streams
         self.server = streams.server
         self.gateway = gateway
-
-    def source(self) -> Source:
-        return self.streams.source()
-
-    def put(self, changes: Sequence[Change]) -> None:
-        self.streams.put(changes)
-
-    def left(self) -> int:
-        return self.streams.left()
-
-    def dead(self) -> Sequence[str]:
-        return self.streams.dead()
 
     def table(self) -> str:
         return (

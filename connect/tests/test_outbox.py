@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from connect.tests.outbox_readers import taken, titles, with_source
+from connect.tests.outbox_readers import sizes_of_batches, taken, titles, with_source
 from connect.tests.platform import READERS, Platform
 from gateway.tests.acceptance.client import until
 
@@ -217,14 +217,7 @@ def test_a_batch_has_a_bounded_size(platform: Platform) -> None:
         [[BATCH_BYTES + 1, BATCH_BYTES // 2, BATCH_BYTES // 2, 10, 10]],
     )
 
-    async def batches(source: Outbox) -> list[int]:
-        found = []
-        while (batch := await source.take(500, 0)).messages:
-            found.append(len(batch.messages))
-            await source.settle(batch, [APPLIED] * len(batch.messages))
-        return found
-
-    assert with_source(platform, batches) == [1, 2, 2]
+    assert sizes_of_batches(platform) == [1, 2, 2]
 
 
 def test_what_is_missing_or_wrong_is_said_without_the_secret(platform: Platform, tmp_path: Path) -> None:

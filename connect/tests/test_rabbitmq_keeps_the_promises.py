@@ -13,7 +13,7 @@ from connect.tests.rabbitmq_broker import QUORUM, Broker, aio_pika, broker, need
 from connect.tests.source_rig import KilledConformance, run_source
 from gateway.tests.acceptance.client import until
 
-from signalpost_connect import AGAIN, APPLIED, Batch, Outcome, Source, SourceAway, Verdict, dead
+from signalpost_connect import AGAIN, APPLIED, Batch, Outcome, SourceAway, Verdict, dead
 from signalpost_connect.config import Secret
 from signalpost_connect.rabbitmq.queue import RabbitConfig, RabbitQueue
 from signalpost_connect.testing import Change
@@ -98,7 +98,7 @@ def queues(broker: Broker, tmp_path: Path) -> Queues:
 class TestRabbitMq(KilledConformance):
     @pytest.fixture(autouse=True)
     def _given(self, queues: Queues, gateway: FedGateway) -> Iterator[None]:
-        self.queues = queues
+        self.platform = self.queues = queues
         self.server = queues.broker
         self.gateway = gateway
         yield
@@ -116,18 +116,6 @@ class TestRabbitMq(KilledConformance):
 
         run_source(self.queues.source(), settle)
         return False
-
-    def source(self) -> Source:
-        return self.queues.source()
-
-    def put(self, changes: Sequence[Change]) -> None:
-        self.queues.put(changes)
-
-    def left(self) -> int:
-        return self.queues.left()
-
-    def dead(self) -> Sequence[str]:
-        return self.queues.dead()
 
     def table(self) -> str:
         return (

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,8 @@ from connect.tests.feeding import changes, told_of
 from connect.tests.redis_server import Streams, server, streams
 from connect.tests.source_rig import KilledConformance, run_source
 
-from signalpost_connect import AGAIN, APPLIED, Source
+from signalpost_connect import AGAIN, APPLIED
 from signalpost_connect.redis.stream import RedisStream
-from signalpost_connect.testing import Change
 
 __all__ = ["server", "streams"]
 pytestmark = [
@@ -26,24 +24,12 @@ pytestmark = [
 class TestRedis(KilledConformance):
     @pytest.fixture(autouse=True)
     def _given(self, streams: Streams, gateway: FedGateway) -> None:
-        self.streams = streams
+        self.platform = self.streams = streams
         self.server = streams.server
         self.gateway = gateway
 
-    def source(self) -> Source:
-        return self.streams.source()
-
     def table(self) -> str:
         return self.streams.table()
-
-    def put(self, changes: Sequence[Change]) -> None:
-        self.streams.put(changes)
-
-    def left(self) -> int:
-        return self.streams.left()
-
-    def dead(self) -> Sequence[str]:
-        return self.streams.dead()
 
 
 def test_a_field_can_say_that_a_document_is_deleted(streams: Streams, gateway: FedGateway, tmp_path: Path) -> None:
