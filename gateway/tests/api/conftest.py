@@ -13,11 +13,12 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import apsw
 import pytest
 import uvloop
+from gateway.tests.answer import Answer as PlainAnswer
 from gateway.tests.http_server import QuietHandler, serving
 from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
 from gateway.tests.sqlite_file import database_file
@@ -43,15 +44,11 @@ Body = Any
 """Bytes are sent as they are, None not at all, anything else as JSON."""
 
 
-class Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
+class Answer(PlainAnswer):
     @property
     def json(self) -> Any:
         assert self.headers["content-type"] in ("application/json", "application/problem+json")
-        return json.loads(self.body)
+        return super().json
 
     def ok(self, status: int = 200) -> Any:
         """The JSON of an answer with this status."""

@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 
 import pytest
 from gateway.tests.bodies import new_document
+from gateway.tests.engine.idle_fleet import IdleFleet
 from gateway.tests.simulation.fleet_node import FleetNode
-from gateway.tests.simulation.fleet_plan import FleetPlan
-from gateway.tests.simulation.fleet_world import FleetWorld
 from gateway.tests.world.network import VendorCall, VendorReply
 from gateway.tests.world.store import Operation
 from gateway.tests.world.vendors import HOST, KINDS, FakeVendor, Lengthy
@@ -23,9 +22,6 @@ from signalpost.commands.subscriptions import CreateConnectorSubscription
 from signalpost.engine.connectors.connectors import GONE
 from signalpost.store.nouns.fleet import SHARED
 
-NOBODY_ELSE = FleetPlan(
-    tenants=1, nodes=2, subscriptions=0, documents=0, faults=0, pauses=(1e9,), reply_after=(0.1,), failing=0.0
-)
 CONNECTION = "00000000-0000-4000-a000-000000000001"
 SUBSCRIPTION = "00000000-0000-4000-b000-000000000001"
 T = TypeVar("T")
@@ -33,17 +29,15 @@ LATE = Lengthy.seconds - 1
 """The seconds after which the vendor answers."""
 
 
-class Fleet(FleetWorld):
+class Fleet(IdleFleet):
     """Two nodes, and a vendor who takes as long as a call may."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(1, folder, NOBODY_ELSE)
+        super().__init__(folder)
         self.destinations = KINDS
         self.its = FakeVendor()
         self.its.take = lambda _call: VendorReply(after=LATE)
-        for _ in range(2):
-            self.start_node()
-            self.drive(3.0)
+        self.start_nodes(2)
 
     def vendor(self, host: str) -> FakeVendor | None:
         return self.its if host == HOST else None

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 from gateway.tests.bodies import new_document, subscription_request
-from gateway.tests.engine.test_connectors_in_fleets import NOBODY_ELSE
+from gateway.tests.engine.idle_fleet import IdleFleet
 from gateway.tests.engine.test_engine_contacts import ADA, CLOSES, HOST, HOUR, LINKS, MINUTE, SOON
-from gateway.tests.simulation.fleet_world import FleetWorld
 from gateway.tests.world.network import Reply, SentRequest
 from gateway.tests.world.vendors import FakeVendor
 
@@ -25,14 +24,14 @@ from signalpost.store.nouns.fleet import SHARED
 ID = "00000000-0000-4000-a000-00000000000{}"
 
 
-class Fleet(FleetWorld):
+class Fleet(IdleFleet):
     """Nodes with postmen, a mail server, and an endpoint that fails or works."""
 
     terms = SHARED._replace(look_every=10.0, poll_every=10.0, poll_hearing_every=10.0)
     """Slower than real ones: it lasts for two hours."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(1, folder, NOBODY_ELSE)
+        super().__init__(folder)
         self.destinations = Destinations([Smtp()])
         self.server = FakeVendor()
         self.fails = True

@@ -11,10 +11,9 @@ from types import FrameType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from gateway.tests.engine.idle_fleet import IdleFleet
 from gateway.tests.engine.off_loop import ForThread, ListForThread, OffLoop
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
-from gateway.tests.engine.test_connectors_in_fleets import NOBODY_ELSE
-from gateway.tests.simulation.fleet_world import FleetWorld
 from gateway.tests.world.network import BROKEN
 from gateway.tests.world.vendors import HOST, KINDS, FakeVendor
 from gateway.tests.world.virtual_time import VirtualExecutor
@@ -121,12 +120,10 @@ def test_however_much_is_wrong_few_commands_of_a_look_are_under_way_at_a_time(wo
     assert max(asked) < WRITTEN_AT_ONCE + OTHER_TASKS
 
 
-class Fleet(FleetWorld):
+class Fleet(IdleFleet):
     def __init__(self, folder: Path) -> None:
-        super().__init__(1, folder, NOBODY_ELSE)
-        for _ in range(3):
-            self.start_node()
-            self.drive(3.0)
+        super().__init__(folder)
+        self.start_nodes(3)
 
     def open(self, kind: str, members: str) -> list[tuple[object, ...]]:
         return self.rows(f"SELECT {members} FROM condition WHERE kind = ?", kind)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from gateway.tests.bodies import subscription_request
-from gateway.tests.engine.test_connectors_in_fleets import NOBODY_ELSE
+from gateway.tests.engine.idle_fleet import IdleFleet
 from gateway.tests.simulation.fleet_node import FleetNode
-from gateway.tests.simulation.fleet_world import A_FEW_BEATS, SECRET, FleetWorld
+from gateway.tests.simulation.fleet_world import A_FEW_BEATS, SECRET
 
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription
 
@@ -16,12 +16,10 @@ TENANT = 1
 LANES = 7
 
 
-class Fleet(FleetWorld):
+class Fleet(IdleFleet):
     def __init__(self, folder: Path) -> None:
-        super().__init__(1, folder, NOBODY_ELSE)
-        for _ in range(3):
-            self.start_node()
-            self.drive(3.0)
+        super().__init__(folder)
+        self.start_nodes(3)
 
     def subscribe(self, node: FleetNode, number: int) -> None:
         new = subscription_request(url=f"https://s{number}.example/")

@@ -4,33 +4,28 @@ from pathlib import Path
 from typing import Any
 
 from gateway.tests.bodies import new_document, subscription_request
+from gateway.tests.engine.idle_fleet import IdleFleet
 from gateway.tests.simulation.fleet_node import FleetNode
-from gateway.tests.simulation.fleet_plan import FleetPlan
-from gateway.tests.simulation.fleet_world import SECRET, FleetWorld
+from gateway.tests.simulation.fleet_world import SECRET
 from gateway.tests.world.network import Reply, SentRequest
 
 from signalpost.commands.documents import CreateDocument
 from signalpost.commands.subscriptions import CreateSubscription
 from signalpost.engine.settings import EngineSettings
 
-NOBODY_ELSE = FleetPlan(
-    tenants=1, nodes=2, subscriptions=0, documents=0, faults=0, pauses=(1e9,), reply_after=(0.1,), failing=0.0
-)
 SUBSCRIPTION = "00000000-0000-4000-b000-000000000001"
 DOCUMENT = "00000000-0000-4000-8000-000000000001"
 
 
-class WebhookFleet(FleetWorld):
+class WebhookFleet(IdleFleet):
     """Two nodes, one of which owns the lane of a webhook."""
 
     def __init__(self, folder: Path, settings: EngineSettings) -> None:
         self.engine_settings = settings
-        super().__init__(1, folder, NOBODY_ELSE)
+        super().__init__(folder)
         self.requests: list[SentRequest] = []
         self.answers_after = 0.1
-        for _ in range(2):
-            self.start_node()
-            self.drive(3.0)
+        self.start_nodes(2)
         self.subscribed["s1"] = (1, SUBSCRIPTION)
         self.ask(
             CreateSubscription(

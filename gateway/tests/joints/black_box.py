@@ -21,6 +21,8 @@ from typing import Any
 
 from gateway.tests.acceptance.client import Client, Lost, Reply
 from gateway.tests.acceptance.gateway_process import GatewayProcess
+from gateway.tests.answer import Answer
+from gateway.tests.joints.api_of_node import OPERATOR_KEY, ApiOfNode
 from gateway.tests.joints.checkers.answers import Answers
 from gateway.tests.joints.checkers.carried import Resends
 from gateway.tests.joints.checkers.changes import Changes
@@ -32,7 +34,6 @@ from gateway.tests.joints.checkers.settling import Settling
 from gateway.tests.joints.clients import Clients
 from gateway.tests.joints.history import Attempt, ClientCall
 from gateway.tests.joints.joint_world import RECORDED_WITHIN, JointWorld
-from gateway.tests.joints.node import OPERATOR_KEY, Answer
 from gateway.tests.joints.plan import Plan, draw
 from gateway.tests.joints.reads import ReadOnes, Reads
 from gateway.tests.joints.shadows import DOMAIN as DOMAIN_OF_SHADOWS
@@ -96,7 +97,7 @@ class _MachineTime(VirtualTime):
         raise AssertionError("the machine's time goes by itself")
 
 
-class RealNode:
+class RealNode(ApiOfNode):
     """The gateway's process, as clients of these worlds call it. A client that calls one that was killed repeats the
     call until there is an answer."""
 
@@ -109,24 +110,14 @@ class RealNode:
         self._gateway = gateway
         self._origins = origins
 
-    async def call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        headers: Mapping[str, str] | None = None,
-        key: str = OPERATOR_KEY,
-        as_it_is: bytes | None = None,
-    ) -> Answer:
-        """Call the API."""
-        sent = body if as_it_is is None else as_it_is
-        given = {**(headers or {}), "authorization": f"Bearer {key}"}
-        if as_it_is is not None:
-            given["content-type"] = "application/x-ndjson"
+    async def call(self, method: str, path: str, body: Any = None, **more: Any) -> Answer:
+        """Call the API; a URL of these worlds becomes one of a real endpoint."""
         if isinstance(body, dict) and "url" in body:
-            sent = {**body, "url": URL.sub(self._real, body["url"])}
-        reply = await asyncio.to_thread(self.until_answered, method, path, sent, given)
+            body = {**body, "url": URL.sub(self._real, body["url"])}
+        return await super().call(method, path, body, **more)
+
+    async def _requested(self, method: str, path: str, content: bytes, headers: dict[str, str]) -> Answer:
+        reply = await asyncio.to_thread(self.until_answered, method, path, content or None, headers)
         return Answer(reply.status, dict(reply.headers), reply.body)
 
     async def call_once(self, path: str, body: Any, key: str) -> Answer:

@@ -6,13 +6,15 @@ import json
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from gateway.tests.answer import Answer
+from gateway.tests.joints.api_of_node import OPERATOR_KEY
 from gateway.tests.joints.certificates import Certificates
 from gateway.tests.joints.documents import Documents
 from gateway.tests.joints.endpoint_tokens import EndpointTokens
 from gateway.tests.joints.guests import Guests
 from gateway.tests.joints.history import ClientCall
 from gateway.tests.joints.key_pairs import KeyPairs
-from gateway.tests.joints.node import OPERATOR_KEY, Answer, JointNode
+from gateway.tests.joints.node import JointNode
 from gateway.tests.joints.old_signatures import OldSignatures
 from gateway.tests.joints.owners import Owners
 from gateway.tests.joints.reads import Reads

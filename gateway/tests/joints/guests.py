@@ -4,8 +4,9 @@ import json
 import re
 from typing import Final
 
+from gateway.tests.answer import Answer
 from gateway.tests.joints.history import ClientCall
-from gateway.tests.joints.node import Answer, JointNode
+from gateway.tests.joints.node import JointNode
 from gateway.tests.listener.applications import a_request
 
 from signalpost.commands.portal_links import OpenPortalLink

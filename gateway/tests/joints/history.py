@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-from gateway.tests.joints.node import Answer
+from gateway.tests.answer import Answer
 from gateway.tests.world.model.log import LoggedEvent
 from gateway.tests.world.model.wishes import Wish
 

@@ -1,11 +1,11 @@
 """One process of the gateway in a world of joints, with its API: clients call it as they would over HTTP."""
 
 import asyncio
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from gateway.tests.answer import Answer
+from gateway.tests.joints.api_of_node import OPERATOR_KEY, ApiOfNode
 from gateway.tests.joints.faults import JointFaults
 from gateway.tests.world.network import Network
 from gateway.tests.world.process import LINKS, Machine, Process
@@ -51,21 +51,8 @@ from signalpost.store.vault import CONSENTS
 if TYPE_CHECKING:
     from gateway.tests.joints.joint_world import JointWorld
 
-OPERATOR_KEY = "sp_" + "o" * 43
 CONNECTIONS = 1_000
 PUBLIC_URL = "https://gateway.example"
-
-
-class Answer(NamedTuple):
-    """What a client is answered."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 class _NoKeySource:
@@ -80,7 +67,7 @@ class _NoKeySource:
         raise AssertionError("no client of these worlds changes the master key")
 
 
-class JointNode(Process):
+class JointNode(Process, ApiOfNode):
     """A running gateway with its API."""
 
     world: "JointWorld"
@@ -115,27 +102,12 @@ class JointNode(Process):
         self.clients.append(self.loop.create_task(eraser.run()))
         self.has_started = True
 
-    async def call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        headers: Mapping[str, str] | None = None,
-        key: str = OPERATOR_KEY,
-        as_it_is: bytes | None = None,
-    ) -> Answer:
-        """Call the API as a client does. `as_it_is` is a body that is no JSON."""
-        content = as_it_is if as_it_is is not None else b"" if body is None else json.dumps(body).encode()
+    async def _requested(self, method: str, path: str, content: bytes, headers: dict[str, str]) -> Answer:
         sent = False
         started: dict[str, Any] = {}
         parts: list[bytes] = []
         path, _, query = path.partition("?")
-        media_type = "application/x-ndjson" if as_it_is is not None else "application/json"
-        given = {
-            "authorization": f"Bearer {key}", "content-length": str(len(content)), "content-type": media_type,
-            **(headers or {}),
-        }  # fmt: skip
+        given = {**headers, "content-length": str(len(content))}
         scope = {
             "type": "http", "method": method, "path": path, "raw_path": path.encode(),
             "query_string": query.encode(), "headers": [(name.encode(), text.encode()) for name, text in given.items()],

@@ -7,8 +7,9 @@ from math import inf
 from random import Random
 from typing import TYPE_CHECKING
 
+from gateway.tests.answer import Answer
 from gateway.tests.joints.history import ClientCall
-from gateway.tests.joints.node import Answer, JointNode
+from gateway.tests.joints.node import JointNode
 from gateway.tests.joints.plan import HOUR, MINUTE
 from gateway.tests.world.model import sayings
 from gateway.tests.world.model.wishes import Secrets, Wish

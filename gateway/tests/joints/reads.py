@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
+from gateway.tests.answer import Answer
 from gateway.tests.joints.checkers.content import is_signed
 from gateway.tests.joints.history import Attempt, ClientCall
-from gateway.tests.joints.node import Answer, JointNode
+from gateway.tests.joints.node import JointNode
 from gateway.tests.joints.reader_secrets import ReaderSecrets
 from gateway.tests.world.model import sayings
 from gateway.tests.world.model.log import LoggedEvent

@@ -40,6 +40,15 @@ async def fill_by_chance(shop: "Shop", make: "type[Tools]", count: int) -> list[
             return events
 
 
+async def fill_and_prune(shop: "Shop", make: "type[Tools]") -> list[Event]:
+    """Forty events, of which the first three are no longer kept, in a store that looks through five at a time."""
+    events = await fill_by_chance(shop, make, 40)
+    shop.max_scanned = 5
+    await shop.reopen()
+    await shop.store.retention.prune_log(1, 4, 10)
+    return events
+
+
 def test_the_log_is_read_in_pages(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.fill(25)
@@ -211,10 +220,7 @@ def test_whoever_reads_back_sees_each_matching_event_once_newest_first(
     play: "Play", make: "type[Tools]", limit: int
 ) -> None:
     async def scenario(shop: "Shop") -> None:
-        events = await fill_by_chance(shop, make, 40)
-        shop.max_scanned = 5
-        await shop.reopen()
-        await shop.store.retention.prune_log(1, 4, 10)
+        events = await fill_and_prune(shop, make)
         for types, document in product((7, 2), (None, 0, 99)):
             identity = None if document is None else make.document_id(document)
             seen: list[Event] = []
@@ -237,10 +243,7 @@ def test_a_walk_over_the_past_sees_each_event_of_a_type_that_was_not_erased(
     play: "Play", make: "type[Tools]", limit: int
 ) -> None:
     async def scenario(shop: "Shop") -> None:
-        events = await fill_by_chance(shop, make, 40)
-        shop.max_scanned = 5
-        await shop.reopen()
-        await shop.store.retention.prune_log(1, 4, 10)
+        events = await fill_and_prune(shop, make)
         log = shop.store.log
         for types, with_content in product((7, 2), (True, False)):
             seen: list[PastEvent] = []
