@@ -29,7 +29,7 @@ OF_ONE_MACHINE = sorted(SINGLE.glob("*.service"))
 MANIFESTS = ("gateway.yaml", "migrate.yaml", "secrets.yaml")
 COMPOSE = DEPLOY / "container" / "compose.yaml"
 CONTAINERFILE = (DEPLOY / "container" / "Containerfile").read_text()
-TEXTS = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.suffix != ".pyc") + [
+TEXTS = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.parent.name != "__pycache__") + [
     ROOT / "docs" / "guides" / name
     for name in ("production.md", "fleet.md", "cells.md", "one-machine.md", "erase-and-restore.md", "install.md")
 ]

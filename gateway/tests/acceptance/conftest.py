@@ -102,14 +102,14 @@ def api(shared: GatewayProcess) -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory, ca_file: Path, receiver: Receiver) -> Iterator[GatewayProcess]:
-    """One gateway where an attempt has 3 s, for tests of endpoints that use them up. The beginning of an answer arrives
-    in that time on a busy machine, too."""
+    """One gateway where an attempt has 6 s, for tests of endpoints that use them up. The beginning of an answer arrives
+    in that time also on a busy machine, or on one that stands still for seconds."""
     folder = tmp_path_factory.mktemp("impatient")
-    with _running(folder, ca_file, receiver, attempt_timeout="3") as gateway:
+    with _running(folder, ca_file, receiver, attempt_timeout="6") as gateway:
         yield gateway
 
 
 @pytest.fixture
 def impatient_api(impatient: GatewayProcess) -> Iterator[Client]:
-    """A client of the gateway where an attempt has 3 s."""
+    """A client of the gateway where an attempt has 6 s."""
     yield from _client(impatient)

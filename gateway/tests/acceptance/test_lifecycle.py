@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import os
+import socket
 import stat
 import threading
 import time
@@ -108,7 +109,11 @@ def test_a_client_that_holds_its_connection_does_not_hold_up_a_stop(gateways: Ga
         half.putrequest("POST", "/v1/documents")
         half.putheader("authorization", f"Bearer {gateway.operator_key}")
         half.putheader("content-length", "100")
-        half.endheaders(b'{"type":')
+        half.putheader("expect", "100-continue")
+        half.endheaders()
+        go_on = b"HTTP/1.1 100 Continue\r\n\r\n"  # so it is known that the request is under way
+        assert half.sock.recv(len(go_on), socket.MSG_WAITALL) == go_on
+        half.send(b'{"type":')
         assert gateway.stop() == 0
         # What was not whole yet is told so, as everything is: no bare 500.
         answer = half.getresponse()

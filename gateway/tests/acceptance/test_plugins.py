@@ -132,7 +132,8 @@ def test_a_plugin_that_raises_blocks_lies_or_is_gone_harms_nobody_else_and_loses
         until(lambda: len(vendor.took("good")) == len(vendor.took("blocking")) == 5)
         for contract in made:
             event = api.events_of(contract)[0]["id"]
-            api.until_delivery(webhook, event, "delivered")
+            for delivered in (webhook, subscriptions["good"], subscriptions["blocking"]):
+                api.until_delivery(delivered, event, "delivered")
             for kind, detail in BAD.items():
                 failed = api.until_delivery(subscriptions[kind], event, "failed")
                 assert {attempt["detail"] for attempt in failed["attempts"]} == {detail}

@@ -130,8 +130,8 @@ def test_a_signature_request_expires_while_the_gateway_is_down(gateways: Gateway
     gateway.api.subscribe(hook.url, eventTypes=["documentUpdated"])
     waiting, paused = Contract(gateway.api), Contract(gateway.api)
     for contract in (waiting, paused):
-        contract.act("requestSignature", signers=SIGNERS, expiresAt=in_seconds(5))
-    paused.act("pause")
+        contract.act("requestSignature", signers=SIGNERS, expiresAt=in_seconds(15))
+    paused.act("pause")  # in time, also on a slow machine
     deadline = datetime.fromisoformat(waiting.read("/actions")["expiresAt"])
     assert gateway.stop() == 0
     time.sleep(max(0.0, (deadline - datetime.now(UTC)).total_seconds()))
