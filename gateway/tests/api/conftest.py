@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -32,7 +33,7 @@ from signalpost.listener.server import Server
 from signalpost.listener.serving import ServerSettings
 from signalpost.runtime.clock import Clock
 from signalpost.settings import Settings
-from signalpost.store.sqlite.store import SqliteStore
+from signalpost.store.sqlite.store import READERS, SqliteStore
 from signalpost.store.vault import LINKS, DataKey, MasterKeys
 
 PROBLEM = {"type", "title", "status", "detail", "code", "requestId"}
@@ -265,6 +266,21 @@ class World(Client):
         store._executors.writer.submit(goes_on.wait)
         try:
             yield
+        finally:
+            goes_on.set()
+
+    @contextlib.contextmanager
+    def reading_nothing(self) -> Iterator[Callable[[], bool]]:
+        """Nothing is read from the database meanwhile. Says whether something waits to be."""
+        store = self.gateway._services.store
+        assert isinstance(store, SqliteStore)
+        readers = store._executors.readers
+        assert isinstance(readers, ThreadPoolExecutor)
+        goes_on = threading.Event()
+        for _ in range(READERS):
+            readers.submit(goes_on.wait)
+        try:
+            yield lambda: not readers._work_queue.empty()
         finally:
             goes_on.set()
 

@@ -466,6 +466,26 @@ def test_a_reader_who_waits_at_another_node_is_told_that_it_may_not_read_any_mor
     found[0].refused(status)
 
 
+@pytest.mark.parametrize("asks", ["poll", "acknowledge"])
+def test_a_reader_whose_subscription_is_deleted_while_it_is_answered_is_told_that_its_key_ended(
+    make_world: Callable[..., World], asks: str
+) -> None:
+    """Not that there is no such subscription: it may ask for no other."""
+    world = make_world()
+    mine, client, found = reader(world), world.another(), []
+    world.create_document()
+    handed = mine.poll()
+    body = {"receipt": handed["receipt"]} if asks == "acknowledge" else {}
+    call = threading.Thread(target=lambda: found.append(mine.at(client).send(asks, body)))
+    with world.reading_nothing() as waits:
+        call.start()
+        world.wait_until(waits)
+        assert world.send("DELETE", mine.path).status == 204
+    call.join()
+    client.close()
+    found[0].refused(401, code="unknown_key")
+
+
 def test_the_old_key_ends_with_the_overlap_of_a_rotation(nodes: Nodes) -> None:
     mine = reader(nodes.one)
     # The database may have a clock of its own, which other tests of these nodes did not move.

@@ -177,16 +177,16 @@ class Principals:
         await self._lookout.be_recent()
         if principal.reads is not None:
             if self._find_reader(principal.proof, self._now()) is None:
-                raise _unknown()
+                raise unknown_key()
         elif principal.kind == "key" and principal is not OPERATOR:
             self._valid(principal.proof)
 
     def _valid(self, digest: bytes) -> ApiKey:
         found = self._find(digest)
         if found is None:
-            raise _unknown()
+            raise unknown_key()
         if found.revoked_at is not None:
-            raise EndedKey("unknown_key", str(_unknown()), found)
+            raise EndedKey("unknown_key", str(unknown_key()), found)
         if found.expires_at is not None and found.expires_at <= self._now():
             raise EndedKey("expired_key", "This key has expired. Ask an operator for a new one.", found)
         return found
@@ -229,5 +229,5 @@ def _ended() -> Unauthenticated:
     return Unauthenticated("session_ended", "This session has ended. Sign in again.")
 
 
-def _unknown() -> Unauthenticated:
+def unknown_key() -> Unauthenticated:
     return Unauthenticated("unknown_key", "This key is not known here, or was revoked.")

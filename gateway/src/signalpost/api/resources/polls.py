@@ -1,13 +1,15 @@
 """Reading: the customer of a subscription of the kind `poll` asks for its events, and acknowledges them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from math import inf
 
 from msgspec import UNSET
 
 from signalpost.api.guards.callers import caller_of
+from signalpost.api.guards.principals import unknown_key
 from signalpost.api.http.large_answers import LARGE_ANSWER_BYTES, take_room
 from signalpost.api.resources.subscriptions import PATH, subscription_id
 from signalpost.api.routing.context import RequestBody, RequestContext
@@ -43,10 +45,21 @@ async def poll(context: RequestContext) -> HandedEvents:
     asked: PollRequest = await context.read_body()
     await context.check_still_allowed()  # by now this node knows what others changed of the subscription
     position = context.services.engine.revisions.position
-    handed = await _hand_out(context, asked)
-    if not handed.events and asked.wait:
-        handed = await _wait(context, asked, position, handed)
-    return await _shown(context, _find(context), handed)
+    with _ending_with_its_subscription():
+        handed = await _hand_out(context, asked)
+        if not handed.events and asked.wait:
+            handed = await _wait(context, asked, position, handed)
+        return await _shown(context, _find(context), handed)
+
+
+@contextmanager
+def _ending_with_its_subscription() -> Iterator[None]:
+    """A reader may ask for its own subscription alone, whose deletion ends its key, too. Whichever of the two shows
+    first, it is told that its key has ended: raises Unauthenticated."""
+    try:
+        yield
+    except NotFound:
+        raise unknown_key() from None
 
 
 async def _hand_out(context: RequestContext, asked: PollRequest) -> HandedOut:
@@ -154,7 +167,8 @@ async def acknowledge(context: RequestContext) -> Acknowledged:
     await _pay(context)
     through = None if asked.through is UNSET else asked.through
     readers = context.services.engine.lanes.readers
-    return Acknowledged(acknowledged=await readers.acknowledge(lambda: _find(context), asked.receipt, through))
+    with _ending_with_its_subscription():
+        return Acknowledged(acknowledged=await readers.acknowledge(lambda: _find(context), asked.receipt, through))
 
 
 ROUTES = (
