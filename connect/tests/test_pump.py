@@ -12,7 +12,7 @@ from signalpost_client import AsyncClient
 from signalpost_connect import AGAIN, APPLIED, UNCHANGED, Batch, Message, Source, SourceAway, Verdict
 from signalpost_connect.mapping import LineMaker
 from signalpost_connect.progress import LONGEST_PAUSE, Progress
-from signalpost_connect.pump import Pump
+from signalpost_connect.pump import MOST_MESSAGES, Pump
 from signalpost_connect.reporting import Reporter
 
 
@@ -151,6 +151,116 @@ def test_after_a_success_all_is_well_again() -> None:
     pauses, progress = pumped(source, *answers, rounds=2)
     assert pauses[1] == 0.0
     assert progress.health() == {"status": "ok"}
+
+
+class Log(Queue):
+    """Messages in memory that can be read ahead, and what happened, in its order."""
+
+    reads_ahead: ClassVar[bool] = True
+
+    def __init__(self, batches: int, happened: list[str]) -> None:
+        super().__init__(*(message(number) for number in range(1, batches * MOST_MESSAGES + 1)))
+        self.happened = happened
+        self.fails_at = 0
+        self._position = 0
+
+    async def take(self, most: int, seconds: float) -> Batch:
+        self.takes += 1
+        if self.takes == self.fails_at:
+            self._position = 0
+            raise SourceAway("It is away.")
+        found = self.messages[self._position : self._position + most]
+        self._position += len(found)
+        self._note("take", found)
+        return Batch(found)
+
+    async def settle(self, batch: Batch, verdicts: Sequence[Verdict]) -> None:
+        self._note("again" if AGAIN in verdicts else "settle", batch.messages)
+        done = {each.id for each, verdict in zip(batch.messages, verdicts, strict=True) if verdict is not AGAIN}
+        self.messages = [each for each in self.messages if each.id not in done]
+        self._position = 0 if AGAIN in verdicts else self._position - len(done)
+
+    def _note(self, what: str, messages: Sequence[Message]) -> None:
+        self.happened.append(f"{what} {messages[0].id}" if messages else f"{what} nothing")
+
+
+class SlowGateway(httpx.AsyncBaseTransport):
+    """Answers an import once the source was asked for more; notes when one comes and when it is answered."""
+
+    def __init__(self, source: Log, answers: Sequence[httpx.Response | None] = ()) -> None:
+        """`answers` come first; None stands for one that takes every line."""
+        self.source = source
+        self.answers = list(answers)
+        self.takes = source.takes + 1
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.takes += 1
+        sent = [json.loads(each)["sourceVersion"] for each in request.content.splitlines()]
+        self.source.happened.append(f"import {sent[0]}")
+        while self.source.takes < self.takes:
+            await asyncio.sleep(0)
+        self.source.happened.append(f"answer {sent[0]}")
+        answer = self.answers.pop(0) if self.answers else None
+        return answer or lines(*({"line": n, "status": 201, "changed": True} for n in range(1, len(sent) + 1)))
+
+
+def read_ahead(source: Log, *answers: httpx.Response | None, rounds: int) -> list[float]:
+    """The pauses after rounds."""
+
+    async def run() -> list[float]:
+        client = AsyncClient("http://gateway", "sp_key", deadline=1.0, transport=SlowGateway(source, answers))
+        typed: Source = source
+        pump = Pump(typed, client, LineMaker(), Progress(lambda: 0.0))
+        return [await pump.round() for _ in range(rounds)]
+
+    return asyncio.run(run())
+
+
+def test_while_a_batch_is_imported_the_one_before_is_settled_and_the_next_is_taken() -> None:
+    source = Log(3, happened := list[str]())
+    assert read_ahead(source, rounds=3) == [0.0, 0.0, 0.0]
+    assert happened == [
+        *("take 1", "import 1", "take 501", "answer 1"),
+        *("import 501", "settle 1", "take 1001", "answer 501"),
+        *("import 1001", "settle 501", "take nothing", "answer 1001", "settle 1001"),
+    ]
+    assert source.messages == []
+
+
+def test_what_was_taken_ahead_of_a_refused_batch_comes_again_behind_it() -> None:
+    source = Log(3, happened := list[str]())
+    pauses = read_ahead(source, None, refused(429, "too_many_requests", retry_after="40"), rounds=2)
+    assert pauses[1] >= 40
+    assert happened[4:] == ["import 501", "settle 1", "take 1001", "answer 501", "again 501", "again 1001"]
+    happened.clear()
+    assert read_ahead(source, rounds=2) == [0.0, 0.0]
+    assert [each for each in happened if "import" in each] == ["import 501", "import 1001"]
+    assert source.messages == []
+
+
+def test_a_source_that_is_lost_while_a_batch_is_imported_gives_all_again_that_is_not_settled() -> None:
+    source = Log(2, happened := list[str]())
+    source.fails_at = 2
+
+    async def run() -> None:
+        gateway = SlowGateway(source)
+        client = AsyncClient("http://gateway", "sp_key", deadline=1.0, transport=gateway)
+        typed: Source = source
+        pump = Pump(typed, client, LineMaker(), progress := Progress(lambda: 0.0))
+        assert await pump.round() > 0
+        assert progress.health()["trouble"] == "The source: It is away."
+        while source.messages:
+            await pump.round()
+
+    asyncio.run(run())
+    assert [each for each in happened if "import" in each] == ["import 1", "import 1", "import 501"]
+
+
+def test_a_source_that_cannot_read_ahead_is_settled_before_it_is_asked_again() -> None:
+    source = Queue(*(message(number) for number in range(1, 2 * MOST_MESSAGES + 1)))
+    whole = [{"line": number, "status": 201, "changed": True} for number in range(1, MOST_MESSAGES + 1)]
+    pumped(source, lines(*whole), rounds=1)
+    assert (source.takes, len(source.settled)) == (1, 1)
 
 
 def reported(source: Queue, gateway: Gateway, *moments: float) -> list[Any]:

@@ -1,8 +1,17 @@
-"""Takes a batch, imports it, settles it, and takes the next: one batch is under way, and nothing is ahead of it.
+"""Takes a batch, imports it, settles it, and takes the next.
+
+One batch is under way at the gateway. Of a source that can read ahead, the batch before it is settled meanwhile, and
+the one after it is taken:
+
+    the gateway        │ batch 2 is imported              │ batch 3 is imported              │
+    the source         │ 1 is settled, 3 is taken         │ 2 is settled, 4 is taken         │
+
+Nothing is imported before everything that was taken earlier was answered, and nothing is settled before that.
 
 Backpressure follows from that. While the gateway says 429 or 503, the client waits as long as `Retry-After` says; if
-that takes too long, the batch is settled as far as it was answered, and nothing is taken until the pause is over.
-Whatever ends the process, a batch that was not settled comes again, and what the gateway has of it is unchanged.
+that takes too long, the batch is settled as far as it was answered, what was taken ahead comes again, and nothing is
+taken until the pause is over. Whatever ends the process, a batch that was not settled comes again, and what the gateway
+has of it is unchanged.
 """
 
 import asyncio
@@ -11,10 +20,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from signalpost_client import AsyncClient, Problem
-from signalpost_connect.judging import judge
+from signalpost_connect.judging import Judgement, judge
 from signalpost_connect.mapping import LineMaker
 from signalpost_connect.progress import Pauses, Progress
-from signalpost_connect.source import Outcome, Source, SourceAway
+from signalpost_connect.source import AGAIN, Batch, Outcome, Source, SourceAway
 
 MOST_MESSAGES: Final = 500
 """An import ends after a thousand refused lines; a batch stays below that even if all of it is wrong."""
@@ -40,6 +49,11 @@ class Pump:
         self._progress = progress
         self._sleep = sleep
         self._pauses = Pauses()
+        self._reads_ahead = getattr(source, "reads_ahead", False)
+        self._answered: tuple[Batch, Judgement] | None = None
+        """What the gateway has answered, and is not settled."""
+        self._ahead: Batch | None = None
+        """What was taken, and is imported next."""
 
     async def run(self, after_round: Callable[[], Awaitable[None]]) -> None:
         """Go on until cancelled."""
@@ -50,23 +64,57 @@ class Pump:
                 await self._sleep(pause)
 
     async def round(self) -> float:
-        """Move one batch. Returns for how many seconds nothing more should be taken."""
+        """Import a batch. Returns for how many seconds nothing more should be taken."""
         try:
-            batch = await self._source.take(MOST_MESSAGES, TAKE_SECONDS)
-            judgement = await judge(self._client, self._make, batch.messages)
-            if batch.messages:
-                await self._source.settle(batch, judgement.verdicts)
+            batch = self._ahead or await self._source.take(MOST_MESSAGES, TAKE_SECONDS)
+            judgement, ahead = await asyncio.gather(
+                judge(self._client, self._make, batch.messages), self._meanwhile(batch)
+            )
+            if isinstance(ahead, SourceAway):
+                raise ahead
+            self._answered, self._ahead = (batch, judgement), ahead
+            if ahead is None or judgement.trouble is not None:
+                await self._settle_all()
         except SourceAway as error:
+            self._answered = self._ahead = None
             return self._failed(f"The source: {error}", None)
-        self._progress.settled(batch, judgement.verdicts)
-        for message, verdict in zip(batch.messages, judgement.verdicts, strict=True):
-            if verdict.outcome is Outcome.DEAD:
-                log.warning("message %s is dead: %s", message.id, verdict.problem)
         if judgement.trouble is not None:
             asked = judgement.trouble.retry_after if isinstance(judgement.trouble, Problem) else None
             return self._failed(f"The gateway: {judgement.trouble}", asked)
         self._went_well()
         return 0.0
+
+    async def _meanwhile(self, batch: Batch) -> Batch | SourceAway | None:
+        """While a batch is imported, settle the one before it. If it is full, there is more: take that, and return it.
+        A source that is away is returned, too: the import goes on to its end."""
+        try:
+            await self._settle()
+            if not self._reads_ahead or len(batch.messages) < MOST_MESSAGES:
+                return None
+            ahead = await self._source.take(MOST_MESSAGES, 0.0)
+        except SourceAway as error:
+            return error
+        return ahead if ahead.messages else None
+
+    async def _settle_all(self) -> None:
+        """Settle what was answered, and have what was taken ahead come again, which is behind it."""
+        await self._settle()
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            await self._source.settle(ahead, [AGAIN] * len(ahead.messages))
+
+    async def _settle(self) -> None:
+        """Settle what was answered, if there is something."""
+        if self._answered is None:
+            return
+        batch, judgement = self._answered
+        self._answered = None
+        if batch.messages:
+            await self._source.settle(batch, judgement.verdicts)
+        self._progress.settled(batch, judgement.verdicts)
+        for message, verdict in zip(batch.messages, judgement.verdicts, strict=True):
+            if verdict.outcome is Outcome.DEAD:
+                log.warning("message %s is dead: %s", message.id, verdict.problem)
 
     def _failed(self, trouble: str, asked: float | None) -> float:
         if self._progress.failed(trouble):

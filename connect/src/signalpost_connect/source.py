@@ -72,7 +72,11 @@ class SourceAway(Exception):
 
 class Source(Protocol):
     """Where messages come from. Registered as an entry point in the group `signalpost.sources`: its name is the `kind`
-    of a configuration. If its messages have no version, `has_versions = False` has a mapping without one refused."""
+    of a configuration. If its messages have no version, `has_versions = False` has a mapping without one refused.
+
+    With `reads_ahead = True` it is asked for the next batch while the gateway answers one: `take` then gives what
+    follows the batches that are not settled. They are settled in the order in which they were taken, and once something
+    of one comes again, so does everything of the next. Without, a batch is settled before the next `take`."""
 
     api: ClassVar[int] = 1
     """The version of this interface that the class is written for."""
@@ -89,9 +93,9 @@ class Source(Protocol):
         ...
 
     async def settle(self, batch: Batch, verdicts: Sequence[Verdict]) -> None:
-        """Apply the verdicts on the messages of the last batch, in their order: remove what is applied or unchanged,
-        keep what is dead apart with its problem, and let come again what is `AGAIN`. Raises SourceAway; the batch then
-        comes again, if only in part."""
+        """Apply the verdicts on the messages of the oldest batch that is not settled, in their order: remove what is
+        applied or unchanged, keep what is dead apart with its problem, and let come again what is `AGAIN`. Raises
+        SourceAway; all that is not settled then comes again, also of later batches."""
 
     async def dead(self) -> int | None:
         """How many dead messages it keeps. None if it has no messages because another reader has them: then the other

@@ -11,6 +11,7 @@ waiting until the group has missed the former process.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import ClassVar, Final, NamedTuple
@@ -63,6 +64,7 @@ class KafkaTopic:
 
     api: ClassVar[int] = 1
     config: ClassVar[type[Struct]] = KafkaConfig
+    reads_ahead: ClassVar[bool] = True
 
     def __init__(self, config: KafkaConfig) -> None:
         if config.topic == config.dead_topic:
@@ -70,24 +72,26 @@ class KafkaTopic:
         self._config = config
         self._arguments = arguments_of(config)
         self._clients: _Clients | None = None
-        self._taken: Sequence[Record] = ()
-        """The records of the last batch."""
-        self._unsettled: Mapping[Place, int] = {}
-        """From which offset on messages were taken and not settled."""
+        self._taken = deque[Sequence[Record]]()
+        """The records of each batch that is not settled."""
+        self._again = dict[Place, int]()
+        """From which offset on a partition comes again with the next `take`."""
 
     async def take(self, most: int, seconds: float) -> Batch:
         """The next records of some partitions, those of each in the order of their offsets."""
         async with self._used() as clients:
             consumer = clients.consumer
-            for place, offset in self._unsettled.items():
+            for place, offset in self._again.items():
                 if TopicPartition(*place) in consumer.assignment():
                     consumer.seek(TopicPartition(*place), offset)
+            self._again.clear()
             consumer.resume(*consumer.paused())
-            self._taken = await _fetched(consumer, most, seconds)
-            if not self._taken:  # of brokers that are away, nothing would be said
+            records = await _fetched(consumer, most, seconds)
+            if records:
+                self._taken.append(records)
+            else:  # of brokers that are away, nothing would be said
                 await consumer.end_offsets(consumer.assignment())
-            self._unsettled = {Place(each.topic, each.partition): each.offset for each in reversed(self._taken)}
-        return _batch(self._taken)
+        return _batch(records)
 
     async def look(self, most: int, seconds: float) -> Batch:
         """The first records that are not done, without becoming a member of the group."""
@@ -111,15 +115,17 @@ class KafkaTopic:
     async def settle(self, batch: Batch, verdicts: Sequence[Verdict]) -> None:
         """Keep what is dead, then commit how far each partition is done. If something comes again, nothing is fetched
         until it is taken."""
-        found = settlement_of(zip(self._taken, verdicts, strict=True))
         async with self._used() as clients:
+            if not self._taken:
+                raise SourceAway("The connection was lost. What was read comes again.")
+            found = settlement_of(zip(self._taken.popleft(), verdicts, strict=True))
             for record, problem in found.dead:
                 await self._keep(clients.producer, record, problem)
             if found.done:
                 await clients.consumer.commit({TopicPartition(*each): offset for each, offset in found.done.items()})
             if found.again:
                 clients.consumer.pause(*clients.consumer.assignment())
-        self._unsettled = found.again
+            self._again = {**found.again, **self._again}  # an earlier batch has lower offsets
 
     async def dead(self) -> int | None:
         """How many messages are in the topic of dead ones; None if others of the group have all partitions."""
@@ -133,7 +139,8 @@ class KafkaTopic:
     async def close(self) -> None:
         """Close the connections. The group keeps the partitions for this instance, for some seconds."""
         clients, self._clients = self._clients, None
-        self._taken, self._unsettled = (), {}
+        self._taken.clear()
+        self._again.clear()
         if clients is not None:
             try:
                 await stop(clients.consumer)

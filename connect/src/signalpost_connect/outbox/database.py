@@ -1,6 +1,6 @@
 """What the reader of an outbox asks of a database, whichever it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 BATCH_BYTES: Final = 8 * 1024 * 1024
@@ -27,8 +27,8 @@ class Database(Protocol):
         """Connect, and take the lock. Returns whether this reader has it now."""
         ...
 
-    async def oldest(self, most: int) -> Sequence[Row]:
-        """At most so many rows, and together no more than `BATCH_BYTES`."""
+    async def oldest(self, most: int, but: Collection[int]) -> Sequence[Row]:
+        """At most so many rows, and together no more than `BATCH_BYTES`, without those with an id in `but`."""
         ...
 
     async def settle(self, done: Sequence[int], problems: Mapping[int, str]) -> None:

@@ -7,7 +7,7 @@ The lock is one of `GET_LOCK`, which ends with its connection. The server waits 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final, TypeVar
@@ -35,7 +35,7 @@ SELECT id, document_id, COALESCE(source_version, id), snapshot, traceparent, sec
   FROM (
     SELECT id, document_id, source_version, snapshot, traceparent,
       TIMESTAMPDIFF(MICROSECOND, at, CURRENT_TIMESTAMP(6)) / 1e6 AS seconds
-    FROM signalpost_outbox WHERE tenant = %s ORDER BY id LIMIT %s
+    FROM signalpost_outbox WHERE tenant = %s AND id NOT IN %s ORDER BY id LIMIT %s
   ) AS oldest
 ) AS measured WHERE COALESCE(bytes_before, 0) < %s ORDER BY id
 """
@@ -64,9 +64,10 @@ class MySqlOutbox:
         self._thread = ThreadPoolExecutor(1, "mysql")
         return await self._on_thread(self._connect)
 
-    async def oldest(self, most: int) -> Sequence[Row]:
+    async def oldest(self, most: int, but: Collection[int]) -> Sequence[Row]:
         """The oldest rows."""
-        rows = await self._on_thread(lambda: self._asked(_OLDEST, self._tenant, most, BATCH_BYTES))
+        without = [*but] or [0]  # a list of MySQL has something in it, and no id is 0
+        rows = await self._on_thread(lambda: self._asked(_OLDEST, self._tenant, without, most, BATCH_BYTES))
         return [Row(*row) for row in rows]
 
     async def settle(self, done: Sequence[int], problems: Mapping[int, str]) -> None:

@@ -1,6 +1,6 @@
 """The tables of the outbox in PostgreSQL."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ SELECT id, document_id::text, coalesce(source_version, id), snapshot, traceparen
   FROM (
     SELECT id, document_id, source_version, snapshot::text, traceparent,
       extract(epoch FROM clock_timestamp() - at)::float8 AS seconds
-    FROM signalpost_outbox WHERE tenant = %s ORDER BY id LIMIT %s
+    FROM signalpost_outbox WHERE tenant = %s AND id <> ALL(%s) ORDER BY id LIMIT %s
   ) AS oldest
 ) AS measured WHERE coalesce(before, 0) < %s ORDER BY id
 """
@@ -64,10 +64,10 @@ class PostgresOutbox:
             cursor = await self._connection.execute(_LOCK, [self._tenant])
             return await cursor.fetchone() == (True,)
 
-    async def oldest(self, most: int) -> Sequence[Row]:
+    async def oldest(self, most: int, but: Collection[int]) -> Sequence[Row]:
         """The oldest rows."""
         with _explained():
-            cursor = await self._connection.execute(_OLDEST, [self._tenant, most, BATCH_BYTES])
+            cursor = await self._connection.execute(_OLDEST, [self._tenant, [*but], most, BATCH_BYTES])
             return [Row(*row) for row in await cursor.fetchall()]
 
     async def settle(self, done: Sequence[int], problems: Mapping[int, str]) -> None:

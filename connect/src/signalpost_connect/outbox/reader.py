@@ -40,6 +40,7 @@ class Outbox:
 
     api: ClassVar[int] = 1
     config: ClassVar[type[Struct]] = OutboxConfig
+    reads_ahead: ClassVar[bool] = True
 
     def __init__(self, config: OutboxConfig) -> None:
         try:
@@ -47,14 +48,17 @@ class Outbox:
         except ValueError as error:
             raise ValueError(f"database: {error}") from None
         self._has_lock = False
+        self._taken: set[int] = set()
+        """The ids of rows that were taken and not settled."""
 
     async def take(self, most: int, seconds: float) -> Batch:
-        """The oldest rows."""
+        """The oldest rows. A list of what was taken, and no highest id: a transaction may commit a lower one late."""
         left = seconds
         while True:
             async with self._locked() as has_lock:
-                rows = await self._database.oldest(most) if has_lock else []
+                rows = await self._database.oldest(most, self._taken) if has_lock else []
             if rows:
+                self._taken.update(row.id for row in rows)
                 return Batch([message_of(row) for row in rows], max(0.0, rows[0].seconds))
             if left <= 0:
                 return Batch([])
@@ -74,6 +78,7 @@ class Outbox:
             if not has_lock:
                 raise SourceAway("Another reader has taken over. What was read comes again there.")
             await self._database.settle(done, problems)
+        self._taken.difference_update(int(message.id) for message in batch.messages)
 
     async def dead(self) -> int | None:
         """How many rows are in the table of dead ones; None while another reader works."""
@@ -83,6 +88,7 @@ class Outbox:
     async def close(self) -> None:
         """Close the connection, and with it the lock."""
         self._has_lock = False
+        self._taken.clear()
         await self._database.close()
 
     @asynccontextmanager

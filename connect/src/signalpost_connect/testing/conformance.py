@@ -15,19 +15,21 @@ is a message, and those of a document are put in the order in which they are giv
 """
 
 import asyncio
+import json
 import random
 import uuid
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+from unittest import SkipTest
 
 from signalpost_client import AsyncClient, Client
 from signalpost_connect.judging import judge
 from signalpost_connect.mapping import LineMaker
 from signalpost_connect.progress import Progress
 from signalpost_connect.pump import MOST_MESSAGES, Pump
-from signalpost_connect.source import Outcome, Source
+from signalpost_connect.source import AGAIN, APPLIED, Batch, Message, Outcome, Source
 
 T = TypeVar("T")
 _ATTRIBUTES: Mapping[str, Any] = {
@@ -231,6 +233,32 @@ class Conformance(ABC):
             assert versions == sorted(set(versions)), "an older state came after a newer one, or one came twice"
         assert not self.dead()
 
+    def test_what_was_taken_ahead_follows_and_comes_again_behind_what_came_before(self) -> None:
+        """The gateway answers a part of a batch while the next one is here."""
+        [document] = _documents(1)
+        versions = list(range(1, 7))
+        self.put([Change(document, each, f"v{each}") for each in versions])
+
+        async def take() -> list[int]:
+            source = self.source()
+            if not getattr(source, "reads_ahead", False):
+                raise SkipTest("this source is settled before it is asked for more")
+            try:
+                first, second = [await _some(source, 2) for _ in range(2)]
+                await source.settle(first, [APPLIED, AGAIN])
+                await source.settle(second, [AGAIN] * len(second.messages))
+                again = list[Batch]()
+                while sum(len(each.messages) for each in again) < len(versions) - 1:
+                    again.append(await _some(source, 2))
+                for each in again:
+                    await source.settle(each, [APPLIED] * len(each.messages))
+                return [_version(message) for each in (first, second, *again) for message in each.messages]
+            finally:
+                await source.close()
+
+        assert _run(take()) == [1, 2, 3, 4, *versions[1:]]
+        assert self.left() == 0
+
     def test_an_empty_source_gives_an_empty_batch(self) -> None:
         """The source does not wait for ever, and closing twice does no harm."""
 
@@ -311,6 +339,18 @@ def states_told(client: Client, after: int) -> dict[str, list[str]]:
             found[document.external_id].append("deleted" if is_deleted else document.title)
         after = page.last
     return found
+
+
+async def _some(source: Source, most: int) -> Batch:
+    """The next batch that has something."""
+    while not (batch := await source.take(most, 1.0)).messages:
+        pass
+    return batch
+
+
+def _version(message: Message) -> int:
+    """The version that `put` has given to a change, in whatever way a message has it."""
+    return int(json.loads(LineMaker().line(message))["title"].removeprefix("v"))
 
 
 def _documents(count: int) -> list[str]:
