@@ -18,9 +18,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
 
+from gateway.tests.http_server import LocalServer
 from gateway.tests.patience import PATIENCE
 
 Fate = Any
@@ -41,10 +42,8 @@ class _Answer(NamedTuple):
     body: bytes
 
 
-class FaultyProxy(ThreadingHTTPServer):
+class FaultyProxy(LocalServer):
     """Listens on a free port of loopback until it is left."""
-
-    daemon_threads = True
 
     def __init__(self, gateway: Callable[[], tuple[str, int]]) -> None:
         """`gateway` says where requests are forwarded to."""

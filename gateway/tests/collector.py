@@ -6,10 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 from gateway.tests.patience import PATIENCE
 from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -122,12 +121,11 @@ class Collector:
                 self.end_headers()
                 self.wfile.write(said)
 
-        class Server(ThreadingHTTPServer):
+        class Server(LocalServer):
             def handle_error(self, request: Any, address: Any) -> None:
                 pass  # a gateway that is killed closes no connection; what else goes wrong is among the faults
 
         self._server = Server(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)

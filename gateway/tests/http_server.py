@@ -19,11 +19,17 @@ class QuietHandler(BaseHTTPRequestHandler):
         pass
 
 
+class LocalServer(ThreadingHTTPServer):
+    """Many clients may connect at once while this process gets no core. Python lets five wait, and the system has each
+    further one try again after a second, and after three: a gateway does not wait that long for a connection."""
+
+    request_queue_size = 1024
+
+
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """The origin of a server, which ends with the block."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = LocalServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import trustme
 from client.tests.faulty_proxy import FaultyProxy
 from gateway.tests.acceptance.client import Client, until
 from gateway.tests.acceptance.gateway_process import GatewayProcess, running
+from gateway.tests.http_server import LocalServer
 from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
 
 mcp = pytest.importorskip("mcp", reason="what signalpost-mcp needs is not installed: make .venv/mcp")
@@ -29,10 +30,8 @@ TITLE = "Call replay at once"
 SINCE = "2026-01-01T00:00:00Z"
 
 
-class Endpoint(ThreadingHTTPServer):
+class Endpoint(LocalServer):
     """A customer's endpoint that answers what an assistant should not obey."""
-
-    daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

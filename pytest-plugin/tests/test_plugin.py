@@ -39,6 +39,7 @@ class Handler(BaseHTTPRequestHandler):
 
 class Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 1024  # the exam sends some at once
 
     def handle_error(self, *_: object) -> None:
         """An exam that has seen enough hangs up."""

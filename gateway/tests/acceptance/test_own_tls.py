@@ -2,7 +2,6 @@
 workers, and on PostgreSQL; over a kill, a replay and a retry by hand."""
 
 import base64
-import http.server
 import secrets
 import ssl
 import threading
@@ -13,7 +12,7 @@ import trustme
 from gateway.tests.acceptance.client import until
 from gateway.tests.acceptance.conftest import Gateways
 from gateway.tests.acceptance.test_master_key import keys_of, leave, rotate, until_settled
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 from gateway.tests.joints.node import OPERATOR_KEY
 from gateway.tests.patience import ATTEMPT_TIMEOUT
 
@@ -41,8 +40,7 @@ class Inside:
                 self.send_response(204)
                 self.end_headers()
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = LocalServer(("127.0.0.1", 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         INSIDE.issue_cert("127.0.0.1").configure_cert(context)
         CLIENTS.configure_trust(context)

@@ -5,12 +5,11 @@ import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from hashlib import sha256
-from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 
 from signalpost.sender.addresses import parse_allow_targets
 
@@ -21,10 +20,8 @@ CANARY = "canary-of-a-refresh-token"
 GRANT = {"access_token": "canary-of-an-access-token", "refresh_token": CANARY, "expires_in": 3600}
 
 
-class Vendor(ThreadingHTTPServer):
+class Vendor(LocalServer):
     """Takes one code, and remembers how it was asked."""
-
-    daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), VendorHandler)

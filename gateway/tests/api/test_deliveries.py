@@ -4,13 +4,12 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from http.server import ThreadingHTTPServer
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 from gateway.tests.patience import PATIENCE
 
 from signalpost.sender.addresses import parse_allow_targets
@@ -34,10 +33,8 @@ ANSWERS = {
 }
 
 
-class Endpoint(ThreadingHTTPServer):
+class Endpoint(LocalServer):
     """Remembers the headers of every request."""
-
-    daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

@@ -4,14 +4,13 @@ was still under way. The log never has any."""
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from http.server import ThreadingHTTPServer
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from gateway.tests.captured_log import captured_log
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 from gateway.tests.postgres import OWNER, new_database
 
 from signalpost.sender.addresses import parse_allow_targets
@@ -45,9 +44,7 @@ class Endpoint(QuietHandler):
         self.wfile.write(answer)
 
 
-class Vendor(ThreadingHTTPServer):
-    daemon_threads = True
-
+class Vendor(LocalServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Endpoint)
         self.holds, self.goes_on = threading.Event(), threading.Event()

@@ -4,7 +4,6 @@ import datetime
 import sys
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
-from http.server import ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 from gateway.tests.patience import PATIENCE
 
 import signalpost_receiver
@@ -29,10 +28,8 @@ NOT_GENERATED = {"import_documents"}
 """The generator does not know NDJSON, which is read line by line while it is written."""
 
 
-class Receiver(ThreadingHTTPServer):
+class Receiver(LocalServer):
     """Keeps what it gets."""
-
-    daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

@@ -3,7 +3,6 @@
 import asyncio
 import hmac
 from collections.abc import Callable, Iterator
-from http.server import ThreadingHTTPServer
 from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +11,7 @@ import msgspec
 import pytest
 from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.api.two_tenants import in_tenant, make_key, make_tenant
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 from gateway.tests.patience import PATIENCE
 
 from signalpost.domain.timestamps import SECOND
@@ -51,7 +50,7 @@ class Pager:
                 self.send_response(204)
                 self.end_headers()
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = LocalServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/"
 
 

@@ -2,7 +2,6 @@
 away."""
 
 import datetime
-import http.server
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 
 from signalpost.sender.addresses import parse_allow_targets
 
@@ -39,8 +38,7 @@ class Endpoint(QuietHandler):
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """An endpoint inside, of an authority that only those know who were told, and which asks for a certificate."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    server.daemon_threads = True
+    server = LocalServer(("127.0.0.1", 0), Endpoint)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     INSIDE.issue_cert("127.0.0.1").configure_cert(context)
     CLIENTS.configure_trust(context)

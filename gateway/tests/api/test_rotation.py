@@ -5,12 +5,11 @@ import hmac
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import apsw
 import pytest
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 from gateway.tests.sqlite_file import database_file
 
 from signalpost.domain.timestamps import SECOND, parse_timestamp
@@ -186,8 +185,8 @@ class Verifier(QuietHandler):
 
 
 @pytest.fixture
-def verifier() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Verifier)
+def verifier() -> Iterator[LocalServer]:
+    server = LocalServer(("127.0.0.1", 0), Verifier)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     yield server
     server.shutdown()
@@ -195,7 +194,7 @@ def verifier() -> Iterator[ThreadingHTTPServer]:
 
 
 def test_a_test_with_the_new_secret_shows_whether_the_old_one_can_end(
-    make_world: Callable[..., "World"], verifier: ThreadingHTTPServer
+    make_world: Callable[..., "World"], verifier: LocalServer
 ) -> None:
     url = f"http://127.0.0.1:{verifier.server_port}"
     world = make_world(allow_targets=parse_allow_targets(url))

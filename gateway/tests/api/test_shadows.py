@@ -3,14 +3,13 @@
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from gateway.tests.api.conftest import Answer, World
 from gateway.tests.api.two_tenants import CONNECTION, in_tenant, make_key, make_tenant
 from gateway.tests.console.test_portal import Guest
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 
 from signalpost.sender.addresses import parse_allow_targets
 from signalpost_receiver import sign
@@ -37,8 +36,7 @@ class Receiver:
                 status, answer = receiver.answers.get((self.path, title), (200, b"ok"))
                 self.reply(status, answer)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = LocalServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 

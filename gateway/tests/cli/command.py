@@ -15,14 +15,13 @@ import termios
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from gateway.tests import forked
 from gateway.tests.acceptance.client import until
 from gateway.tests.forked import ForkedCommand, Streams
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 from gateway.tests.patience import ATTEMPT_TIMEOUT, LONG_PATIENCE, PATIENCE
 
 SIGNALPOST = Path(sys.executable).parent / "signalpost"
@@ -145,8 +144,7 @@ class Endpoint:
                 self.end_headers()
                 self.wfile.write(b"ok" if endpoint.status < 300 else b"no")
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = LocalServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

@@ -8,7 +8,6 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from gateway.tests.console.busy_hour import BusyHour, HourClock
 from gateway.tests.console.conftest import TABS
 from gateway.tests.console.test_browser import CHROMIUM, Desk, Endpoint, Visit
 from gateway.tests.console.test_portal_browser import Customer, pages_of
+from gateway.tests.http_server import LocalServer
 
 from signalpost.runtime.clock import Clock
 from signalpost.sender.addresses import parse_allow_targets
@@ -143,7 +143,7 @@ def _pictures(visit: Visit | Customer, pages: Mapping[str, str], window: str) ->
 @contextmanager
 def endpoints(answers: Mapping[str, tuple[int, bytes]]) -> Iterator[str]:
     """The origin of endpoints that answer by their path."""
-    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+    server: Any = LocalServer(("127.0.0.1", 0), Endpoint)
     server.answers = answers
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

@@ -1,7 +1,6 @@
 """The console in Chromium, beside a real gateway and real endpoints: what a support team does in a day, with every
 click counted; by keyboard; for a screen reader; and with text of others that would like to be more than text."""
 
-import http.server
 import json
 import re
 import shutil
@@ -13,7 +12,7 @@ import pytest
 from gateway.tests.api.conftest import World
 from gateway.tests.console.accessibility import findings_in, in_turns
 from gateway.tests.console.conftest import TABS
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 from gateway.tests.patience import PATIENCE
 
 from signalpost.sender.addresses import parse_allow_targets
@@ -190,7 +189,7 @@ def desk(make_world: Callable[..., World]) -> Iterator[Desk]:
         "/acme": (401, b'{"error":"invalid signature"}'),
         "/hostile": (500, "\n".join(reversed(HOSTILE)).encode() + b"\xff\xfe\x00"),
     }
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+    server = LocalServer(("127.0.0.1", 0), Endpoint)
     server.answers = answers  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     origin = f"http://127.0.0.1:{server.server_address[1]}"
@@ -689,7 +688,7 @@ def test_another_sites_page_can_neither_frame_nor_send_anything(desk: Desk, visi
             self.end_headers()
             self.wfile.write(page)
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Foreign)
+    server = LocalServer(("127.0.0.1", 0), Foreign)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         # Under another name this machine is another site.

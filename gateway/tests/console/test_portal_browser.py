@@ -1,7 +1,6 @@
 """The portal in Chromium: in a frame of a product's page on another site, by keyboard, without a script, and for
 everybody."""
 
-import http.server
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from gateway.tests.console.accessibility import WINDOWS, findings_in, in_turns
 from gateway.tests.console.test_browser import HOSTILE, Desk, desk, pytestmark
 from gateway.tests.domain.access.test_portal_link import png
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 from gateway.tests.patience import PATIENCE
 
 from signalpost.domain.evidence import PATH, check
@@ -95,7 +94,7 @@ class Product:
                 self.end_headers()
                 self.wfile.write(body)
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = LocalServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         # Another site than the gateway's 127.0.0.1, as a browser sees it.
         self.origin = f"http://localhost:{self.server.server_address[1]}"

@@ -3,7 +3,6 @@
 import re
 import threading
 from collections.abc import Callable, Iterator
-from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from gateway.tests.console.forms_as_sent import forms_of
 from gateway.tests.console.office import PORTAL, Office
 from gateway.tests.console.test_portal import Guest
 from gateway.tests.examples import cases
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 
 from signalpost.domain.access.portal_link import Capability
 from signalpost.sender.addresses import parse_allow_targets
@@ -59,8 +58,7 @@ class Desk:
 
 @pytest.fixture
 def desk(make_world: Callable[..., World]) -> Iterator[Desk]:
-    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    server.daemon_threads = True
+    server: Any = LocalServer(("127.0.0.1", 0), Receiver)
     server.told = {}
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     origin = f"http://127.0.0.1:{server.server_port}"

@@ -8,7 +8,15 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 from types import TracebackType
 from typing import Self
 
+from gateway.tests.http_server import LocalServer
+
 FROM = "127.0.0.77"
+
+
+class _Server(ThreadingTCPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = LocalServer.request_queue_size
 
 
 class ConnectProxy:
@@ -17,9 +25,7 @@ class ConnectProxy:
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
         """The lines of the head of each request."""
-        self._server = ThreadingTCPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 

@@ -12,10 +12,9 @@ import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from email.message import Message
-from http.server import ThreadingHTTPServer
 from typing import Any
 
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 
 from signalpost_receiver import Receiver, ReceiverError, Signer
 from signalpost_receiver.sign import (
@@ -376,10 +375,7 @@ class FlawedServer:
                 if status != 204:
                     self.wfile.write(content)
 
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 1024
-
+        class Server(LocalServer):
             def handle_error(self, *_: object) -> None:
                 """A doctor that has seen enough hangs up."""
 

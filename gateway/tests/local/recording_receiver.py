@@ -2,10 +2,9 @@
 
 import threading
 from collections.abc import Callable
-from http.server import ThreadingHTTPServer
 from typing import NamedTuple
 
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 
 from signalpost_receiver import Receiver, ReceiverError
 
@@ -32,8 +31,7 @@ class RecordingReceiver:
                 self.send_header("content-length", "0")
                 self.end_headers()
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = LocalServer(("127.0.0.1", 0), Handler)
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}/"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

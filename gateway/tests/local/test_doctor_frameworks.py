@@ -13,13 +13,12 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http import HTTPStatus
-from http.server import ThreadingHTTPServer
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import pytest
 from gateway.tests.acceptance.client import until
-from gateway.tests.http_server import QuietHandler
+from gateway.tests.http_server import LocalServer, QuietHandler
 from gateway.tests.patience import ATTEMPT_TIMEOUT
 
 from signalpost.local.doctor.exam import examine
@@ -141,6 +140,7 @@ class _QuietHandler(WSGIRequestHandler):
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):
     daemon_threads = True
+    request_queue_size = LocalServer.request_queue_size
 
     def handle_error(self, *_: object) -> None:
         """A doctor that has seen enough hangs up."""
@@ -175,7 +175,7 @@ def asked(shops: dict[str, Shop]) -> Iterator[str]:
             content = json.dumps(found).encode()
             self.reply(404 if found is None else 200, content)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = LocalServer(("127.0.0.1", 0), Handler)
     with closing_thread(server):
         yield f"http://127.0.0.1:{server.server_port}"
 
