@@ -429,6 +429,28 @@ def test_nothing_is_told_of_a_silence_in_which_the_gateway_could_not_listen(worl
     assert notices(world) == []
 
 
+@pytest.mark.parametrize("minutes", [3, 4, 7, 60])
+def test_no_source_seems_silent_once_the_gateway_can_write_again(world: ScriptedWorld, minutes: int) -> None:
+    """Reads work all the while, and the first look comes before the next word of the source."""
+    world.look_every = 10.0
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await keep_saying(gateway, said(world), 300)
+        world.faults.publish = Unavailable("The database cannot be written.")
+        for _ in range(2 * minutes):
+            with pytest.raises(Unavailable):
+                await gateway.submit(said(world))
+            await asyncio.sleep(30)
+        world.faults.publish = None
+        await asyncio.sleep(29)
+        assert not opened(gateway)
+        await keep_saying(gateway, said(world), 180)
+        assert not opened(gateway)
+        await until_open(gateway, "sourceBehind", within=200)  # now it says nothing
+
+    world.run(scenario)
+
+
 def test_nothing_is_told_of_the_sources_of_a_paused_tenant(world: ScriptedWorld) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         await keep_saying(gateway, said(world), 60)

@@ -160,6 +160,7 @@ class Committer:
         try:
             published = await self._store.publish([waiting.command for waiting in batch])
         except Exception as error:
+            self._counts.failed_commits += 1
             if not isinstance(error, SignalpostError):
                 log.exception("a batch could not be committed")
             for waiting in batch:

@@ -66,6 +66,8 @@ class Counts:
         """How long after its event each delivery arrived, by the kind of destination."""
         self.traced_deliveries: defaultdict[str, dict[int, TracedDelivery]] = defaultdict(dict)
         """The last traced delivery of each bucket of `delivery_seconds`, by the kind of destination."""
+        self.failed_commits = 0
+        """How many commits of commands failed."""
         self.commit_seconds = Histogram(COMMIT_SECONDS)
         """How long commits of commands took."""
         self.record_seconds = Histogram(COMMIT_SECONDS)

@@ -159,7 +159,7 @@ class Engine:
             LaneFacts(store, directory, lanes.here, self._log, *long_work, settings.disable_after_days, is_first),
             NodeFacts(self.disk, self._lane_owner, store.fleet, host.process.host, is_first),
             ObjectiveFacts(store.stats, directory, is_first),
-            SourceFacts(store.sources, directory, is_first),
+            SourceFacts(store.sources, directory, self.counts, is_first),
             ReadingFacts(directory, lanes.views, is_first),
             FleetFacts(store, directory, is_first),
             PartitionFacts(self.maintenance.preparation),

@@ -1,7 +1,7 @@
 """Which sources are behind or silent, or gave something up, as they said themselves.
 
-One node asks for all. While it could not listen (it has just begun, or the database was away), no source could be
-heard, so silence counts from when it could again.
+One node asks for all. While it could not listen (it has just begun, or the database was away or could not be written),
+no source could be heard, so silence counts from when it could again.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from typing import Final
 from signalpost.domain.operations.conditions import ConditionRow, Fact
 from signalpost.domain.source import SILENT_AFTER, trouble_of
 from signalpost.domain.timestamps import MINUTE
+from signalpost.engine.counts import Counts
 from signalpost.engine.directory import Directory
 from signalpost.store.nouns.sources import SourceStore
 
@@ -20,11 +21,16 @@ LISTENS_WITHIN: Final = MINUTE
 class SourceFacts:
     kinds: Final = frozenset({"sourceBehind"})
 
-    def __init__(self, sources: SourceStore, directory: Directory, is_first: Callable[[], bool]) -> None:
+    def __init__(
+        self, sources: SourceStore, directory: Directory, counts: Counts, is_first: Callable[[], bool]
+    ) -> None:
         """`is_first` says whether this node tells what is no node's own."""
         self._sources = sources
         self._directory = directory
+        self._counts = counts
         self._is_first = is_first
+        self._failed_commits = 0
+        """How many had failed at the last look."""
         self._looked_at = 0
         self._listens_since = 0
 
@@ -35,9 +41,10 @@ class SourceFacts:
         if not self._is_first():
             return []
         found = await self._sources.in_trouble(now)
-        if abs(now - self._looked_at) > LISTENS_WITHIN:
+        failed = self._counts.failed_commits
+        if abs(now - self._looked_at) > LISTENS_WITHIN or failed > self._failed_commits:
             self._listens_since = now
-        self._looked_at = now
+        self._looked_at, self._failed_commits = now, failed
         return [
             Fact(
                 kind="sourceBehind",
