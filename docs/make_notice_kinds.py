@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from signalpost.domain.operations.kinds import KINDS, ConditionKind
+from signalpost.domain.operations.kinds import KINDS, ConditionKind, Severity
 from signalpost.domain.timestamps import DAY, HOUR, MINUTE, SECOND
 
 PAGE = Path(__file__).parent / "notice-kinds.md"
@@ -47,8 +47,9 @@ WHEN: Final[Mapping[str, str]] = {
     "auditBroken": "the audit lacks entries that a node had seen",
     "contactsNotTold": "for half an hour, no mail to [contacts](guides/contacts.md) of subscriptions got through, or "
     "the connection of mail is broken",
-    "nodeLost": "a node of a machine stopped without a word, the last time within an hour, however often it is started "
-    "and stops again. A gateway on SQLite is a fleet of one, so it tells after its next start that it was killed",
+    "nodeLost": "a node of a machine stopped without a word, and none started there within 2 minutes, or it had run "
+    "for less than an hour. However often it is started and stops again, that is one thing, until none was lost for an "
+    "hour. A gateway on SQLite is a fleet of one, so it tells after its next start that it was killed",
 }
 """What a kind's fact is: the code that finds it is in `engine/operations/`."""
 WORSE: Final = frozenset(
@@ -69,10 +70,19 @@ def _severity(name: str) -> str:
 def _section(name: str, kind: ConditionKind) -> str:
     return (
         f"\n## {name}\n\nAbout a {kind.about}. It opens {_opens(kind)}, and closes {_closes(kind)}. "
-        f"{'You are told again after `NOTICE_REMIND` hours.' if kind.reminds else 'You are not told again.'}\n\n"
+        f"{_reminds(name, kind)}\n\n"
         f"| | one | several |\n| --- | --- | --- |\n"
         f"| opened | {' | '.join(map(_said, kind.opened))} |\n| closed | {' | '.join(map(_said, kind.closed))} |\n"
     )
+
+
+def _reminds(name: str, kind: ConditionKind) -> str:
+    if not kind.reminds:
+        return "You are not told again."
+    if kind.severity is Severity.CRITICAL:
+        return "You are told again each `NOTICE_REMIND` hours."
+    worse = ", and each `NOTICE_REMIND` hours while it is critical" if name in WORSE else ""
+    return f"You are told again after `NOTICE_REMIND` hours, then ever more seldom{worse}."
 
 
 def _opens(kind: ConditionKind) -> str:

@@ -221,7 +221,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "Seconds for which a subscription must fail before a notice tells of it, 10 to 86400. [120]",
     ),
     "notice_remind": Setting(
-        values.number(1, 720), "Hours after which a notice tells again of what goes on, 1 to 720. [24]"
+        values.number(1, 720),
+        "Hours after which a notice tells again of what goes on, 1 to 720. What is not critical is told of ever more "
+        "seldom after that, up to seven times as many hours later. [24]",
     ),
     "in_flight": Setting(
         values.number(8, 1_000),

@@ -335,6 +335,26 @@ def test_the_gateways_own_certificate_is_told_until_there_is_another(world: Scri
     ]
 
 
+@pytest.mark.parametrize(("ran_for", "kinds"), [(0.9 * HOUR, ["nodeLost"]), (1.1 * HOUR, [])])
+def test_a_gateway_that_was_killed_tells_of_it_unless_it_had_run_for_an_hour(
+    world: ScriptedWorld, ran_for: float, kinds: list[str]
+) -> None:
+    """One that ends again and again needs an operator; one that was started again at once does not."""
+
+    async def runs(_gateway: RunningGateway) -> None:
+        await asyncio.sleep(ran_for)
+
+    async def is_started_again(gateway: RunningGateway) -> None:
+        await asyncio.sleep(300)
+        assert opened(gateway) == kinds
+        await until_told_to_be_over(gateway, within=1.2 * HOUR)
+
+    world.crash(runs)
+    world.run(is_started_again)
+    told = [(kind, what, "warning") for kind in kinds for what in ("opened", "closed")]
+    assert notices(world) == told
+
+
 @pytest.mark.parametrize("kind", ["auditBroken", "partitionsMissing"])
 def test_what_a_node_found_missing_is_told_until_it_is_there_again(world: ScriptedWorld, kind: str) -> None:
     """Both are found by other parts, which have their own tests."""

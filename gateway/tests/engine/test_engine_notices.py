@@ -24,7 +24,7 @@ from signalpost.commands.notices import OpenCondition
 from signalpost.domain.access.tenant import OPERATIONS, OPERATIONS_TENANT
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.operations.conditions import ConditionRow, Fact, NoticeTerms
-from signalpost.domain.timestamps import DAY
+from signalpost.domain.timestamps import DAY, HOUR
 from signalpost.engine.lanes.lanes_here import LanesHere
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.operations.lane_facts import LaneFacts
@@ -128,6 +128,13 @@ class Fleet(IdleFleet):
     def open(self, kind: str, members: str) -> list[tuple[object, ...]]:
         return self.rows(f"SELECT {members} FROM condition WHERE kind = ?", kind)
 
+    def kill_one(self, ran_for: int) -> None:
+        """Kill a node that joined so long ago, µs."""
+        node = next(iter(self.running))
+        self.kill(node)
+        aged = "UPDATE node SET joined_at = joined_at - ? WHERE id = ? RETURNING id"
+        assert self.rows(aged, ran_for, node.store.fleet.node_id)
+
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
@@ -143,6 +150,24 @@ def test_that_a_node_was_lost_is_told_though_others_join_that_do_not_know_of_it(
     [(told_at, absent_since)] = fleet.open("nodeLost", "told_at, absent_since")
     assert told_at is not None
     assert absent_since is None
+
+
+def test_a_node_that_ran_for_long_and_is_started_again_at_once_is_not_told_of(fleet: Fleet) -> None:
+    fleet.kill_one(ran_for=HOUR)
+    fleet.drive(20.0)
+    fleet.start_node()
+    fleet.drive(180.0)
+    assert fleet.open("nodeLost", "name") == []
+
+
+def test_a_machine_without_its_node_is_told_of_after_two_minutes(fleet: Fleet) -> None:
+    fleet.kill_one(ran_for=HOUR)
+    fleet.drive(120.0)
+    assert fleet.open("nodeLost", "name") == []
+    fleet.drive(60.0)
+    [(detail, told_at)] = fleet.open("nodeLost", "detail, told_at")
+    assert str(detail).endswith("None has started there since.")
+    assert told_at is not None
 
 
 def test_a_machine_whose_nodes_end_again_and_again_is_told_of_once(fleet: Fleet) -> None:

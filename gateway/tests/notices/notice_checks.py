@@ -2,7 +2,8 @@
 
 *Closing*: each condition that is told to have opened is told to have closed, once, and only then to have opened again.
 *Truth*: no one is told that an endpoint fails that took something meanwhile. *Telling*: of one that fails for long,
-people are told. *Sentences*: moments are written as people write them.
+people are told. *Sentences*: moments are written as people write them. Of sources and nodes that were lost, see
+`source_checks.py` and `loss_checks.py`.
 *Delivery*: each notice arrives, those of a kind in order. *Deletion*: of a deleted tenant only that it is over is told.
 *Muting*: no one is reminded of what is muted. *Loops*: nothing is told of the subscriptions of `operations`.
 """
@@ -64,7 +65,7 @@ class LoggedNotice(NamedTuple):
     sentence: str
 
 
-def _seconds(at: int | None) -> float:
+def seconds_of(at: int | None) -> float:
     """A wall clock's time as virtual time; 0 for none."""
     return 0.0 if at is None else (at - BEGINNING) / SECOND
 
@@ -101,6 +102,10 @@ class Checks:
         """Whether there was such a condition at the last look."""
         return any((row.kind, row.subject) == (kind, subject) for row in self._before.values())
 
+    def has_open(self, kind: str) -> bool:
+        """Whether there was a condition of a kind at the last look."""
+        return any(row.kind == kind for row in self._before.values())
+
     def _look_at_rows(self, now: float) -> None:
         rows = self._rows()
         for row in rows.values():
@@ -110,6 +115,7 @@ class Checks:
                 self._world.trace(f"opened: {row.kind} {row.subject}")
                 self._check_truth(row)
                 self._world.sources.check_truth(row)
+                self._world.losses.check_truth(row)
             elif before.is_muted(now) and row.is_muted(now) and row.told_at not in (before.told_at, 0):
                 self._world.fail("muting", f"{row} was told again though it is muted")
         for row in self._before.values():
@@ -123,7 +129,14 @@ class Checks:
         )
         return {
             identity: Row(
-                identity, kind, tenant, subject, _seconds(since), _seconds(opened_at), told_at, _seconds(muted_until)
+                identity,
+                kind,
+                tenant,
+                subject,
+                seconds_of(since),
+                seconds_of(opened_at),
+                told_at,
+                seconds_of(muted_until),
             )
             for identity, kind, tenant, subject, since, opened_at, told_at, muted_until in found
         }
@@ -168,7 +181,7 @@ class Checks:
         for identity, at, body in rows:
             notice = json.loads(body)["data"]["notice"]
             members = (notice[name] for name in ("what", "kind", "count", "subjects", "action", "sentence"))
-            self.notices.append(LoggedNotice(unpack_uuid(identity), _seconds(at), *members))
+            self.notices.append(LoggedNotice(unpack_uuid(identity), seconds_of(at), *members))
         self._check_delivery()
         self._check_closing()
         self._check_deletion()

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from gateway.tests.bodies import document_patch, new_document, subscription_patch, subscription_request
 from gateway.tests.notices.contact_checks import ContactChecks
+from gateway.tests.notices.loss_checks import LossChecks
 from gateway.tests.notices.notice_checks import Checks
 from gateway.tests.notices.plan import HOUR, NoticePlan
 from gateway.tests.notices.source_checks import SourceChecks
@@ -137,6 +138,7 @@ class NoticeWorld(World[Node]):
         self.mail_server.take = self._take_mail
         self.contacts = ContactChecks(self)
         self.sources = SourceChecks(self)
+        self.losses = LossChecks(self)
         self.clients: list[Client] = []
         self.gone: dict[str, str] = {}
         """The hosts to which nothing is to be sent any more, or not now, and why."""
@@ -300,6 +302,7 @@ class NoticeWorld(World[Node]):
             if self.time.now % LOOKS_EVERY == 0.0:
                 self.checks.look()
                 self.sources.look()
+                self.losses.look()
             if self.violation is not None:
                 raise self.violation
 
@@ -411,6 +414,7 @@ class NoticeWorld(World[Node]):
     def _kill(self) -> None:
         node = self.random.choice(self.running)
         self.trace(f"process {node.number} is killed")
+        self.losses.killed(node)
         node.kill()
         self.ended_at[node.number] = self.troubled_at = self.time.now
         self.contacts.losses.append(self.time.now)

@@ -1,9 +1,11 @@
 """A week of a thousand subscriptions: 20 are dead, 400 share a provider that comes and goes for three hours."""
 
+from gateway.tests.notices.notice_world import NoticeWorld
 from gateway.tests.notices.plan import HOUR, MINUTE, NoticePlan
+from gateway.tests.simulation.seeded_world import Violation
 
 MOST = 20
-"""How many notices a week like this may have, beside those of nodes that are killed."""
+"""How many notices a week like this may have."""
 THE_WEEK = NoticePlan(
     nodes=1,
     tenants=3,
@@ -30,3 +32,10 @@ THE_WEEK = NoticePlan(
     source_troubles=0,
     work_seconds=0.002,
 )
+
+
+def check_few(world: NoticeWorld) -> None:
+    """Raises Violation if people were told more often than that."""
+    told = len(world.checks.notices)
+    if told > MOST:
+        raise Violation(f"few: {told} notices were written, and {MOST} are the most")

@@ -164,6 +164,30 @@ def test_people_are_reminded_after_a_day_of_all_that_goes_on() -> None:
     assert told(known, NOW + DAY) == [(What.STILL, FAILING, 2)]
 
 
+def days_of_reminders(known: ConditionRow, days: int) -> list[int]:
+    """After how many days people are reminded of a condition that goes on."""
+    found = []
+    for day in range(1, days + 1):
+        if told([known], NOW + day * DAY):
+            found.append(day)
+            known = replace(known, told_at=NOW + day * DAY)
+    return found
+
+
+def test_the_longer_something_goes_on_the_less_often_people_are_reminded_of_it() -> None:
+    assert days_of_reminders(condition(told_at=NOW), 28) == [1, 3, 7, 14, 21, 28]
+
+
+def test_of_what_is_critical_people_are_reminded_each_day() -> None:
+    assert days_of_reminders(condition(kind="subscriptionDisabled", told_at=NOW), 5) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("ahead", [-365 * DAY, 365 * DAY])
+def test_no_reminder_waits_for_longer_than_a_week_because_a_clock_was_set(ahead: int) -> None:
+    known = condition(opened_at=NOW + ahead, told_at=NOW)
+    assert told([known], NOW + 7 * DAY) == [(What.STILL, FAILING, 1)]
+
+
 def test_what_has_become_worse_is_told_again_at_once() -> None:
     assert told([condition(kind="retentionNear", told_at=0)], NOW) == [(What.STILL, "retentionNear", 1)]
 

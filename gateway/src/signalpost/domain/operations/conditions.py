@@ -18,6 +18,7 @@ by now (`to_be_told`).
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
+from math import inf
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -28,6 +29,8 @@ from signalpost.domain.timestamps import DAY, MINUTE
 TOLD_AGAIN_AFTER: Final = 5 * MINUTE
 """What opens within this time after a kind was told of waits until then. Those that close wait as long for others that
 are about to."""
+MOST_APART: Final = 7
+"""How far reminders are apart at most, in the time after which there is the first."""
 MOST_TOLD: Final = 1_000
 """How many conditions one notice tells of at most: they are written in one transaction."""
 _NAMESPACE: Final = uuid.UUID("3f0c5a86-6a0e-5f2d-9a43-2f1e6b7d9c10")
@@ -133,7 +136,7 @@ class NoticeTerms(Struct, frozen=True, kw_only=True):
     after: int = 2 * MINUTE
     """How long a subscription must fail before people are told, µs."""
     remind: int = DAY
-    """After how long they are told again of what goes on, µs."""
+    """After how long they are told again of what goes on for the first time, µs."""
 
 
 # --- What a look finds ------------------------------------------------------------------------------------------------
@@ -214,14 +217,23 @@ def _new(rows: Sequence[ConditionRow], now: int, _terms: NoticeTerms) -> list[Co
 
 
 def _to_remind_of(rows: Sequence[ConditionRow], now: int, terms: NoticeTerms) -> list[ConditionRow]:
-    """All that go on, once a day has gone by for one of them or one has become worse. What was told longest ago comes
-    first, so that what one notice has no room for is in the next."""
+    """All that go on, once it is time for one of them or one has become worse. What was told longest ago comes first,
+    so that what one notice has no room for is in the next."""
     going_on = [row for row in rows if row.told_at is not None and row.absent_since is None and not row.is_muted(now)]
-    after = terms.remind
-    is_due = any(
-        row.told_at == 0 or (KINDS[row.kind].reminds and now >= (row.told_at or 0) + after) for row in going_on
-    )
+    is_due = any(now >= _told_again_at(row, terms) for row in going_on)
     return sorted(going_on, key=lambda row: row.told_at or 0) if is_due else []
+
+
+def _told_again_at(row: ConditionRow, terms: NoticeTerms) -> float:
+    """When people are told of a condition again. Of what is critical they are reminded each day; of the rest after a
+    day, then two, four, and at last each week: who did not mend it at once knows of it."""
+    told_at = row.told_at or 0
+    if told_at == 0:
+        return 0
+    if not KINDS[row.kind].reminds:
+        return inf
+    was_open_for = 0 if row.severity is Severity.CRITICAL else abs(told_at - row.opened_at)
+    return told_at + min(terms.remind + was_open_for, MOST_APART * terms.remind)
 
 
 def _over(rows: Sequence[ConditionRow], now: int, _terms: NoticeTerms) -> list[ConditionRow]:

@@ -26,7 +26,7 @@ from signalpost.engine.lanes.lanes import Lanes
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
-from signalpost.store.nouns.fleet import Beat, FleetStore, NodeRole
+from signalpost.store.nouns.fleet import Beat, FleetStore, NodeRole, NodeShown
 from signalpost.store.nouns.lanes import LaneRow
 from signalpost.store.nouns.log import LatestOfTypes
 
@@ -40,7 +40,8 @@ AGAIN_AFTER = 0.5
 
 
 class NodeLoss(NamedTuple):
-    number: int
+    node: NodeShown
+    """The last that its row said."""
     found_at: int
     """µs since the epoch."""
 
@@ -136,7 +137,7 @@ class LaneOwner:
             await self._fleet.remove_dead([node for node in self._beat.nodes if node.id in dead])
             log.warning("nodes whose beats had stopped were removed", nodes=sorted(dead))
             now = self._clock.wall()
-            self.lost.update((node.process.host, NodeLoss(node.id, now)) for node in lost)
+            self.lost.update((node.process.host, NodeLoss(node, now)) for node in lost)
         if not self._owns_lanes:
             return
         self._use(self._roster.workers - dead)

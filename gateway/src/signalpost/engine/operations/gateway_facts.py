@@ -1,7 +1,7 @@
 """What is wrong with nodes, and with the gateway as a whole."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
@@ -11,11 +11,11 @@ from signalpost.domain.operations.conditions import ConditionRow, Fact
 from signalpost.domain.operations.kinds import Severity
 from signalpost.domain.timestamps import DAY, HOUR, MINUTE, SECOND, readable
 from signalpost.engine.directory import Directory
-from signalpost.engine.fleet.lane_owner import LaneOwner
+from signalpost.engine.fleet.lane_owner import LaneOwner, NodeLoss
 from signalpost.engine.maintenance.audit_end import AuditEnd
 from signalpost.engine.maintenance.disk_reserve import MB, DiskReserve
 from signalpost.engine.maintenance.preparation import Preparation
-from signalpost.store.nouns.fleet import FleetStore
+from signalpost.store.nouns.fleet import FleetStore, NodeShown
 from signalpost.store.store import Store
 
 KEY_ENDS_SOON: Final = 14 * DAY
@@ -24,6 +24,10 @@ LOW_FROM: Final = 2
 """The disk is low once less than so many times its reserve is free."""
 LOST_FOR: Final = 10 * MINUTE
 """How long the loss of a node is a fact: longer than a notice waits for the one before it."""
+BACK_WITHIN: Final = 2 * MINUTE
+"""Within this time another node starts on the machine of one that was lost, or people are told."""
+ENDS_SOON: Final = HOUR
+"""A node that is lost within this time of its start may end again and again: people are told though another started."""
 SIZE_EVERY: Final = MINUTE
 GATEWAY: Final = "the gateway"
 
@@ -56,10 +60,10 @@ class NodeFacts:
 
     async def facts(self, now: int) -> list[Fact]:
         self._looked_at = now
-        self._hosts = (
-            frozenset(node.process.host or GATEWAY for node in await self._fleet.nodes()) if self._is_first() else None
-        )
-        return [*self._of_disk(now), *self._of_lost(now)]
+        losses = [loss for loss in self._lane_owner.lost.values() if now < loss.found_at + LOST_FOR]
+        nodes = await self._fleet.nodes() if losses or self._is_first() else []
+        self._hosts = frozenset(node.process.host or GATEWAY for node in nodes) if self._is_first() else None
+        return [*self._of_disk(now), *_of_lost(losses, nodes, now)]
 
     def _of_disk(self, now: int) -> Iterator[Fact]:
         disk = self._disk
@@ -75,18 +79,28 @@ class NodeFacts:
                 detail=f"{disk.free // MB:,} MB are free, and DISK_RESERVE_MB keeps {disk.reserve // MB:,}.",
             )
 
-    def _of_lost(self, now: int) -> Iterator[Fact]:
-        for host, (number, at) in self._lane_owner.lost.items():
-            if now < at + LOST_FOR:
-                machine = host or GATEWAY
-                yield Fact(
-                    kind="nodeLost",
-                    tenant_id=OPERATIONS_TENANT,
-                    subject=machine,
-                    name=machine,
-                    since=at,
-                    detail=f"The beats of node {number} stopped before {readable(at)}.",
-                )
+
+def _of_lost(losses: Iterable[NodeLoss], nodes: Sequence[NodeShown], now: int) -> Iterator[Fact]:
+    """About machines whose node was lost, unless another one started there at once: the lanes are taken over by then,
+    and nothing is left to do."""
+    for lost, found_at in losses:
+        host = lost.process.host
+        is_back = any(node.process.host == host and node.joined_at > lost.beat_at for node in nodes)
+        if lost.beat_at + lost.silent_for < lost.joined_at + ENDS_SOON:
+            why = "It had run for less than an hour."
+        elif not is_back and now >= found_at + BACK_WITHIN:
+            why = "None has started there since."
+        else:
+            continue
+        machine = host or GATEWAY
+        yield Fact(
+            kind="nodeLost",
+            tenant_id=OPERATIONS_TENANT,
+            subject=machine,
+            name=machine,
+            since=found_at,
+            detail=f"The beats of node {lost.id} stopped before {readable(found_at)}. {why}",
+        )
 
 
 class FleetFacts:
