@@ -61,6 +61,12 @@ class ReceivedRequest(NamedTuple):
         return json.loads(self.body)
 
     @property
+    def document(self) -> str:
+        """The document that it is about; for notices, their kind takes its place."""
+        data = self.event["data"]
+        return str(data["notice"]["kind"] if "notice" in data else data["document"]["externalId"])
+
+    @property
     def id(self) -> str:
         return self.headers["webhook-id"]
 
@@ -113,7 +119,7 @@ class Endpoint:
         return self.of(event_id)
 
     def serve(self, request: ReceivedRequest, peer: "_Peer") -> None:
-        document = request.event["data"]["document"]["externalId"]
+        document = request.document
         with self._lock:
             self.overlaps += document in self._under_way
             self._under_way.add(document)
