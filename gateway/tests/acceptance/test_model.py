@@ -14,8 +14,8 @@ import pytest
 import trustme
 from gateway.tests.acceptance import planted_process
 from gateway.tests.acceptance.conftest import Gateways
+from gateway.tests.joints.api_of_node import OPERATOR_KEY
 from gateway.tests.joints.black_box import DOMAINS, BlackBoxWorld
-from gateway.tests.joints.node import OPERATOR_KEY
 
 from signalpost_bench import postgres_server
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from gateway.tests.acceptance.conftest import Gateways
 from gateway.tests.acceptance.test_master_key import keys_of, leave, rotate, until_settled
-from gateway.tests.joints.node import OPERATOR_KEY
+from gateway.tests.joints.api_of_node import OPERATOR_KEY
 from gateway.tests.patience import ATTEMPT_TIMEOUT
 from gateway.tests.token_server import CLIENT_SECRET, TOKEN, TokenServer, token_server
 

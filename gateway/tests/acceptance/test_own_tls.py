@@ -13,7 +13,7 @@ from gateway.tests.acceptance.client import until
 from gateway.tests.acceptance.conftest import Gateways
 from gateway.tests.acceptance.test_master_key import keys_of, leave, rotate, until_settled
 from gateway.tests.http_server import LocalServer, QuietHandler
-from gateway.tests.joints.node import OPERATOR_KEY
+from gateway.tests.joints.api_of_node import OPERATOR_KEY
 from gateway.tests.patience import ATTEMPT_TIMEOUT
 
 from signalpost_bench import postgres_server
