@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,10 +44,9 @@ class FedGateway:
         self.process.kill()
 
 
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FedGateway]:
-    """One gateway for the tests of a file."""
-    folder = tmp_path_factory.mktemp("fed-gateway")
+@contextmanager
+def fed_gateway(folder: Path) -> Iterator[FedGateway]:
+    """A gateway until the end of the block, which may log no fault. `folder` is for its data and logs."""
     authority = folder / "authority.pem"
     trustme.CA().cert_pem.write_to_path(str(authority))
     flags = {"attempt_timeout": f"{ATTEMPT_TIMEOUT:g}", "port": str(free_port())}
@@ -57,6 +57,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FedGateway]:
     finally:
         process.end()
     assert process.faults == []
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FedGateway]:
+    """One gateway for the tests of a file."""
+    with fed_gateway(tmp_path_factory.mktemp("fed-gateway")) as made:
+        yield made
 
 
 @pytest.fixture

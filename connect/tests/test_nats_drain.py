@@ -1,20 +1,25 @@
 """Events of a real gateway in a stream of a real NATS: what every sink promises, and what is NATS' own."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from connect.tests.conftest import FedGateway
+from connect.tests.conftest import FedGateway, fed_gateway
 from connect.tests.nats_server import NatsServer, needs_server, server
 from connect.tests.sink_rig import entry, written
+from gateway.tests.acceptance.gateway_process import run_command
 
+from signalpost_client import AsyncClient, Client
 from signalpost_connect.config import Secret
+from signalpost_connect.draining import Drain
 from signalpost_connect.nats.sink import NatsSink, NatsSinkConfig
+from signalpost_connect.progress import DrainProgress
 from signalpost_connect.sink import Sink, SinkAway
-from signalpost_connect.testing import SinkConformance, SinkMessage
+from signalpost_connect.testing import Change, SinkConformance, SinkMessage
 
 __all__ = ["server"]
 pytestmark = needs_server
@@ -190,3 +195,62 @@ def test_what_is_missing_is_said_without_the_secret(stream: Stream) -> None:
     away = said(stream.sink())
     assert away == "NATS: nats: no servers available for connection."
     assert "hunter2" not in away
+
+
+# --- A restore --------------------------------------------------------------------------------------------------------
+
+
+def test_a_drain_writes_nothing_of_a_log_that_was_restored_and_another_one_writes_all_of_it(
+    stream: Stream, server: NatsServer, tmp_path: Path
+) -> None:
+    """A backup is taken, and events that come after it are written; then the gateway starts with the backup."""
+    (tmp_path / "gateway").mkdir()
+    (tmp_path / "another").mkdir()
+    another = Stream(server, tmp_path / "another")
+    with fed_gateway(tmp_path / "gateway") as gateway:
+        change(gateway, 4)
+        backup, data = tmp_path / "backup.db", gateway.process.data_dir
+        run_command("db", "backup", backup, "--data-dir", data)
+        change(gateway, 3)
+        assert drained(stream, gateway) == ""
+        assert stream.sequences() == [*map(str, range(1, 8))]
+        gateway.stop()
+        run_command("db", "restore", backup, "--data-dir", data)
+        gateway.start()
+        for _ in range(2):  # the second one when there are two new events
+            assert drained(stream, gateway).startswith(
+                "The sink has events up to 7, and the log of the gateway ends at"
+            )
+            assert len(stream.messages()) == 7
+            change(gateway, 1)
+        assert drained(another, gateway) == ""
+    former, restored = stream.messages(), another.messages()
+    assert another.sequences() == [*map(str, range(1, 7))]
+    assert [each.headers["ce-id"] for each in restored[:4]] == [each.headers["ce-id"] for each in former[:4]]
+    assert not {each.headers["ce-id"] for each in restored[4:]} & {each.headers["ce-id"] for each in former}
+
+
+def change(gateway: FedGateway, documents: int) -> None:
+    """Have new documents, and with each an event."""
+    with Client(gateway.url, gateway.key) as client:
+        for _ in range(documents):
+            assert all(
+                answer.changed for answer in client.documents.import_lines([Change(str(uuid.uuid4()), 1, "new").line])
+            )
+
+
+def drained(stream: Stream, gateway: FedGateway) -> str:
+    """What a drain says that reads to the end of the log; empty if all is well."""
+
+    async def drain() -> str:
+        progress, sink = DrainProgress(time.monotonic), stream.sink()
+        try:
+            async with AsyncClient(gateway.url, gateway.operator_key) as client:
+                made = Drain(sink, client, 0, progress)
+                while await made.round() == 0.0:
+                    pass
+                return str(progress.health().get("trouble", ""))
+        finally:
+            await sink.close()
+
+    return asyncio.run(drain())
