@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -254,6 +255,30 @@ def test_a_source_that_is_lost_while_a_batch_is_imported_gives_all_again_that_is
 
     asyncio.run(run())
     assert [each for each in happened if "import" in each] == ["import 1", "import 1", "import 501"]
+
+
+def test_a_stop_ends_the_import_and_leaves_everything_in_the_source() -> None:
+    source = Log(2, happened := list[str]())
+
+    async def run() -> None:
+        gateway = SlowGateway(source)
+        gateway.takes = sys.maxsize  # it never answers
+        typed: Source = source
+        client = AsyncClient("http://gateway", "sp_key", deadline=1.0, transport=gateway)
+        running = asyncio.create_task(Pump(typed, client, LineMaker(), Progress(lambda: 0.0)).run(_nothing))
+        while "import 1" not in happened or "take 501" not in happened:
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert running.cancelled()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
+    assert happened == ["take 1", "import 1", "take 501"]
+
+
+async def _nothing() -> None:
+    """What follows each round here."""
 
 
 def test_a_source_that_cannot_read_ahead_is_settled_before_it_is_asked_again() -> None:
