@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 Serve = Callable[..., "Endpoint"]
 HOST = "hooks.example"
 HERE = {HOST: ["127.0.0.1"]}
-SHORT = 0.3
+SHORT = 2.0
+"""The seconds of an attempt here: as many as a busy machine needs to bring the beginning of an answer."""
 NOW = 1_764_064_000 * SECOND
 BEFORE, LATER = NOW - 60 * SECOND, NOW + 60 * SECOND
 SIGNATURE = b'{"error":"invalid signature"}'

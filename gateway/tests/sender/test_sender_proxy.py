@@ -278,7 +278,7 @@ def test_a_proxy_that_hangs_at_one_address_leaves_time_for_the_next(
 
     async def scenario() -> None:
         names = {HOST: ["127.0.0.9", "127.0.0.1"]}
-        async with sending(endpoint, names=names, proxy=through(front), connect_timeout=0.5) as client:
+        async with sending(endpoint, names=names, proxy=through(front), connect_timeout=2.0) as client:
             assert (await client.attempt(endpoint.request(host=HOST))).failure is None
 
     run(scenario())

@@ -195,7 +195,7 @@ def test_a_worker_that_hangs_is_replaced_and_costs_no_memory(run: "Run", serve: 
     body = bytes(1_000_000)
 
     async def scenario() -> None:
-        async with workers(endpoint, count=1, attempt_timeout=1.0) as made:
+        async with workers(endpoint, count=1, attempt_timeout=3.0) as made:
             (stopped,) = made.pids
             before = resident()
             os.kill(stopped, signal.SIGSTOP)
