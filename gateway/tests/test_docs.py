@@ -158,18 +158,6 @@ def test_every_relative_link_leads_somewhere() -> None:
             assert (page.parent / link).exists(), f"{page.name} links to {link}, which is not there"
 
 
-def test_a_readme_that_is_published_as_it_is_has_no_link_to_a_file_of_the_source() -> None:
-    """A package index has the README alone."""
-    published = [
-        file.parent / "README.md"
-        for file in ROOT.glob("*/pyproject.toml")
-        if 'readme = "README.md"' in file.read_text(encoding="utf-8")
-    ]
-    assert len(published) > 2
-    for page in published:
-        assert re.findall(r"\]\((?![a-z]+:|#)[^)]+\)", page.read_text(encoding="utf-8")) == [], page
-
-
 def test_every_test_that_the_threat_model_names_is_there() -> None:
     files = {
         file.stem for folder in ("bench", "checks", "gateway") for file in ROOT.glob(f"{folder}/tests/**/test_*.py")
