@@ -211,7 +211,7 @@ def broken_json(gateway: GatewayProcess, api: KeepingClient) -> Reply:
 
 
 def test_no_secret_is_found_where_it_has_no_business(gateways: Gateways, endpoint: Endpoints, tmp_path: Path) -> None:
-    gateway = gateways(retry_delays="1", attempt_timeout="2", log_level="debug", log_format="json")
+    gateway = gateways(retry_delays="1", attempt_timeout="6", log_level="debug", log_format="json")
     hooks = {
         "well": endpoint(OK),
         "made": endpoint(OK),
