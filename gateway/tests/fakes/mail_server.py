@@ -4,8 +4,10 @@ It keeps the mails that it took. What it answers to a command can be set; withou
 that signs in."""
 
 import asyncio
+import socket
 import ssl
 import threading
+from contextlib import suppress
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from types import TracebackType
@@ -29,6 +31,16 @@ class TakenMail(NamedTuple):
     raw: bytes
 
 
+class _Conversation(SMTP):
+    """Keeps its socket: a transport that waits for its client's good-bye does not tell of it any more."""
+
+    socket: Any = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.socket = transport.get_extra_info("socket")
+        super().connection_made(transport)
+
+
 class MailServer:
     """Listens from its start until its end. `scheme` says how it speaks TLS."""
 
@@ -49,11 +61,17 @@ class MailServer:
         self.password = PASSWORD
         self.port = 0
         self._signs_in = signs_in
-        self._conversations: list[SMTP] = []
+        self._conversations: list[_Conversation] = []
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(*names).configure_cert(self._context)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it is about to close every connection that it has."""
+        found = [each.transport for each in self._conversations if isinstance(each.transport, asyncio.Transport)]
+        return all(each.is_closing() for each in found)
 
     @property
     def url(self) -> str:
@@ -79,18 +97,21 @@ class MailServer:
 
     async def _end(self) -> None:
         self._server.close()
-        for each in self._conversations:
-            if isinstance(each.transport, asyncio.Transport) and not each.transport.is_closing():
-                each.transport.abort()
+        sockets = [each.socket for each in self._conversations if each.socket is not None]
+        for each in sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        while any(each.fileno() >= 0 for each in sockets):
+            await asyncio.sleep(0.001)
 
     def _conversation(self) -> SMTP:
         self.sessions += 1
         upgrades = self.scheme == "smtp"
-        made = SMTP(
+        made = _Conversation(
             self,
             hostname="mail.example.com",
             tls_context=self._context if upgrades else None,
