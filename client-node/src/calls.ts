@@ -8,25 +8,29 @@ import type { Call } from "./core.js";
 import { Noun, Pages, path, pick, type Sender } from "./noun.js";
 import type * as shapes from "./shapes.js";
 
+/** What several calls of `/v1/documents` send. */
+export interface DocumentBody {
+  type: string;
+  title: string;
+  /** A date, or a timestamp with its zone and at most six decimals. */
+  startDate?: string | null | undefined;
+  /** A date, or a timestamp with its zone and at most six decimals. */
+  expiryDate?: string | null | undefined;
+  /** An e-mail address. */
+  ownerEmail: string;
+  /** An e-mail address. */
+  authorEmail: string;
+  referenceId?: string | null | undefined;
+  /** At most two decimals. */
+  contractValue?: number | null | undefined;
+  counterpartyName?: string | null | undefined;
+  additionalFacts?: Readonly<Record<string, string | number | boolean>> | undefined;
+}
+
 /** Calls of `/v1/documents`. */
 export class Documents extends Noun {
   /** Create a document. `POST /v1/documents`. */
-  create(given: {
-    type: string;
-    title: string;
-    /** A date, or a timestamp with its zone and at most six decimals. */
-    startDate?: string | null | undefined;
-    /** A date, or a timestamp with its zone and at most six decimals. */
-    expiryDate?: string | null | undefined;
-    /** An e-mail address. */
-    ownerEmail: string;
-    /** An e-mail address. */
-    authorEmail: string;
-    referenceId?: string | null | undefined;
-    /** At most two decimals. */
-    contractValue?: number | null | undefined;
-    counterpartyName?: string | null | undefined;
-    additionalFacts?: Readonly<Record<string, string | number | boolean>> | undefined;
+  create(given: DocumentBody & {
     sourceApp?: string | undefined;
     /** With the same key a change is made once, also by another program: a random one. */
     idempotencyKey?: string | undefined;
@@ -55,21 +59,13 @@ export class Documents extends Noun {
   }
 
   /** Change a document (JSON merge patch). `PATCH /v1/documents/{externalId}`. */
-  patch(externalId: string, given: {
+  patch(externalId: string, given: Pick<DocumentBody, "startDate" | "expiryDate" | "referenceId" | "contractValue" | "counterpartyName"> & {
     type?: string | undefined;
     title?: string | undefined;
-    /** A date, or a timestamp with its zone and at most six decimals. */
-    startDate?: string | null | undefined;
-    /** A date, or a timestamp with its zone and at most six decimals. */
-    expiryDate?: string | null | undefined;
     /** An e-mail address. */
     ownerEmail?: string | undefined;
     /** An e-mail address. */
     authorEmail?: string | undefined;
-    referenceId?: string | null | undefined;
-    /** At most two decimals. */
-    contractValue?: number | null | undefined;
-    counterpartyName?: string | null | undefined;
     /** A merge patch: null removes a fact, or all of them. */
     additionalFacts?: Readonly<Record<string, string | number | boolean | null>> | null | undefined;
     /** Make the change only if this is still the `etag` (`headersOf`). */
@@ -81,24 +77,9 @@ export class Documents extends Noun {
   }
 
   /** Import a snapshot of a document that another system keeps. `PUT /v1/documents/{externalId}`. */
-  importDocument(externalId: string, given: {
+  importDocument(externalId: string, given: DocumentBody & {
     /** The source system's version number. An older one changes nothing. */
     sourceVersion?: number | undefined;
-    type: string;
-    title: string;
-    /** A date, or a timestamp with its zone and at most six decimals. */
-    startDate?: string | null | undefined;
-    /** A date, or a timestamp with its zone and at most six decimals. */
-    expiryDate?: string | null | undefined;
-    /** An e-mail address. */
-    ownerEmail: string;
-    /** An e-mail address. */
-    authorEmail: string;
-    referenceId?: string | null | undefined;
-    /** At most two decimals. */
-    contractValue?: number | null | undefined;
-    counterpartyName?: string | null | undefined;
-    additionalFacts?: Readonly<Record<string, string | number | boolean>> | undefined;
     status: shapes.DocumentStatus;
     /** A timestamp with its zone and at most six decimals. */
     createdAt: string | Date;
@@ -201,138 +182,82 @@ export class Documents extends Noun {
   }
 }
 
+/** What several calls of `/v1/subscriptions` send. */
+export interface SubscriptionBody {
+  /**
+   * An https URL without user name and fragment. International host names and IPv6 addresses are accepted, although the
+   * pattern excludes them. Plain http and private addresses need the operator's permission. The values of the query are
+   * write-only.
+   */
+  url?: string | undefined;
+  eventTypes?: readonly shapes.EventType[] | undefined;
+  kind?: "webhook" | string | "poll" | undefined;
+  name?: string | undefined;
+  /**
+   * Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or port of the URL
+   * changes, give them again.
+   */
+  headers?: Readonly<Record<string, string>> | undefined;
+  /** Signatures of other systems, sent beside the gateway's own. */
+  signAlso?: readonly (Readonly<Record<string, unknown>>)[] | undefined;
+  /**
+   * Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks, in `webhook-signature`. Its
+   * public keys are at `/.well-known/signalpost-keys/{id}`.
+   */
+  signWithKeyPair?: boolean | undefined;
+  /** A certificate with its private key. */
+  clientCertificate?: Readonly<Record<string, unknown>> | null | undefined;
+  /**
+   * PEM: the authorities that the endpoint's certificate may be from, in place of those that the gateway trusts else.
+   */
+  authorities?: string | null | undefined;
+  /** Where tokens are asked for, and as which client. */
+  oauth?: Readonly<Record<string, unknown>> | null | undefined;
+  ordering?: shapes.Ordering | undefined;
+  /** Maximum attempts that start in any one second; after a pause, up to this many at once. */
+  rateLimit?: number | null | undefined;
+  /** Seconds before each retry. */
+  retryDelays?: readonly number[] | undefined;
+  secret?: string | undefined;
+  /**
+   * Send `traceparent` with events that are traced, so that the endpoint's spans join the trace. It says which requests
+   * belong together, so switch it on for endpoints of your own.
+   */
+  trace?: boolean | undefined;
+  status?: "active" | "paused" | undefined;
+  when?: Readonly<Record<string, unknown>> | null | undefined;
+  /** How long after its event a delivery waits before it is sent. */
+  after?: Readonly<Record<string, unknown>> | null | undefined;
+  /** The share of events that are to arrive within some seconds. */
+  objective?: Readonly<Record<string, unknown>> | null | undefined;
+  /** E-mail addresses of people who are told when it fails, is about to be disabled or was, and when that is over. */
+  contacts?: readonly string[] | undefined;
+  /**
+   * Begin in the past: the subscription gets exactly the events with a higher sequence than this. Without it, or
+   * `startsAt`, it begins at the end of the log.
+   */
+  startsAfter?: number | undefined;
+  /** A timestamp with its zone and at most six decimals. */
+  startsAt?: string | Date | undefined;
+  shadowOf?: string | undefined;
+  connection?: string | undefined;
+  /** What the kind asks for; `GET /v1/destinations` has its JSON Schema. */
+  config?: Readonly<Record<string, unknown>> | undefined;
+}
+
 /** Calls of `/v1/subscriptions`. */
 export class Subscriptions extends Noun {
   /** Create a subscription. `POST /v1/subscriptions`. */
-  create(given: {
-    kind?: "webhook" | string | "poll" | undefined;
-    name?: string | undefined;
-    /**
-     * An https URL without user name and fragment. International host names and IPv6 addresses are accepted, although
-     * the pattern excludes them. Plain http and private addresses need the operator's permission. The values of the
-     * query are write-only.
-     */
-    url?: string | undefined;
-    eventTypes?: readonly shapes.EventType[] | undefined;
-    /**
-     * Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or port of the URL
-     * changes, give them again.
-     */
-    headers?: Readonly<Record<string, string>> | undefined;
-    /** Signatures of other systems, sent beside the gateway's own. */
-    signAlso?: readonly (Readonly<Record<string, unknown>>)[] | undefined;
-    /**
-     * Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks, in `webhook-signature`.
-     * Its public keys are at `/.well-known/signalpost-keys/{id}`.
-     */
-    signWithKeyPair?: boolean | undefined;
-    /** A certificate with its private key. */
-    clientCertificate?: Readonly<Record<string, unknown>> | null | undefined;
-    /**
-     * PEM: the authorities that the endpoint's certificate may be from, in place of those that the gateway trusts else.
-     */
-    authorities?: string | null | undefined;
-    /** Where tokens are asked for, and as which client. */
-    oauth?: Readonly<Record<string, unknown>> | null | undefined;
-    ordering?: shapes.Ordering | undefined;
-    /** Maximum attempts that start in any one second; after a pause, up to this many at once. */
-    rateLimit?: number | null | undefined;
-    /** Seconds before each retry. */
-    retryDelays?: readonly number[] | undefined;
-    secret?: string | undefined;
-    status?: "active" | "paused" | undefined;
-    when?: Readonly<Record<string, unknown>> | null | undefined;
-    /** How long after its event a delivery waits before it is sent. */
-    after?: Readonly<Record<string, unknown>> | null | undefined;
-    /** The share of events that are to arrive within some seconds. */
-    objective?: Readonly<Record<string, unknown>> | null | undefined;
-    /**
-     * Send `traceparent` with events that are traced, so that the endpoint's spans join the trace. It says which
-     * requests belong together, so switch it on for endpoints of your own.
-     */
-    trace?: boolean | undefined;
-    /** E-mail addresses of people who are told when it fails, is about to be disabled or was, and when that is over. */
-    contacts?: readonly string[] | undefined;
-    /**
-     * Begin in the past: the subscription gets exactly the events with a higher sequence than this. Without it, or
-     * `startsAt`, it begins at the end of the log.
-     */
-    startsAfter?: number | undefined;
-    /** A timestamp with its zone and at most six decimals. */
-    startsAt?: string | Date | undefined;
-    shadowOf?: string | undefined;
-    connection?: string | undefined;
-    /** What the kind asks for; `GET /v1/destinations` has its JSON Schema. */
-    config?: Readonly<Record<string, unknown>> | undefined;
+  create(given: SubscriptionBody & {
     /** With the same key a change is made once, also by another program: a random one. */
     idempotencyKey?: string | undefined;
   } = {}): Promise<shapes.NewSubscription> {
-    return this.sender.send({ method: "POST", path: path("subscriptions"), replies: { 201: "json" }, body: pick(given, ["kind", "name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "oauth", "ordering", "rateLimit", "retryDelays", "secret", "status", "when", "after", "objective", "trace", "contacts", "startsAfter", "startsAt", "shadowOf", "connection", "config"]), isKeyed: true, idempotencyKey: given.idempotencyKey });
+    return this.sender.send({ method: "POST", path: path("subscriptions"), replies: { 201: "json" }, body: pick(given, ["url", "eventTypes", "kind", "name", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "oauth", "ordering", "rateLimit", "retryDelays", "secret", "trace", "status", "when", "after", "objective", "contacts", "startsAfter", "startsAt", "shadowOf", "connection", "config"]), isKeyed: true, idempotencyKey: given.idempotencyKey });
   }
 
   /** Check what a new subscription would be made of; nothing is stored or sent. `POST /v1/subscriptions/check`. */
-  check(given: {
-    kind?: "webhook" | string | "poll" | undefined;
-    name?: string | undefined;
-    /**
-     * An https URL without user name and fragment. International host names and IPv6 addresses are accepted, although
-     * the pattern excludes them. Plain http and private addresses need the operator's permission. The values of the
-     * query are write-only.
-     */
-    url?: string | undefined;
-    eventTypes?: readonly shapes.EventType[] | undefined;
-    /**
-     * Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or port of the URL
-     * changes, give them again.
-     */
-    headers?: Readonly<Record<string, string>> | undefined;
-    /** Signatures of other systems, sent beside the gateway's own. */
-    signAlso?: readonly (Readonly<Record<string, unknown>>)[] | undefined;
-    /**
-     * Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks, in `webhook-signature`.
-     * Its public keys are at `/.well-known/signalpost-keys/{id}`.
-     */
-    signWithKeyPair?: boolean | undefined;
-    /** A certificate with its private key. */
-    clientCertificate?: Readonly<Record<string, unknown>> | null | undefined;
-    /**
-     * PEM: the authorities that the endpoint's certificate may be from, in place of those that the gateway trusts else.
-     */
-    authorities?: string | null | undefined;
-    /** Where tokens are asked for, and as which client. */
-    oauth?: Readonly<Record<string, unknown>> | null | undefined;
-    ordering?: shapes.Ordering | undefined;
-    /** Maximum attempts that start in any one second; after a pause, up to this many at once. */
-    rateLimit?: number | null | undefined;
-    /** Seconds before each retry. */
-    retryDelays?: readonly number[] | undefined;
-    secret?: string | undefined;
-    status?: "active" | "paused" | undefined;
-    when?: Readonly<Record<string, unknown>> | null | undefined;
-    /** How long after its event a delivery waits before it is sent. */
-    after?: Readonly<Record<string, unknown>> | null | undefined;
-    /** The share of events that are to arrive within some seconds. */
-    objective?: Readonly<Record<string, unknown>> | null | undefined;
-    /**
-     * Send `traceparent` with events that are traced, so that the endpoint's spans join the trace. It says which
-     * requests belong together, so switch it on for endpoints of your own.
-     */
-    trace?: boolean | undefined;
-    /** E-mail addresses of people who are told when it fails, is about to be disabled or was, and when that is over. */
-    contacts?: readonly string[] | undefined;
-    /**
-     * Begin in the past: the subscription gets exactly the events with a higher sequence than this. Without it, or
-     * `startsAt`, it begins at the end of the log.
-     */
-    startsAfter?: number | undefined;
-    /** A timestamp with its zone and at most six decimals. */
-    startsAt?: string | Date | undefined;
-    shadowOf?: string | undefined;
-    connection?: string | undefined;
-    /** What the kind asks for; `GET /v1/destinations` has its JSON Schema. */
-    config?: Readonly<Record<string, unknown>> | undefined;
-  } = {}): Promise<undefined> {
-    return this.sender.send({ method: "POST", path: path("subscriptions", "check"), replies: { 204: "none" }, body: pick(given, ["kind", "name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "oauth", "ordering", "rateLimit", "retryDelays", "secret", "status", "when", "after", "objective", "trace", "contacts", "startsAfter", "startsAt", "shadowOf", "connection", "config"]) });
+  check(given: SubscriptionBody = {}): Promise<undefined> {
+    return this.sender.send({ method: "POST", path: path("subscriptions", "check"), replies: { 204: "none" }, body: pick(given, ["url", "eventTypes", "kind", "name", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "oauth", "ordering", "rateLimit", "retryDelays", "secret", "trace", "status", "when", "after", "objective", "contacts", "startsAfter", "startsAt", "shadowOf", "connection", "config"]) });
   }
 
   /** List subscriptions. `GET /v1/subscriptions`. */
@@ -366,20 +291,7 @@ export class Subscriptions extends Noun {
   }
 
   /** Change, pause or resume a subscription. `PATCH /v1/subscriptions/{id}`. */
-  patch(subscriptionId: string, given: {
-    name?: string | undefined;
-    /**
-     * An https URL without user name and fragment. International host names and IPv6 addresses are accepted, although
-     * the pattern excludes them. Plain http and private addresses need the operator's permission. The values of the
-     * query are write-only.
-     */
-    url?: string | undefined;
-    eventTypes?: readonly shapes.EventType[] | undefined;
-    /**
-     * Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or port of the URL
-     * changes, give them again.
-     */
-    headers?: Readonly<Record<string, string>> | undefined;
+  patch(subscriptionId: string, given: Pick<SubscriptionBody, "name" | "url" | "eventTypes" | "headers" | "clientCertificate" | "authorities" | "oauth" | "ordering" | "rateLimit" | "retryDelays" | "connection" | "config" | "when" | "after" | "objective"> & {
     /** Signatures of other systems, sent beside the gateway's own. */
     signAlso?: readonly (Readonly<Record<string, unknown>>)[] | undefined;
     /**
@@ -387,28 +299,7 @@ export class Subscriptions extends Noun {
      * Its public keys are at `/.well-known/signalpost-keys/{id}`.
      */
     signWithKeyPair?: boolean | undefined;
-    /** A certificate with its private key. */
-    clientCertificate?: Readonly<Record<string, unknown>> | null | undefined;
-    /**
-     * PEM: the authorities that the endpoint's certificate may be from, in place of those that the gateway trusts else.
-     */
-    authorities?: string | null | undefined;
-    /** Where tokens are asked for, and as which client. */
-    oauth?: Readonly<Record<string, unknown>> | null | undefined;
-    ordering?: shapes.Ordering | undefined;
-    /** Maximum attempts that start in any one second; after a pause, up to this many at once. */
-    rateLimit?: number | null | undefined;
-    /** Seconds before each retry. */
-    retryDelays?: readonly number[] | undefined;
     status?: "active" | "paused" | undefined;
-    connection?: string | undefined;
-    /** What the kind asks for; `GET /v1/destinations` has its JSON Schema. */
-    config?: Readonly<Record<string, unknown>> | undefined;
-    when?: Readonly<Record<string, unknown>> | null | undefined;
-    /** How long after its event a delivery waits before it is sent. */
-    after?: Readonly<Record<string, unknown>> | null | undefined;
-    /** The share of events that are to arrive within some seconds. */
-    objective?: Readonly<Record<string, unknown>> | null | undefined;
     /**
      * Send `traceparent` with events that are traced, so that the endpoint's spans join the trace. It says which
      * requests belong together, so switch it on for endpoints of your own.
@@ -473,9 +364,7 @@ export class Subscriptions extends Noun {
    * Send a sample event to an endpoint before you create a subscription; nothing is stored. `POST
    * /v1/subscriptions/test`.
    */
-  testDraft(given: {
-    kind?: "webhook" | undefined;
-    name?: string | undefined;
+  testDraft(given: Pick<SubscriptionBody, "name" | "headers" | "signAlso" | "signWithKeyPair" | "clientCertificate" | "authorities" | "oauth" | "ordering" | "rateLimit" | "retryDelays" | "secret" | "trace" | "status" | "when" | "after" | "objective" | "contacts" | "startsAfter" | "startsAt"> & {
     /**
      * An https URL without user name and fragment. International host names and IPv6 addresses are accepted, although
      * the pattern excludes them. Plain http and private addresses need the operator's permission. The values of the
@@ -483,54 +372,9 @@ export class Subscriptions extends Noun {
      */
     url: string;
     eventTypes: readonly shapes.EventType[];
-    /**
-     * Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or port of the URL
-     * changes, give them again.
-     */
-    headers?: Readonly<Record<string, string>> | undefined;
-    /** Signatures of other systems, sent beside the gateway's own. */
-    signAlso?: readonly (Readonly<Record<string, unknown>>)[] | undefined;
-    /**
-     * Sign with a private key of the subscription, too: `v1a` (Ed25519) of Standard Webhooks, in `webhook-signature`.
-     * Its public keys are at `/.well-known/signalpost-keys/{id}`.
-     */
-    signWithKeyPair?: boolean | undefined;
-    /** A certificate with its private key. */
-    clientCertificate?: Readonly<Record<string, unknown>> | null | undefined;
-    /**
-     * PEM: the authorities that the endpoint's certificate may be from, in place of those that the gateway trusts else.
-     */
-    authorities?: string | null | undefined;
-    /** Where tokens are asked for, and as which client. */
-    oauth?: Readonly<Record<string, unknown>> | null | undefined;
-    ordering?: shapes.Ordering | undefined;
-    /** Maximum attempts that start in any one second; after a pause, up to this many at once. */
-    rateLimit?: number | null | undefined;
-    /** Seconds before each retry. */
-    retryDelays?: readonly number[] | undefined;
-    secret?: string | undefined;
-    status?: "active" | "paused" | undefined;
-    when?: Readonly<Record<string, unknown>> | null | undefined;
-    /** How long after its event a delivery waits before it is sent. */
-    after?: Readonly<Record<string, unknown>> | null | undefined;
-    /** The share of events that are to arrive within some seconds. */
-    objective?: Readonly<Record<string, unknown>> | null | undefined;
-    /**
-     * Send `traceparent` with events that are traced, so that the endpoint's spans join the trace. It says which
-     * requests belong together, so switch it on for endpoints of your own.
-     */
-    trace?: boolean | undefined;
-    /** E-mail addresses of people who are told when it fails, is about to be disabled or was, and when that is over. */
-    contacts?: readonly string[] | undefined;
-    /**
-     * Begin in the past: the subscription gets exactly the events with a higher sequence than this. Without it, or
-     * `startsAt`, it begins at the end of the log.
-     */
-    startsAfter?: number | undefined;
-    /** A timestamp with its zone and at most six decimals. */
-    startsAt?: string | Date | undefined;
+    kind?: "webhook" | undefined;
   }): Promise<shapes.TestResult> {
-    return this.sender.send({ method: "POST", path: path("subscriptions", "test"), replies: { 200: "json" }, body: pick(given, ["kind", "name", "url", "eventTypes", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "oauth", "ordering", "rateLimit", "retryDelays", "secret", "status", "when", "after", "objective", "trace", "contacts", "startsAfter", "startsAt"]) });
+    return this.sender.send({ method: "POST", path: path("subscriptions", "test"), replies: { 200: "json" }, body: pick(given, ["url", "eventTypes", "kind", "name", "headers", "signAlso", "signWithKeyPair", "clientCertificate", "authorities", "oauth", "ordering", "rateLimit", "retryDelays", "secret", "trace", "status", "when", "after", "objective", "contacts", "startsAfter", "startsAt"]) });
   }
 
   /** Send a sample event now, outside the log. `POST /v1/subscriptions/{id}/test`. */

@@ -44,9 +44,9 @@ export type Algorithm = "sha1" | "sha256" | "sha512" | (string & {});
 
 export type ParticipantDecision = "agreed" | "refused" | (string & {});
 
-export type Failure = "address_refused" | "connect" | "connector" | "cut" | "dns" | "protocol" | "proxy" | "redirect" | "rejected" | "reset" | "skipped" | "status" | "throttled" | "timeout" | "tls_expired" | "tls_handshake" | "tls_hostname" | "tls_untrusted" | "token" | "unauthorised" | (string & {});
-
 export type Remedy = "ask_operator" | "change_headers" | "change_url" | "check_secret" | "limit_rate" | "reconnect" | "tell_customer" | "wait" | (string & {});
+
+export type Failure = "address_refused" | "connect" | "connector" | "cut" | "dns" | "protocol" | "proxy" | "redirect" | "rejected" | "reset" | "skipped" | "status" | "throttled" | "timeout" | "tls_expired" | "tls_handshake" | "tls_hostname" | "tls_untrusted" | "token" | "unauthorised" | (string & {});
 
 export type Verdict = "mend" | "notSent" | "passed" | (string & {});
 
@@ -71,11 +71,8 @@ export interface ArrivalsOfEvents {
   readonly data: readonly EventArrivals[];
 }
 
-export interface Attempt {
-  readonly number: number;
-  /** 0 for the first attempts; each replay and each retry of a settled delivery begins another run. */
-  readonly run: number;
-  readonly counted: boolean;
+/** How an endpoint answered a request, or why it did not. */
+export interface EndpointAnswer {
   readonly startedAt: string;
   readonly durationMs: number;
   readonly statusCode: number | null;
@@ -83,6 +80,13 @@ export interface Attempt {
   readonly detail: string | null;
   /** The first 1 KiB of the endpoint's answer. */
   readonly answer: string;
+}
+
+export interface Attempt extends EndpointAnswer {
+  readonly number: number;
+  /** 0 for the first attempts; each replay and each retry of a settled delivery begins another run. */
+  readonly run: number;
+  readonly counted: boolean;
   /** Kept for webhook attempts that failed, and for replays; otherwise null. */
   readonly exchange: AttemptExchange | null;
 }
@@ -235,25 +239,22 @@ export interface CertificateShown {
 }
 
 /** The last attempt of an event to one of the two endpoints. */
-export interface ComparedAttempt {
-  readonly startedAt: string;
-  readonly durationMs: number;
-  readonly statusCode: number | null;
-  readonly error: Failure | null;
-  readonly detail: string | null;
-  /** The first 1 KiB of the endpoint's answer. */
-  readonly answer: string;
+export interface ComparedAttempt extends EndpointAnswer {
 }
 
-/** An event that the two endpoints answered differently. */
-export interface ComparedEvent {
+/** Which event was to be delivered. */
+export interface DeliveredEvent {
   readonly eventId: string;
   readonly sequence: number;
   readonly eventType: EventType;
   readonly externalId: string;
-  /** Null once the document was erased. */
+  /** The document's title as the event has it; null once the document was erased. */
   readonly title: string | null;
   readonly createdAt: string;
+}
+
+/** An event that the two endpoints answered differently. */
+export interface ComparedEvent extends DeliveredEvent {
   readonly differIn: readonly ("answer" | "status" | (string & {}))[];
   readonly original: ComparedAttempt;
   readonly shadow: ComparedAttempt;
@@ -283,7 +284,8 @@ export interface Comparison {
   readonly next: string | null;
 }
 
-export interface Connection {
+/** A connection as the API shows it, without its config: only the kind knows which parts of that are secret. */
+export interface ConnectionShown {
   readonly id: string;
   readonly kind: string;
   readonly name: string;
@@ -296,6 +298,9 @@ export interface Connection {
   readonly account: Readonly<Record<string, string>>;
   readonly createdAt: string;
   readonly updatedAt: string;
+}
+
+export interface Connection extends ConnectionShown {
   /** Secrets are write-only: each is null. */
   readonly config: Readonly<Record<string, unknown>>;
 }
@@ -367,16 +372,9 @@ export interface Delay {
 }
 
 /** What happened to an event at a subscription. */
-export interface Delivery {
+export interface Delivery extends DeliveredEvent {
   readonly subscriptionId: string;
   readonly subscriptionName: string;
-  readonly eventId: string;
-  readonly sequence: number;
-  readonly eventType: EventType;
-  readonly externalId: string;
-  /** The document's title as the event has it; null once the document was erased. */
-  readonly title: string | null;
-  readonly createdAt: string;
   /** Null if the subscription has no delivery of this event. Only lists with `eventId` show such subscriptions. */
   readonly status: DeliveryStatus | null;
   /**
@@ -406,26 +404,7 @@ export interface DeliveryPage {
   readonly lookedBackTo: string | null;
 }
 
-export interface DeliveryWithAttempts {
-  readonly subscriptionId: string;
-  readonly subscriptionName: string;
-  readonly eventId: string;
-  readonly sequence: number;
-  readonly eventType: EventType;
-  readonly externalId: string;
-  /** The document's title as the event has it; null once the document was erased. */
-  readonly title: string | null;
-  readonly createdAt: string;
-  /** Null if the subscription has no delivery of this event. Only lists with `eventId` show such subscriptions. */
-  readonly status: DeliveryStatus | null;
-  /**
-   * Earliest time of the next attempt: the retry, or the next probe of an open breaker. Null if it only waits for its
-   * turn.
-   */
-  readonly nextAttemptAt: string | null;
-  /** Null before the first attempt. */
-  readonly lastAttempt: AttemptSummary | null;
-  readonly cause: DeliveryCause;
+export interface DeliveryWithAttempts extends Delivery {
   readonly attempts: readonly Attempt[];
   /** Null unless the last attempt failed. */
   readonly diagnosis: Diagnosis | null;
@@ -468,21 +447,7 @@ export interface Diagnosis {
   readonly changedAt: string | null;
 }
 
-export interface DisconnectedConnection {
-  readonly id: string;
-  readonly kind: string;
-  readonly name: string;
-  readonly state: ConnectionState;
-  /** Why it is broken. */
-  readonly reason: string | null;
-  /** Until when the vendor last asked the gateway to wait, if that was for long. */
-  readonly heldUntil: string | null;
-  /** What the vendor said about the account. */
-  readonly account: Readonly<Record<string, string>>;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-  /** Secrets are write-only: each is null. */
-  readonly config: Readonly<Record<string, unknown>>;
+export interface DisconnectedConnection extends Connection {
   /** Null if this repeats an earlier answer. */
   readonly revocation: Revocation | null;
 }
@@ -495,7 +460,8 @@ export interface DiskShown {
   readonly isEnough: boolean;
 }
 
-export interface Document {
+/** A document at some moment. */
+export interface DocumentState {
   readonly type: string;
   readonly title: string;
   readonly status: DocumentStatus;
@@ -515,6 +481,9 @@ export interface Document {
   readonly additionalFacts: Readonly<Record<string, string | number | boolean>>;
   readonly counterpartyName: string | null;
   readonly publishedVersion: Version | null;
+}
+
+export interface Document extends DocumentState {
   readonly updatedAt: string;
 }
 
@@ -581,26 +550,7 @@ export interface EventData {
 }
 
 /** The document as it was at the event. */
-export interface EventDocument {
-  readonly type: string;
-  readonly title: string;
-  readonly status: DocumentStatus;
-  readonly createdAt: string;
-  readonly sourceApp: string;
-  /** A date, such as 2021-11-25, or a timestamp. */
-  readonly startDate: string | null;
-  readonly executedAt: string | null;
-  /** A date, such as 2021-11-25, or a timestamp. */
-  readonly expiryDate: string | null;
-  readonly externalId: string;
-  readonly ownerEmail: string;
-  readonly authorEmail: string;
-  readonly referenceId: string | null;
-  readonly contractValue: number | null;
-  readonly latestVersion: Version | null;
-  readonly additionalFacts: Readonly<Record<string, string | number | boolean>>;
-  readonly counterpartyName: string | null;
-  readonly publishedVersion: Version | null;
+export interface EventDocument extends DocumentState {
 }
 
 /** The file. */
@@ -761,8 +711,7 @@ export interface Invitation {
   readonly expiresAt: string | null;
 }
 
-/** The answer to the creation of a link: the only one that shows it. */
-export interface InvitedMember {
+export interface MemberShown {
   readonly id: string;
   readonly name: string;
   readonly email: string;
@@ -776,6 +725,10 @@ export interface InvitedMember {
   readonly createdBy: string | null;
   /** When the invitation expires. */
   readonly invitedUntil: string | null;
+}
+
+/** The answer to the creation of a link: the only one that shows it. */
+export interface InvitedMember extends MemberShown {
   /**
    * Where they set a password, once. Null if the call is repeated with the same `Idempotency-Key` more than an hour
    * later.
@@ -885,24 +838,8 @@ export interface MemberPage {
   readonly next: string | null;
 }
 
-export interface MemberShown {
-  readonly id: string;
-  readonly name: string;
-  readonly email: string;
-  readonly role: Role;
-  /** The tenant that the member belongs to. An operator works in every tenant. */
-  readonly tenant: string;
-  /** An invited member has no password yet, and cannot sign in. */
-  readonly status: "active" | "invited" | (string & {});
-  readonly createdAt: string;
-  /** Name of the key or member that invited them. */
-  readonly createdBy: string | null;
-  /** When the invitation expires. */
-  readonly invitedUntil: string | null;
-}
-
-/** A replay among those of other subscriptions. */
-export interface NamedReplay {
+/** A replay as the API shows it. */
+export interface ShownReplay {
   readonly id: string;
   readonly subscriptionId: string;
   readonly state: ReplayState;
@@ -933,6 +870,10 @@ export interface NamedReplay {
   readonly externalId: string | null;
   /** Name of the key or member that started it. */
   readonly createdBy: string | null;
+}
+
+/** A replay among those of other subscriptions. */
+export interface NamedReplay extends ShownReplay {
   readonly subscriptionName: string;
 }
 
@@ -967,24 +908,12 @@ export interface NeedsAttention {
 }
 
 /** The only answer that shows the key, this once. */
-export interface NewKey {
-  readonly id: string;
-  readonly name: string;
-  readonly role: Role;
-  /** The tenant that the key belongs to. An operator's key works in every tenant. */
-  readonly tenant: string;
-  readonly createdAt: string;
-  /** Name of the key that created it. */
-  readonly createdBy: string | null;
-  readonly expiresAt: string | null;
-  /** After a crash, the uses of the last hour may be missing. */
-  readonly lastUsedAt: string | null;
+export interface NewKey extends Key {
   /** Null if the call is repeated with the same `Idempotency-Key` more than an hour later. */
   readonly key: string | null;
 }
 
-/** The answer to the creation of a link: the only one that shows it. */
-export interface NewPortalLink {
+export interface PortalLinkShown {
   readonly id: string;
   readonly name: string;
   /** `new` until it is opened, `open` while its session lasts, `ended` from then on. */
@@ -1002,6 +931,10 @@ export interface NewPortalLink {
   readonly openedAt: string | null;
   /** When the link and its session end, unless it is revoked earlier. */
   readonly endsAt: string;
+}
+
+/** The answer to the creation of a link: the only one that shows it. */
+export interface NewPortalLink extends PortalLinkShown {
   /**
    * Signs in the first person who opens it. Null if the call is repeated with the same `Idempotency-Key` more than an
    * hour later.
@@ -1009,7 +942,8 @@ export interface NewPortalLink {
   readonly url: string | null;
 }
 
-export interface NewSubscription {
+/** A subscription as the API shows it, without its `health`, which only the engine knows. */
+export interface SubscriptionShown {
   readonly id: string;
   readonly name: string;
   /**
@@ -1064,6 +998,9 @@ export interface NewSubscription {
   readonly oauth?: OAuthClientShown;
   /** The subscription whose shadow it is; missing if it is none. */
   readonly shadowOf?: string;
+}
+
+export interface NewSubscription extends SubscriptionShown {
   /**
    * Missing if it uses a connection. Null if the call is repeated with the same `Idempotency-Key` more than an hour
    * later.
@@ -1253,26 +1190,6 @@ export interface PortalLinkPage {
   readonly data: readonly PortalLinkShown[];
   /** Pass it as `cursor` to get the next page; null on the last page. */
   readonly next: string | null;
-}
-
-export interface PortalLinkShown {
-  readonly id: string;
-  readonly name: string;
-  /** `new` until it is opened, `open` while its session lasts, `ended` from then on. */
-  readonly state: LinkState;
-  /** Ids of the subscriptions, or `all`: every subscription of the tenant, including later ones. */
-  readonly subscriptions: readonly string[] | "all" | (string & {});
-  readonly can: readonly Capability[];
-  readonly embed: readonly string[];
-  readonly theme: PortalTheme;
-  readonly createdAt: string;
-  /** Name of the key or member that created it. */
-  readonly createdBy: string;
-  /** The latest time at which it can be opened. */
-  readonly openUntil: string;
-  readonly openedAt: string | null;
-  /** When the link and its session end, unless it is revoked earlier. */
-  readonly endsAt: string;
 }
 
 /** What the pages look like, without the logo. */
@@ -1530,40 +1447,6 @@ export interface SettingShown {
   readonly help: string;
 }
 
-/** A replay as the API shows it. */
-export interface ShownReplay {
-  readonly id: string;
-  readonly subscriptionId: string;
-  readonly state: ReplayState;
-  readonly from: string;
-  readonly to: string;
-  /** Sequence of the first event in the replay's range. */
-  readonly fromSequence: number;
-  /** Sequence of the last event in its range; lower than `fromSequence` if the range is empty. */
-  readonly toSequence: number;
-  readonly status: ReplayedStatus;
-  /** Number of deliveries to send: as counted at the start, or more if more have been queued since. */
-  readonly count: number;
-  readonly countIsCapped: boolean;
-  readonly queued: number;
-  /** How many of the queued deliveries were delivered. */
-  readonly delivered: number;
-  /** How many were given up again. */
-  readonly failed: number;
-  /** How many were not sent after all, because nothing was left to send or a later replay took them over. */
-  readonly skipped: number;
-  /** How many are queued and still have no outcome. */
-  readonly waiting: number;
-  readonly createdAt: string;
-  readonly finishedAt: string | null;
-  /** The types that were chosen; null if all are sent. */
-  readonly eventTypes: readonly EventType[] | null;
-  /** The document that was chosen; null if all are sent. */
-  readonly externalId: string | null;
-  /** Name of the key or member that started it. */
-  readonly createdBy: string | null;
-}
-
 /** A request as it would be sent, with secrets struck out. */
 export interface ShownRequest {
   readonly method: string;
@@ -1600,37 +1483,7 @@ export interface SourceShown {
 }
 
 /** A replay, and how many deliveries of its time range it leaves out. */
-export interface StartedReplay {
-  readonly id: string;
-  readonly subscriptionId: string;
-  readonly state: ReplayState;
-  readonly from: string;
-  readonly to: string;
-  /** Sequence of the first event in the replay's range. */
-  readonly fromSequence: number;
-  /** Sequence of the last event in its range; lower than `fromSequence` if the range is empty. */
-  readonly toSequence: number;
-  readonly status: ReplayedStatus;
-  /** Number of deliveries to send: as counted at the start, or more if more have been queued since. */
-  readonly count: number;
-  readonly countIsCapped: boolean;
-  readonly queued: number;
-  /** How many of the queued deliveries were delivered. */
-  readonly delivered: number;
-  /** How many were given up again. */
-  readonly failed: number;
-  /** How many were not sent after all, because nothing was left to send or a later replay took them over. */
-  readonly skipped: number;
-  /** How many are queued and still have no outcome. */
-  readonly waiting: number;
-  readonly createdAt: string;
-  readonly finishedAt: string | null;
-  /** The types that were chosen; null if all are sent. */
-  readonly eventTypes: readonly EventType[] | null;
-  /** The document that was chosen; null if all are sent. */
-  readonly externalId: string | null;
-  /** Name of the key or member that started it. */
-  readonly createdBy: string | null;
+export interface StartedReplay extends ShownReplay {
   readonly leftOut: LeftOut;
 }
 
@@ -1642,17 +1495,7 @@ export interface Stats {
   readonly data: readonly StatsPoint[];
 }
 
-export interface StatsPoint {
-  readonly delivered: number;
-  /** Delivered by the first attempt. */
-  readonly firstTry: number;
-  /** Attempts that failed and will be retried. */
-  readonly retried: number;
-  /** Failed attempts after which the delivery was given up. */
-  readonly failed: number;
-  /** Median duration of delivered attempts; null if there are none. */
-  readonly medianMs: number | null;
-  readonly p99Ms: number | null;
+export interface StatsPoint extends Counted {
   readonly at: string;
   /** Number of delivered attempts up to each of `latencyBoundsMs`, and of slower ones. */
   readonly latency: readonly number[];
@@ -1668,61 +1511,7 @@ export interface Subject {
   readonly tenant: string | null;
 }
 
-export interface Subscription {
-  readonly id: string;
-  readonly name: string;
-  /**
-   * `***` replaces each value of the query, and the tokens in the paths of hosts such as hooks.slack.com. Requests go
-   * to the whole URL. A patch that sends this text back changes nothing. Empty if its customer reads the events.
-   */
-  readonly url: string;
-  readonly eventTypes: readonly EventType[];
-  readonly headers: Readonly<Record<string, null>>;
-  readonly status: SubscriptionStatus;
-  readonly ordering: Ordering;
-  readonly rateLimit: number | null;
-  readonly retryDelays: readonly number[];
-  readonly startsAfter: number;
-  readonly rotationEndsAt: string | null;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-  /** Missing for a webhook. */
-  readonly kind?: string;
-  /** Missing for a webhook, and for `poll`. */
-  readonly connection?: string;
-  /** Missing for a webhook, and for `poll`. */
-  readonly config?: Readonly<Record<string, unknown>>;
-  /** Which events are wanted; missing if all are. */
-  readonly when?: Readonly<Record<string, unknown>>;
-  /** How long deliveries wait; missing if they do not. */
-  readonly after?: Delay;
-  /** What is promised of its events; missing if nothing is. */
-  readonly objective?: Objective;
-  /** Whether the endpoint gets `traceparent`; missing for a kind other than the webhook. */
-  readonly trace?: boolean;
-  /**
-   * The addresses of those who are told how it does; missing if there are none, and for those who may not change them.
-   */
-  readonly contacts?: readonly string[];
-  /** Those of the contacts who want to be told no more; missing if all do. */
-  readonly unsubscribed?: readonly string[];
-  /** The signatures of other systems that are sent, too; missing if there are none. */
-  readonly signAlso?: readonly OldSignatureShown[];
-  /** True if it signs with a key pair, too; else missing. */
-  readonly signWithKeyPair?: boolean;
-  /**
-   * The public keys of that, `whpk_…`, also at `/.well-known/signalpost-keys/{id}`; during a rotation both, the old one
-   * first.
-   */
-  readonly publicKeys?: readonly string[];
-  /** What is offered to the endpoint in TLS, without its private key; missing if nothing is. */
-  readonly clientCertificate?: CertificateShown;
-  /** Who may have issued the endpoint's certificate; missing if the usual authorities. */
-  readonly authorities?: readonly CertificateShown[];
-  /** As which client tokens are asked for, without its secret; missing if none are sent. */
-  readonly oauth?: OAuthClientShown;
-  /** The subscription whose shadow it is; missing if it is none. */
-  readonly shadowOf?: string;
+export interface Subscription extends SubscriptionShown {
   readonly health: Health;
   /** Its shadow; missing if it has none. */
   readonly shadow?: string;
@@ -1767,16 +1556,7 @@ export interface TenantShown {
   readonly retentionDays: number | null;
 }
 
-export interface TenantWithUse {
-  /** Lower-case letters, digits and hyphens. */
-  readonly name: string;
-  readonly status: "active" | "paused" | (string & {});
-  /** Null for `default`, which exists from the start. */
-  readonly createdAt: string | null;
-  /** The limits that an operator set for this tenant. */
-  readonly limits: LimitsShown;
-  /** Days to keep its events, if an operator set them for this tenant. */
-  readonly retentionDays: number | null;
+export interface TenantWithUse extends TenantShown {
   /** The limits in force: those of the settings, unless an operator set others for this tenant. */
   readonly effectiveLimits: LimitsShown;
   /** The days in force: the setting RETENTION_DAYS, unless an operator set others for this tenant. */
@@ -1784,16 +1564,9 @@ export interface TenantWithUse {
   readonly use: UseShown;
 }
 
-export interface TestResult {
+export interface TestResult extends EndpointAnswer {
   readonly eventId: string;
   readonly delivered: boolean;
-  readonly startedAt: string;
-  readonly durationMs: number;
-  readonly statusCode: number | null;
-  readonly error: Failure | null;
-  readonly detail: string | null;
-  /** The first 1 KiB of the endpoint's answer. */
-  readonly answer: string;
   /** What went over the wire; null for kinds other than the webhook. */
   readonly exchange: AttemptExchange | null;
   /** Null if it was delivered. */

@@ -70,13 +70,15 @@ def _words(words: Words) -> str:
 
 def _shape(shape: Shape) -> str:
     name = RENAMED.get(shape.name, shape.name)
-    lines = [f"class {name}(Shape, frozen=True, kw_only=True):\n"]
+    base = "Shape" if shape.base is None else RENAMED.get(shape.base.name, shape.base.name)
+    lines = [f"class {name}({base}, frozen=True, kw_only=True):\n"]
     lines += [_docstring(" ".join(shape.about.split()), "    "), "\n"] if shape.about else []
-    for member in shape.members:
+    lines += [] if shape.own or shape.about else ["    pass\n"]
+    for member in shape.own:
         lines.append(f"    {_attribute(member)}\n")
         lines.append(_docstring(member.about, "    "))
     hidden = sorted(f'"{snake(member.wire)}"' for member in shape.members if member.is_secret)
-    if hidden:
+    if hidden and any(member.is_secret for member in shape.own):
         lines.append(f"\n    _hidden: ClassVar[frozenset[str]] = frozenset({{{', '.join(hidden)}}})\n")
     return "".join(lines)
 

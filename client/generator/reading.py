@@ -1,15 +1,21 @@
 """The API's description as what clients need of it: the calls of each noun, and the shapes of their answers."""
 
+import inspect
 import keyword
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.routing.openapi import describe
 from signalpost.api.routing.route import Binary, Route
 from signalpost.api.routing.shapes.shape import SHOWN_FOR_AN_HOUR
+from signalpost.api.routing.shapes.shape import Shape as AnswerShape
 
 BY_HAND = {
     "follow_changes": "its answer is a stream of server-sent events, for pages that are open",
@@ -22,6 +28,8 @@ OF_A_GRAMMAR = ("Condition",)
 OF_LISTS = ("cursor", "limit")
 """Parameters of a list, which goes from page to page by itself."""
 
+SHAPES = "signalpost.api.routing.shapes."
+"""Where the gateway has the classes of what it answers."""
 _OF_SECRETS = (SHOWN_FOR_AN_HOUR, "Signs in the first person who opens it.")
 """What the descriptions of secrets say."""
 
@@ -76,6 +84,14 @@ class Shape:
     name: str
     about: str
     members: Sequence[Member]
+    """All of them, those of its base first."""
+    base: "Shape | None" = None
+    """The shape that it adds members to."""
+
+    @property
+    def own(self) -> list[Member]:
+        """What it adds to its base, or says differently."""
+        return [each for each in self.members if self.base is None or each not in self.base.members]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +113,7 @@ class Reading:
         shown = {name for each in self.operations for name in each.replies.values()} - {None, "bytes"}
         shown.add("ImportedLine")
         found = sorted(self._with_parts({str(name) for name in shown}))
-        self.shapes = [self._shape(name) for name in found if "properties" in self._schemas[name]]
+        self.shapes = _with_bases([self._shape(name) for name in found if "properties" in self._schemas[name]])
         self.words = [Words(name, schema["enum"]) for name, schema in self._schemas.items() if "enum" in schema]
 
     def _operation(self, route: Route) -> Operation:
@@ -175,6 +191,44 @@ class Reading:
         required = schema.get("required", ())
         members = [Member(wire, _plain(member), wire in required) for wire, member in schema["properties"].items()]
         return Shape(name, schema.get("description", ""), members)
+
+
+def _with_bases(found: Sequence[Shape]) -> list[Shape]:
+    """The shapes as they inherit from one another in the gateway, each after its base. A base that clients are never
+    answered by itself is there if several shapes have it."""
+    kinds = {kind.__name__: kind for kind in _kinds()}
+    lines = {each.name: _above(kinds[each.name]) if each.name in kinds else [] for each in found}
+    shared = Counter(base.__name__ for line in lines.values() for base in line)
+    alone = {each.name: each for each in found}
+    made: dict[str, Shape] = {}
+    for each in found:
+        base = None
+        for kind in reversed(lines[each.name]):
+            if kind.__name__ in alone or shared[kind.__name__] > 1:
+                shape = alone.get(kind.__name__) or _part(kind, each.members)
+                base = made.setdefault(kind.__name__, replace(shape, base=base))
+        made.setdefault(each.name, replace(each, base=base))
+    return list(made.values())
+
+
+def _part(kind: type[Struct], members: Sequence[Member]) -> Shape:
+    """A base, by the members of a shape that has it."""
+    names = {each.encode_name for each in fields(kind)}
+    about = inspect.cleandoc(kind.__doc__ or "")
+    return Shape(kind.__name__, about, [each for each in members if each.wire in names])
+
+
+def _kinds(kind: type[Struct] = Struct) -> Iterator[type[Struct]]:
+    """The classes of what the gateway answers."""
+    for each in kind.__subclasses__():
+        if each.__module__.startswith(SHAPES) and each is not AnswerShape:
+            yield each
+        yield from _kinds(each)
+
+
+def _above(kind: type[Struct]) -> list[type[Struct]]:
+    """What a shape inherits from, the nearest first."""
+    return [each for each in kind.__mro__[1:] if each.__module__.startswith(SHAPES) and each is not AnswerShape]
 
 
 def _plain(schema: Any) -> Any:

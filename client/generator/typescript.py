@@ -23,6 +23,8 @@ import type * as shapes from "./shapes.js";
 _RENAMED = {"BadField": "BadFieldOfLine", "Problem": "ProblemOfLine"}
 """Shapes that have another name here, because a class by hand has theirs."""
 _SCALARS = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
+MANY = 4
+"""Members of several bodies are named once if they are that many."""
 _OPTIONS = {
     "pageSize": ("number", "How many entries are asked for at once: 250."),
     "ifMatch": ("string", "Make the change only if this is still the `etag` (`headersOf`)."),
@@ -50,8 +52,9 @@ def _words(words: Words) -> str:
 
 
 def _shape(shape: Shape) -> str:
-    members = "".join(_member(each) for each in shape.members)
-    return f"{_comment(shape.about, '')}export interface {_name(shape.name)} {{\n{members}}}\n"
+    members = "".join(_member(each) for each in shape.own)
+    base = "" if shape.base is None else f" extends {_name(shape.base.name)}"
+    return f"{_comment(shape.about, '')}export interface {_name(shape.name)}{base} {{\n{members}}}\n"
 
 
 def _member(member: Member) -> str:
@@ -71,17 +74,35 @@ def _calls(reading: Reading) -> str:
 
 
 def _class(noun: str, operations: Sequence[Operation]) -> str:
-    methods = "\n".join(map(_method, operations))
-    return f"/** Calls of `/v1/{noun}`. */\nexport class {class_name(noun)} extends Noun {{\n{methods}}}\n"
+    shared = _shared(operations)
+    members = "".join(f"{line}\n" for each in shared.values() for line in _member_given(each, "  "))
+    name = f"{class_name(singular(noun))}Body"
+    interface = f"/** What several calls of `/v1/{noun}` send. */\nexport interface {name} {{\n{members}}}\n\n"
+    methods = "\n".join(_method(each, name, shared) for each in operations)
+    head = f"/** Calls of `/v1/{noun}`. */\nexport class {class_name(noun)} extends Noun {{\n"
+    return f"{interface if shared else ''}{head}{methods}}}\n"
 
 
-def _method(call: Operation) -> str:
-    steps = [f"{_path_name(call, name)}: string" for name in call.in_path]
-    given = [*_given(call)]
-    if given:
-        default = "" if any(each.required for each in (*call.in_query, *_body(call))) else " = {}"
+def _shared(operations: Sequence[Operation]) -> dict[str, Member]:
+    """The members of a noun's largest body that other calls send, too, by name; none if they are few."""
+    largest, *others = sorted(map(_body, operations), key=len, reverse=True)
+    shared = {each.wire: each for each in largest if any(each in body for body in others)}
+    return shared if len(shared) >= MANY else {}
+
+
+def _method(call: Operation, name: str, shared: Mapping[str, Member]) -> str:
+    steps = [f"{_path_name(call, each)}: string" for each in call.in_path]
+    picked = [each.wire for each in _body(call) if shared.get(each.wire) == each]
+    parts = []
+    if len(picked) >= MANY:
+        chosen = " | ".join(f'"{each}"' for each in picked)
+        parts.append(name if len(picked) == len(shared) else f"Pick<{name}, {chosen}>")
+    if given := [*_given(call, picked if parts else ())]:
         members = "".join(f"{line}\n" for line in given)
-        steps.append(f"given: {{\n{members}  }}{default}")
+        parts.append(f"{{\n{members}  }}")
+    if parts:
+        default = "" if any(each.required for each in (*call.in_query, *_body(call))) else " = {}"
+        steps.append(f"given: {' & '.join(parts)}{default}")
     page = call.of_page is not None
     returned = f"Pages<shapes.{call.of_page}>" if page else f"Promise<{_returned(call)}>"
     made = f"{{ {', '.join(_call(call))} }}"
@@ -90,16 +111,22 @@ def _method(call: Operation) -> str:
     return f"{about}  {_camel(call.name)}({', '.join(steps)}): {returned} {{\n    return {body};\n  }}\n"
 
 
-def _given(call: Operation) -> Iterator[str]:
+def _given(call: Operation, picked: Sequence[str]) -> Iterator[str]:
+    """What a call takes, but for the members that are picked from those of its noun."""
     for each in (*call.in_query, *_body(call)):
-        if each.about:
-            yield from _comment(each.about, "    ").splitlines()
-        kind = typescript_type(each.schema, is_given=True)
-        yield f"    {each.wire}{'' if each.required else '?'}: {kind}{'' if each.required else ' | undefined'};"
+        if each.wire not in picked:
+            yield from _member_given(each, "    ")
     for name in _options(call):
         kind, about = _OPTIONS[name]
         yield from _comment(about, "    ").splitlines()
         yield f"    {name}?: {kind} | undefined;"
+
+
+def _member_given(member: Member, indent: str) -> Iterator[str]:
+    if member.about:
+        yield from _comment(member.about, indent).splitlines()
+    kind = typescript_type(member.schema, is_given=True)
+    yield f"{indent}{member.wire}{'' if member.required else '?'}: {kind}{'' if member.required else ' | undefined'};"
 
 
 def _options(call: Operation) -> list[str]:

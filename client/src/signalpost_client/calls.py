@@ -368,10 +368,10 @@ class Subscriptions(Noun):
     def create(
         self,
         *,
-        kind: str | UnsetType = UNSET,
-        name: str | UnsetType = UNSET,
         url: str | UnsetType = UNSET,
         event_types: Sequence[EventType] | UnsetType = UNSET,
+        kind: str | UnsetType = UNSET,
+        name: str | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         sign_with_key_pair: bool | UnsetType = UNSET,
@@ -382,11 +382,11 @@ class Subscriptions(Noun):
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
         secret: str | UnsetType = UNSET,
+        trace: bool | UnsetType = UNSET,
         status: str | UnsetType = UNSET,
         when: Mapping[str, Any] | None | UnsetType = UNSET,
         after: Mapping[str, Any] | None | UnsetType = UNSET,
         objective: Mapping[str, Any] | None | UnsetType = UNSET,
-        trace: bool | UnsetType = UNSET,
         contacts: Sequence[str] | UnsetType = UNSET,
         starts_after: int | UnsetType = UNSET,
         starts_at: datetime | str | UnsetType = UNSET,
@@ -411,10 +411,10 @@ class Subscriptions(Noun):
         `oauth`: Where tokens are asked for, and as which client.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
-        `after`: How long after its event a delivery waits before it is sent.
-        `objective`: The share of events that are to arrive within some seconds.
         `trace`: Send `traceparent` with events that are traced, so that the endpoint's spans join the trace. It says
         which requests belong together, so switch it on for endpoints of your own.
+        `after`: How long after its event a delivery waits before it is sent.
+        `objective`: The share of events that are to arrive within some seconds.
         `contacts`: E-mail addresses of people who are told when it fails, is about to be disabled or was, and when
         that is over.
         `starts_after`: Begin in the past: the subscription gets exactly the events with a higher sequence than this.
@@ -428,10 +428,10 @@ class Subscriptions(Noun):
                 path("subscriptions"),
                 {201: shapes.NewSubscription},
                 body={
-                    "kind": kind,
-                    "name": name,
                     "url": url,
                     "eventTypes": event_types,
+                    "kind": kind,
+                    "name": name,
                     "headers": headers,
                     "signAlso": sign_also,
                     "signWithKeyPair": sign_with_key_pair,
@@ -442,11 +442,11 @@ class Subscriptions(Noun):
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
                     "secret": secret,
+                    "trace": trace,
                     "status": status,
                     "when": when,
                     "after": after,
                     "objective": objective,
-                    "trace": trace,
                     "contacts": contacts,
                     "startsAfter": starts_after,
                     "startsAt": starts_at,
@@ -462,10 +462,10 @@ class Subscriptions(Noun):
     def check(
         self,
         *,
-        kind: str | UnsetType = UNSET,
-        name: str | UnsetType = UNSET,
         url: str | UnsetType = UNSET,
         event_types: Sequence[EventType] | UnsetType = UNSET,
+        kind: str | UnsetType = UNSET,
+        name: str | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
         sign_also: Sequence[Mapping[str, Any]] | UnsetType = UNSET,
         sign_with_key_pair: bool | UnsetType = UNSET,
@@ -476,11 +476,11 @@ class Subscriptions(Noun):
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
         secret: str | UnsetType = UNSET,
+        trace: bool | UnsetType = UNSET,
         status: str | UnsetType = UNSET,
         when: Mapping[str, Any] | None | UnsetType = UNSET,
         after: Mapping[str, Any] | None | UnsetType = UNSET,
         objective: Mapping[str, Any] | None | UnsetType = UNSET,
-        trace: bool | UnsetType = UNSET,
         contacts: Sequence[str] | UnsetType = UNSET,
         starts_after: int | UnsetType = UNSET,
         starts_at: datetime | str | UnsetType = UNSET,
@@ -504,10 +504,10 @@ class Subscriptions(Noun):
         `oauth`: Where tokens are asked for, and as which client.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
-        `after`: How long after its event a delivery waits before it is sent.
-        `objective`: The share of events that are to arrive within some seconds.
         `trace`: Send `traceparent` with events that are traced, so that the endpoint's spans join the trace. It says
         which requests belong together, so switch it on for endpoints of your own.
+        `after`: How long after its event a delivery waits before it is sent.
+        `objective`: The share of events that are to arrive within some seconds.
         `contacts`: E-mail addresses of people who are told when it fails, is about to be disabled or was, and when
         that is over.
         `starts_after`: Begin in the past: the subscription gets exactly the events with a higher sequence than this.
@@ -521,10 +521,10 @@ class Subscriptions(Noun):
                 path("subscriptions", "check"),
                 {204: None},
                 body={
-                    "kind": kind,
-                    "name": name,
                     "url": url,
                     "eventTypes": event_types,
+                    "kind": kind,
+                    "name": name,
                     "headers": headers,
                     "signAlso": sign_also,
                     "signWithKeyPair": sign_with_key_pair,
@@ -535,11 +535,11 @@ class Subscriptions(Noun):
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
                     "secret": secret,
+                    "trace": trace,
                     "status": status,
                     "when": when,
                     "after": after,
                     "objective": objective,
-                    "trace": trace,
                     "contacts": contacts,
                     "startsAfter": starts_after,
                     "startsAt": starts_at,
@@ -758,11 +758,11 @@ class Subscriptions(Noun):
         rate_limit: int | None | UnsetType = UNSET,
         retry_delays: Sequence[int] | UnsetType = UNSET,
         secret: str | UnsetType = UNSET,
+        trace: bool | UnsetType = UNSET,
         status: str | UnsetType = UNSET,
         when: Mapping[str, Any] | None | UnsetType = UNSET,
         after: Mapping[str, Any] | None | UnsetType = UNSET,
         objective: Mapping[str, Any] | None | UnsetType = UNSET,
-        trace: bool | UnsetType = UNSET,
         contacts: Sequence[str] | UnsetType = UNSET,
         starts_after: int | UnsetType = UNSET,
         starts_at: datetime | str | UnsetType = UNSET,
@@ -784,10 +784,10 @@ class Subscriptions(Noun):
         `oauth`: Where tokens are asked for, and as which client.
         `rate_limit`: Maximum attempts that start in any one second; after a pause, up to this many at once.
         `retry_delays`: Seconds before each retry.
-        `after`: How long after its event a delivery waits before it is sent.
-        `objective`: The share of events that are to arrive within some seconds.
         `trace`: Send `traceparent` with events that are traced, so that the endpoint's spans join the trace. It says
         which requests belong together, so switch it on for endpoints of your own.
+        `after`: How long after its event a delivery waits before it is sent.
+        `objective`: The share of events that are to arrive within some seconds.
         `contacts`: E-mail addresses of people who are told when it fails, is about to be disabled or was, and when
         that is over.
         `starts_after`: Begin in the past: the subscription gets exactly the events with a higher sequence than this.
@@ -800,10 +800,10 @@ class Subscriptions(Noun):
                 path("subscriptions", "test"),
                 {200: shapes.TestResult},
                 body={
-                    "kind": kind,
-                    "name": name,
                     "url": url,
                     "eventTypes": event_types,
+                    "kind": kind,
+                    "name": name,
                     "headers": headers,
                     "signAlso": sign_also,
                     "signWithKeyPair": sign_with_key_pair,
@@ -814,11 +814,11 @@ class Subscriptions(Noun):
                     "rateLimit": rate_limit,
                     "retryDelays": retry_delays,
                     "secret": secret,
+                    "trace": trace,
                     "status": status,
                     "when": when,
                     "after": after,
                     "objective": objective,
-                    "trace": trace,
                     "contacts": contacts,
                     "startsAfter": starts_after,
                     "startsAt": starts_at,

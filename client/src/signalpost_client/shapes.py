@@ -78,13 +78,13 @@ Algorithm = str
 ParticipantDecision = str
 """agreed, refused."""
 
+Remedy = str
+"""ask_operator, change_headers, change_url, check_secret, limit_rate, reconnect, tell_customer, wait."""
+
 Failure = str
 """address_refused, connect, connector, cut, dns, protocol, proxy, redirect, rejected, reset, skipped, status,
 throttled, timeout, tls_expired, tls_handshake, tls_hostname, tls_untrusted, token, unauthorised.
 """
-
-Remedy = str
-"""ask_operator, change_headers, change_url, check_secret, limit_rate, reconnect, tell_customer, wait."""
 
 Verdict = str
 """mend, notSent, passed."""
@@ -120,11 +120,9 @@ class ArrivalsOfEvents(Shape, frozen=True, kw_only=True):
     data: list[EventArrivals]
 
 
-class Attempt(Shape, frozen=True, kw_only=True):
-    number: int
-    run: int
-    """0 for the first attempts; each replay and each retry of a settled delivery begins another run."""
-    counted: bool
+class EndpointAnswer(Shape, frozen=True, kw_only=True):
+    """How an endpoint answered a request, or why it did not."""
+
     started_at: datetime
     duration_ms: float
     status_code: int | None
@@ -132,6 +130,13 @@ class Attempt(Shape, frozen=True, kw_only=True):
     detail: str | None
     answer: str
     """The first 1 KiB of the endpoint's answer."""
+
+
+class Attempt(EndpointAnswer, frozen=True, kw_only=True):
+    number: int
+    run: int
+    """0 for the first attempts; each replay and each retry of a settled delivery begins another run."""
+    counted: bool
     exchange: AttemptExchange | None
     """Kept for webhook attempts that failed, and for replays; otherwise null."""
 
@@ -286,28 +291,25 @@ class CertificateShown(Shape, frozen=True, kw_only=True):
     """SHA-256 of the certificate, in hex."""
 
 
-class ComparedAttempt(Shape, frozen=True, kw_only=True):
+class ComparedAttempt(EndpointAnswer, frozen=True, kw_only=True):
     """The last attempt of an event to one of the two endpoints."""
 
-    started_at: datetime
-    duration_ms: float
-    status_code: int | None
-    error: Failure | None
-    detail: str | None
-    answer: str
-    """The first 1 KiB of the endpoint's answer."""
 
-
-class ComparedEvent(Shape, frozen=True, kw_only=True):
-    """An event that the two endpoints answered differently."""
+class DeliveredEvent(Shape, frozen=True, kw_only=True):
+    """Which event was to be delivered."""
 
     event_id: str
     sequence: int
     event_type: EventType
     external_id: str
     title: str | None
-    """Null once the document was erased."""
+    """The document's title as the event has it; null once the document was erased."""
     created_at: datetime
+
+
+class ComparedEvent(DeliveredEvent, frozen=True, kw_only=True):
+    """An event that the two endpoints answered differently."""
+
     differ_in: list[str]
     original: ComparedAttempt
     shadow: ComparedAttempt
@@ -337,7 +339,9 @@ class Comparison(Shape, frozen=True, kw_only=True):
     """Pass it as `cursor` to get the next page; null on the last page."""
 
 
-class Connection(Shape, frozen=True, kw_only=True):
+class ConnectionShown(Shape, frozen=True, kw_only=True):
+    """A connection as the API shows it, without its config: only the kind knows which parts of that are secret."""
+
     id: str
     kind: str
     name: str
@@ -350,6 +354,9 @@ class Connection(Shape, frozen=True, kw_only=True):
     """What the vendor said about the account."""
     created_at: datetime
     updated_at: datetime
+
+
+class Connection(ConnectionShown, frozen=True, kw_only=True):
     config: dict[str, Any]
     """Secrets are write-only: each is null."""
 
@@ -424,18 +431,11 @@ class Delay(Shape, frozen=True, kw_only=True):
     if_: dict[str, Any] | None
 
 
-class Delivery(Shape, frozen=True, kw_only=True):
+class Delivery(DeliveredEvent, frozen=True, kw_only=True):
     """What happened to an event at a subscription."""
 
     subscription_id: str
     subscription_name: str
-    event_id: str
-    sequence: int
-    event_type: EventType
-    external_id: str
-    title: str | None
-    """The document's title as the event has it; null once the document was erased."""
-    created_at: datetime
     status: DeliveryStatus | None
     """Null if the subscription has no delivery of this event. Only lists with `eventId` show such subscriptions."""
     next_attempt_at: datetime | None
@@ -465,25 +465,7 @@ class DeliveryPage(Shape, frozen=True, kw_only=True):
     """Set if the page is short although there is a next one: how far back in time it looked."""
 
 
-class DeliveryWithAttempts(Shape, frozen=True, kw_only=True):
-    subscription_id: str
-    subscription_name: str
-    event_id: str
-    sequence: int
-    event_type: EventType
-    external_id: str
-    title: str | None
-    """The document's title as the event has it; null once the document was erased."""
-    created_at: datetime
-    status: DeliveryStatus | None
-    """Null if the subscription has no delivery of this event. Only lists with `eventId` show such subscriptions."""
-    next_attempt_at: datetime | None
-    """Earliest time of the next attempt: the retry, or the next probe of an open breaker. Null if it only waits for
-    its turn.
-    """
-    last_attempt: AttemptSummary | None
-    """Null before the first attempt."""
-    cause: DeliveryCause
+class DeliveryWithAttempts(Delivery, frozen=True, kw_only=True):
     attempts: list[Attempt]
     diagnosis: Diagnosis | None
     """Null unless the last attempt failed."""
@@ -529,21 +511,7 @@ class Diagnosis(Shape, frozen=True, kw_only=True):
     changed_at: datetime | None
 
 
-class DisconnectedConnection(Shape, frozen=True, kw_only=True):
-    id: str
-    kind: str
-    name: str
-    state: ConnectionState
-    reason: str | None
-    """Why it is broken."""
-    held_until: datetime | None
-    """Until when the vendor last asked the gateway to wait, if that was for long."""
-    account: dict[str, str]
-    """What the vendor said about the account."""
-    created_at: datetime
-    updated_at: datetime
-    config: dict[str, Any]
-    """Secrets are write-only: each is null."""
+class DisconnectedConnection(Connection, frozen=True, kw_only=True):
     revocation: Revocation | None
     """Null if this repeats an earlier answer."""
 
@@ -557,7 +525,9 @@ class DiskShown(Shape, frozen=True, kw_only=True):
     is_enough: bool
 
 
-class Document(Shape, frozen=True, kw_only=True):
+class DocumentState(Shape, frozen=True, kw_only=True):
+    """A document at some moment."""
+
     type: str
     title: str
     status: DocumentStatus
@@ -577,6 +547,9 @@ class Document(Shape, frozen=True, kw_only=True):
     additional_facts: dict[str, str | int | float | bool]
     counterparty_name: str | None
     published_version: Version | None
+
+
+class Document(DocumentState, frozen=True, kw_only=True):
     updated_at: datetime
 
 
@@ -644,28 +617,8 @@ class EventData(Shape, frozen=True, kw_only=True):
     """Only in the tenant `operations`."""
 
 
-class EventDocument(Shape, frozen=True, kw_only=True):
+class EventDocument(DocumentState, frozen=True, kw_only=True):
     """The document as it was at the event."""
-
-    type: str
-    title: str
-    status: DocumentStatus
-    created_at: datetime
-    source_app: str
-    start_date: str | None
-    """A date, such as 2021-11-25, or a timestamp."""
-    executed_at: datetime | None
-    expiry_date: str | None
-    """A date, such as 2021-11-25, or a timestamp."""
-    external_id: str
-    owner_email: str
-    author_email: str
-    reference_id: str | None
-    contract_value: float | None
-    latest_version: Version | None
-    additional_facts: dict[str, str | int | float | bool]
-    counterparty_name: str | None
-    published_version: Version | None
 
 
 class Evidence(Shape, frozen=True, kw_only=True):
@@ -832,9 +785,7 @@ class Invitation(Shape, frozen=True, kw_only=True):
     _hidden: ClassVar[frozenset[str]] = frozenset({"url"})
 
 
-class InvitedMember(Shape, frozen=True, kw_only=True):
-    """The answer to the creation of a link: the only one that shows it."""
-
+class MemberShown(Shape, frozen=True, kw_only=True):
     id: str
     name: str
     email: str
@@ -848,6 +799,11 @@ class InvitedMember(Shape, frozen=True, kw_only=True):
     """Name of the key or member that invited them."""
     invited_until: datetime | None
     """When the invitation expires."""
+
+
+class InvitedMember(MemberShown, frozen=True, kw_only=True):
+    """The answer to the creation of a link: the only one that shows it."""
+
     url: str | None
     """Where they set a password, once. Null if the call is repeated with the same `Idempotency-Key` more than an
     hour later.
@@ -964,24 +920,8 @@ class MemberPage(Shape, frozen=True, kw_only=True):
     """Pass it as `cursor` to get the next page; null on the last page."""
 
 
-class MemberShown(Shape, frozen=True, kw_only=True):
-    id: str
-    name: str
-    email: str
-    role: Role
-    tenant: str
-    """The tenant that the member belongs to. An operator works in every tenant."""
-    status: str
-    """An invited member has no password yet, and cannot sign in."""
-    created_at: datetime
-    created_by: str | None
-    """Name of the key or member that invited them."""
-    invited_until: datetime | None
-    """When the invitation expires."""
-
-
-class NamedReplay(Shape, frozen=True, kw_only=True):
-    """A replay among those of other subscriptions."""
+class ShownReplay(Shape, frozen=True, kw_only=True):
+    """A replay as the API shows it."""
 
     id: str
     subscription_id: str
@@ -1013,6 +953,11 @@ class NamedReplay(Shape, frozen=True, kw_only=True):
     """The document that was chosen; null if all are sent."""
     created_by: str | None
     """Name of the key or member that started it."""
+
+
+class NamedReplay(ShownReplay, frozen=True, kw_only=True):
+    """A replay among those of other subscriptions."""
+
     subscription_name: str
 
 
@@ -1047,29 +992,16 @@ class NeedsAttention(Shape, frozen=True, kw_only=True):
     """Its last 60 minutes."""
 
 
-class NewKey(Shape, frozen=True, kw_only=True):
+class NewKey(Key, frozen=True, kw_only=True):
     """The only answer that shows the key, this once."""
 
-    id: str
-    name: str
-    role: Role
-    tenant: str
-    """The tenant that the key belongs to. An operator's key works in every tenant."""
-    created_at: datetime
-    created_by: str | None
-    """Name of the key that created it."""
-    expires_at: datetime | None
-    last_used_at: datetime | None
-    """After a crash, the uses of the last hour may be missing."""
     key: str | None
     """Null if the call is repeated with the same `Idempotency-Key` more than an hour later."""
 
     _hidden: ClassVar[frozenset[str]] = frozenset({"key"})
 
 
-class NewPortalLink(Shape, frozen=True, kw_only=True):
-    """The answer to the creation of a link: the only one that shows it."""
-
+class PortalLinkShown(Shape, frozen=True, kw_only=True):
     id: str
     name: str
     state: LinkState
@@ -1087,6 +1019,11 @@ class NewPortalLink(Shape, frozen=True, kw_only=True):
     opened_at: datetime | None
     ends_at: datetime
     """When the link and its session end, unless it is revoked earlier."""
+
+
+class NewPortalLink(PortalLinkShown, frozen=True, kw_only=True):
+    """The answer to the creation of a link: the only one that shows it."""
+
     url: str | None
     """Signs in the first person who opens it. Null if the call is repeated with the same `Idempotency-Key` more than
     an hour later.
@@ -1095,7 +1032,9 @@ class NewPortalLink(Shape, frozen=True, kw_only=True):
     _hidden: ClassVar[frozenset[str]] = frozenset({"url"})
 
 
-class NewSubscription(Shape, frozen=True, kw_only=True):
+class SubscriptionShown(Shape, frozen=True, kw_only=True):
+    """A subscription as the API shows it, without its `health`, which only the engine knows."""
+
     id: str
     name: str
     url: str
@@ -1148,6 +1087,9 @@ class NewSubscription(Shape, frozen=True, kw_only=True):
     """As which client tokens are asked for, without its secret; missing if none are sent."""
     shadow_of: str | None = None
     """The subscription whose shadow it is; missing if it is none."""
+
+
+class NewSubscription(SubscriptionShown, frozen=True, kw_only=True):
     secret: str | None = None
     """Missing if it uses a connection. Null if the call is repeated with the same `Idempotency-Key` more than an
     hour later.
@@ -1342,26 +1284,6 @@ class PortalLinkPage(Shape, frozen=True, kw_only=True):
     data: list[PortalLinkShown]
     next: str | None
     """Pass it as `cursor` to get the next page; null on the last page."""
-
-
-class PortalLinkShown(Shape, frozen=True, kw_only=True):
-    id: str
-    name: str
-    state: LinkState
-    """`new` until it is opened, `open` while its session lasts, `ended` from then on."""
-    subscriptions: list[str] | str
-    """Ids of the subscriptions, or `all`: every subscription of the tenant, including later ones."""
-    can: list[Capability]
-    embed: list[str]
-    theme: PortalTheme
-    created_at: datetime
-    created_by: str
-    """Name of the key or member that created it."""
-    open_until: datetime
-    """The latest time at which it can be opened."""
-    opened_at: datetime | None
-    ends_at: datetime
-    """When the link and its session end, unless it is revoked earlier."""
 
 
 class PortalTheme(Shape, frozen=True, kw_only=True):
@@ -1629,41 +1551,6 @@ class SettingShown(Shape, frozen=True, kw_only=True):
     help: str
 
 
-class ShownReplay(Shape, frozen=True, kw_only=True):
-    """A replay as the API shows it."""
-
-    id: str
-    subscription_id: str
-    state: ReplayState
-    from_: str
-    to: str
-    from_sequence: int
-    """Sequence of the first event in the replay's range."""
-    to_sequence: int
-    """Sequence of the last event in its range; lower than `fromSequence` if the range is empty."""
-    status: ReplayedStatus
-    count: int
-    """Number of deliveries to send: as counted at the start, or more if more have been queued since."""
-    count_is_capped: bool
-    queued: int
-    delivered: int
-    """How many of the queued deliveries were delivered."""
-    failed: int
-    """How many were given up again."""
-    skipped: int
-    """How many were not sent after all, because nothing was left to send or a later replay took them over."""
-    waiting: int
-    """How many are queued and still have no outcome."""
-    created_at: str
-    finished_at: str | None
-    event_types: list[EventType] | None
-    """The types that were chosen; null if all are sent."""
-    external_id: str | None
-    """The document that was chosen; null if all are sent."""
-    created_by: str | None
-    """Name of the key or member that started it."""
-
-
 class ShownRequest(Shape, frozen=True, kw_only=True):
     """A request as it would be sent, with secrets struck out."""
 
@@ -1701,39 +1588,9 @@ class SourceShown(Shape, frozen=True, kw_only=True):
     """When it last said how it does."""
 
 
-class StartedReplay(Shape, frozen=True, kw_only=True):
+class StartedReplay(ShownReplay, frozen=True, kw_only=True):
     """A replay, and how many deliveries of its time range it leaves out."""
 
-    id: str
-    subscription_id: str
-    state: ReplayState
-    from_: str
-    to: str
-    from_sequence: int
-    """Sequence of the first event in the replay's range."""
-    to_sequence: int
-    """Sequence of the last event in its range; lower than `fromSequence` if the range is empty."""
-    status: ReplayedStatus
-    count: int
-    """Number of deliveries to send: as counted at the start, or more if more have been queued since."""
-    count_is_capped: bool
-    queued: int
-    delivered: int
-    """How many of the queued deliveries were delivered."""
-    failed: int
-    """How many were given up again."""
-    skipped: int
-    """How many were not sent after all, because nothing was left to send or a later replay took them over."""
-    waiting: int
-    """How many are queued and still have no outcome."""
-    created_at: str
-    finished_at: str | None
-    event_types: list[EventType] | None
-    """The types that were chosen; null if all are sent."""
-    external_id: str | None
-    """The document that was chosen; null if all are sent."""
-    created_by: str | None
-    """Name of the key or member that started it."""
     left_out: LeftOut
 
 
@@ -1745,17 +1602,7 @@ class Stats(Shape, frozen=True, kw_only=True):
     """Oldest first. Minutes or hours without an attempt are left out."""
 
 
-class StatsPoint(Shape, frozen=True, kw_only=True):
-    delivered: int
-    first_try: int
-    """Delivered by the first attempt."""
-    retried: int
-    """Attempts that failed and will be retried."""
-    failed: int
-    """Failed attempts after which the delivery was given up."""
-    median_ms: float | None
-    """Median duration of delivered attempts; null if there are none."""
-    p99_ms: float | None
+class StatsPoint(Counted, frozen=True, kw_only=True):
     at: datetime
     latency: list[int]
     """Number of delivered attempts up to each of `latencyBoundsMs`, and of slower ones."""
@@ -1772,59 +1619,7 @@ class Subject(Shape, frozen=True, kw_only=True):
     """The tenant that it is of; null for a node or the gateway."""
 
 
-class Subscription(Shape, frozen=True, kw_only=True):
-    id: str
-    name: str
-    url: str
-    """`***` replaces each value of the query, and the tokens in the paths of hosts such as hooks.slack.com. Requests
-    go to the whole URL. A patch that sends this text back changes nothing. Empty if its customer reads the events.
-    """
-    event_types: list[EventType]
-    headers: dict[str, None]
-    status: SubscriptionStatus
-    ordering: Ordering
-    rate_limit: int | None
-    retry_delays: list[int]
-    starts_after: int
-    rotation_ends_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
-    kind: str | None = None
-    """Missing for a webhook."""
-    connection: str | None = None
-    """Missing for a webhook, and for `poll`."""
-    config: dict[str, Any] | None = None
-    """Missing for a webhook, and for `poll`."""
-    when: dict[str, Any] | None = None
-    """Which events are wanted; missing if all are."""
-    after: Delay | None = None
-    """How long deliveries wait; missing if they do not."""
-    objective: Objective | None = None
-    """What is promised of its events; missing if nothing is."""
-    trace: bool | None = None
-    """Whether the endpoint gets `traceparent`; missing for a kind other than the webhook."""
-    contacts: list[str] | None = None
-    """The addresses of those who are told how it does; missing if there are none, and for those who may not change
-    them.
-    """
-    unsubscribed: list[str] | None = None
-    """Those of the contacts who want to be told no more; missing if all do."""
-    sign_also: list[OldSignatureShown] | None = None
-    """The signatures of other systems that are sent, too; missing if there are none."""
-    sign_with_key_pair: bool | None = None
-    """True if it signs with a key pair, too; else missing."""
-    public_keys: list[str] | None = None
-    """The public keys of that, `whpk_…`, also at `/.well-known/signalpost-keys/{id}`; during a rotation both, the
-    old one first.
-    """
-    client_certificate: CertificateShown | None = None
-    """What is offered to the endpoint in TLS, without its private key; missing if nothing is."""
-    authorities: list[CertificateShown] | None = None
-    """Who may have issued the endpoint's certificate; missing if the usual authorities."""
-    oauth: OAuthClientShown | None = None
-    """As which client tokens are asked for, without its secret; missing if none are sent."""
-    shadow_of: str | None = None
-    """The subscription whose shadow it is; missing if it is none."""
+class Subscription(SubscriptionShown, frozen=True, kw_only=True):
     health: Health
     shadow: str | None = None
     """Its shadow; missing if it has none."""
@@ -1869,16 +1664,7 @@ class TenantShown(Shape, frozen=True, kw_only=True):
     """Days to keep its events, if an operator set them for this tenant."""
 
 
-class TenantWithUse(Shape, frozen=True, kw_only=True):
-    name: str
-    """Lower-case letters, digits and hyphens."""
-    status: str
-    created_at: datetime | None
-    """Null for `default`, which exists from the start."""
-    limits: LimitsShown
-    """The limits that an operator set for this tenant."""
-    retention_days: int | None
-    """Days to keep its events, if an operator set them for this tenant."""
+class TenantWithUse(TenantShown, frozen=True, kw_only=True):
     effective_limits: LimitsShown
     """The limits in force: those of the settings, unless an operator set others for this tenant."""
     effective_retention_days: int
@@ -1886,16 +1672,9 @@ class TenantWithUse(Shape, frozen=True, kw_only=True):
     use: UseShown
 
 
-class TestResult(Shape, frozen=True, kw_only=True):
+class TestResult(EndpointAnswer, frozen=True, kw_only=True):
     event_id: str
     delivered: bool
-    started_at: datetime
-    duration_ms: float
-    status_code: int | None
-    error: Failure | None
-    detail: str | None
-    answer: str
-    """The first 1 KiB of the endpoint's answer."""
     exchange: AttemptExchange | None
     """What went over the wire; null for kinds other than the webhook."""
     diagnosis: Diagnosis | None

@@ -49,13 +49,25 @@ Trace = Annotated[
 Secret = Annotated[str, Meta(min_length=8, max_length=256, pattern=NO_NUL)]
 
 
-class SubscriptionRequest(Body, frozen=True, kw_only=True):
+class _NewSubscription(Body, frozen=True, kw_only=True):
+    """What a new subscription of any kind may say. Its members are keywords, and so come after those of a kind."""
+
+    status: Literal["active", "paused"] = "active"
+    when: When | None = None
+    after: Delay | None = None
+    objective: Objective | None = None
+    contacts: Contacts = ()
+    starts_after: StartsAfter | UnsetType = UNSET
+    starts_at: Annotated[GivenTimestamp | UnsetType, STARTS_AT] = UNSET
+
+
+class SubscriptionRequest(_NewSubscription, frozen=True):
     """A new subscription of the kind webhook."""
 
-    kind: Literal["webhook"] = WEBHOOK
-    name: Text | UnsetType = UNSET
     url: EndpointUrl
     event_types: EventTypes
+    kind: Literal["webhook"] = WEBHOOK
+    name: Text | UnsetType = UNSET
     headers: Headers = {}
     sign_also: SignAlso = ()
     sign_with_key_pair: SignWithKeyPair = False
@@ -66,49 +78,28 @@ class SubscriptionRequest(Body, frozen=True, kw_only=True):
     rate_limit: RateLimit | None = None
     retry_delays: RetryDelays | UnsetType = UNSET
     secret: Secret | UnsetType = UNSET
-    status: Literal["active", "paused"] = "active"
-    when: When | None = None
-    after: Delay | None = None
-    objective: Objective | None = None
     trace: Trace = False
-    contacts: Contacts = ()
-    starts_after: StartsAfter | UnsetType = UNSET
-    starts_at: Annotated[GivenTimestamp | UnsetType, STARTS_AT] = UNSET
 
 
-class ConnectorRequest(Body, frozen=True, kw_only=True):
+class ConnectorRequest(_NewSubscription, frozen=True):
     """A new subscription that uses a connection."""
 
-    name: Text | UnsetType = UNSET
     kind: Annotated[KindName, Meta(extra_json_schema={"not": {"enum": [WEBHOOK, POLL]}})]
     connection: Uuid
     config: Config
     event_types: EventTypes
+    name: Text | UnsetType = UNSET
     ordering: Ordering | UnsetType = UNSET
     rate_limit: RateLimit | None = None
     retry_delays: RetryDelays | UnsetType = UNSET
-    status: Literal["active", "paused"] = "active"
-    when: When | None = None
-    after: Delay | None = None
-    objective: Objective | None = None
-    contacts: Contacts = ()
-    starts_after: StartsAfter | UnsetType = UNSET
-    starts_at: Annotated[GivenTimestamp | UnsetType, STARTS_AT] = UNSET
 
 
-class ReadRequest(Body, frozen=True, kw_only=True):
+class ReadRequest(_NewSubscription, frozen=True):
     """A new subscription whose events its customer reads."""
 
-    name: Text | UnsetType = UNSET
     kind: Literal["poll"]
     event_types: EventTypes
-    status: Literal["active", "paused"] = "active"
-    when: When | None = None
-    after: Delay | None = None
-    objective: Objective | None = None
-    contacts: Contacts = ()
-    starts_after: StartsAfter | UnsetType = UNSET
-    starts_at: Annotated[GivenTimestamp | UnsetType, STARTS_AT] = UNSET
+    name: Text | UnsetType = UNSET
 
 
 class PollRequest(Body, frozen=True, kw_only=True):

@@ -97,7 +97,10 @@ async def _both(context: RequestContext) -> tuple[Subscription, Subscription]:
 def _event(entry: LogRow, found: _DifferentAnswers) -> ComparedEvent:
     return ComparedEvent.of(
         entry,
+        event_id=entry.id,
         event_type=EventType(entry.type).wire,
+        external_id=entry.document_id,
+        created_at=entry.at,
         differ_in=list(found.differ_in),
         original=ComparedAttempt.of(shown_attempt(found.original)),
         shadow=ComparedAttempt.of(shown_attempt(found.shadow)),

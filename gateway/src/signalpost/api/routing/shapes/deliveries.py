@@ -47,11 +47,9 @@ class AttemptSummary(Shape, frozen=True):
     detail: str | None
 
 
-class Delivery(Shape, frozen=True):
-    """What happened to an event at a subscription."""
+class DeliveredEvent(Shape, frozen=True, kw_only=True):
+    """Which event was to be delivered."""
 
-    subscription_id: Uuid
-    subscription_name: str
     event_id: Uuid
     sequence: int
     event_type: EventTypeName
@@ -60,6 +58,13 @@ class Delivery(Shape, frozen=True):
         str | None, Meta(description="The document's title as the event has it; null once the document was erased.")
     ]
     created_at: Timestamp
+
+
+class Delivery(DeliveredEvent, frozen=True, kw_only=True):
+    """What happened to an event at a subscription."""
+
+    subscription_id: Uuid
+    subscription_name: str
     status: Annotated[
         DeliveryStatus | None,
         Meta(
@@ -97,7 +102,18 @@ class AttemptExchange(Shape, frozen=True):
     tls_ms: float | None
 
 
-class Attempt(Shape, frozen=True):
+class EndpointAnswer(Shape, frozen=True, kw_only=True):
+    """How an endpoint answered a request, or why it did not."""
+
+    started_at: Timestamp
+    duration_ms: float
+    status_code: int | None
+    error: Failure | None
+    detail: str | None
+    answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
+
+
+class Attempt(EndpointAnswer, frozen=True):
     number: int
     run: Annotated[
         int,
@@ -106,12 +122,6 @@ class Attempt(Shape, frozen=True):
         ),
     ]
     counted: bool
-    started_at: Timestamp
-    duration_ms: float
-    status_code: int | None
-    error: Failure | None
-    detail: str | None
-    answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
     exchange: Annotated[
         AttemptExchange | None,
         Meta(description="Kept for webhook attempts that failed, and for replays; otherwise null."),

@@ -16,7 +16,11 @@ from signalpost.domain.fields import Timestamp, Uuid
 from signalpost.domain.operations.notices import Notice
 
 
-class Document(document.Document, frozen=True, kw_only=True, rename="camel"):
+class DocumentState(document.Document, frozen=True, kw_only=True, rename="camel"):
+    """A document at some moment."""
+
+
+class Document(DocumentState, frozen=True, kw_only=True):
     updated_at: Timestamp
 
 
@@ -63,7 +67,7 @@ class ImportedLine(Shape, frozen=True):
     problem: "Problem | UnsetType" = UNSET
 
 
-class EventDocument(document.Document, frozen=True, rename="camel"):
+class EventDocument(DocumentState, frozen=True):
     """The document as it was at the event."""
 
 

@@ -4,33 +4,19 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from signalpost.api.routing.shapes.shape import Cursor, Shape, shows
+from signalpost.api.routing.shapes.deliveries import DeliveredEvent, EndpointAnswer
+from signalpost.api.routing.shapes.shape import Cursor, Shape
 from signalpost.domain.delivery.comparison import Difference
-from signalpost.domain.delivery.outcome import Failure
-from signalpost.domain.event import EventTypeName
-from signalpost.domain.fields import Timestamp, Uuid
+from signalpost.domain.fields import Timestamp
 
 
-class ComparedAttempt(Shape, frozen=True):
+class ComparedAttempt(EndpointAnswer, frozen=True):
     """The last attempt of an event to one of the two endpoints."""
 
-    started_at: Timestamp
-    duration_ms: float
-    status_code: int | None
-    error: Failure | None
-    detail: str | None
-    answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
 
-
-class ComparedEvent(Shape, frozen=True):
+class ComparedEvent(DeliveredEvent, frozen=True, kw_only=True):
     """An event that the two endpoints answered differently."""
 
-    event_id: Annotated[Uuid, Meta(extra=shows("id"))]
-    sequence: int
-    event_type: EventTypeName
-    external_id: Annotated[str, Meta(extra=shows("document_id"))]
-    title: Annotated[str | None, Meta(description="Null once the document was erased.")]
-    created_at: Annotated[Timestamp, Meta(extra=shows("at"))]
     differ_in: list[Difference]
     original: ComparedAttempt
     shadow: ComparedAttempt

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from signalpost.api.routing.shapes.deliveries import AttemptExchange, Diagnosis
+from signalpost.api.routing.shapes.deliveries import AttemptExchange, Diagnosis, EndpointAnswer
 from signalpost.api.routing.shapes.shape import SHOWN_FOR_AN_HOUR, Cursor, Shape
 from signalpost.domain import subscription
 from signalpost.domain.delivery.outcome import Failure
@@ -257,15 +257,9 @@ class SignatureVerdict(Shape, frozen=True):
     ]
 
 
-class TestResult(Shape, frozen=True):
+class TestResult(EndpointAnswer, frozen=True):
     event_id: Uuid
     delivered: bool
-    started_at: Timestamp
-    duration_ms: float
-    status_code: int | None
-    error: Failure | None
-    detail: str | None
-    answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
     exchange: Annotated[
         AttemptExchange | None, Meta(description="What went over the wire; null for kinds other than the webhook.")
     ]
