@@ -8,9 +8,9 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from signalpost.destinations import Context, Input, Preset
+from signalpost.destinations import Body, Context, Input, Preset
 
-Source = Annotated[
+_Source = Annotated[
     str,
     Meta(
         title="Source",
@@ -21,16 +21,21 @@ Source = Annotated[
         pattern="^[!-~]+$",
     ),
 ]
-DEFAULT_SOURCE: Final = "signalpost"
+_DEFAULT_SOURCE: Final = "signalpost"
 SOURCE_INPUT: Final = Input(
     name="source",
     title="Source",
     description="Where events come from, in the words of CloudEvents.",
     pointer="/config/source",
     example="https://contracts.example.com",
-    default=DEFAULT_SOURCE,
+    default=_DEFAULT_SOURCE,
 )
-CONTENT_TYPE: Final = "application/json"
+
+
+class EventConfig(Body, frozen=True, kw_only=True):
+    """What every kind that sends whole events asks for, after what it asks for itself."""
+
+    source: _Source = _DEFAULT_SOURCE
 
 
 def every_event(kind: str, place: str, about: str, *inputs: Input) -> tuple[Preset]:
@@ -67,3 +72,8 @@ def attributes_of(context: Context, source: str) -> dict[str, str]:
         "ce-time": event["createdAt"],
         **({} if document is None else {"ce-subject": document}),
     }
+
+
+def message_attributes(context: Context, source: str) -> dict[str, str]:
+    """The same, with what the message's text is."""
+    return attributes_of(context, source) | {"content-type": "application/json"}

@@ -9,15 +9,15 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from signalpost.destinations import Body, Call, Context, Done, Input, Reject, Reply, Ruling, shortened
+from signalpost.destinations import Call, Context, Done, Input, Reject, Reply, Ruling, shortened
 from signalpost_destinations.aws import Aws, AwsConnection, too_large
-from signalpost_destinations.cloud_events import DEFAULT_SOURCE, SOURCE_INPUT, Source, body_of, document_of, every_event
+from signalpost_destinations.cloud_events import SOURCE_INPUT, EventConfig, body_of, document_of, every_event
 
 _OF_TIME = 14
 """What the time of an entry counts."""
 
 
-class EventBridgeConfig(Body, frozen=True, kw_only=True):
+class EventBridgeConfig(EventConfig, frozen=True):
     """Which bus gets the events."""
 
     event_bus: Annotated[
@@ -31,7 +31,6 @@ class EventBridgeConfig(Body, frozen=True, kw_only=True):
             pattern="^[/.A-Za-z0-9_:-]+$",
         ),
     ] = "default"
-    source: Source = DEFAULT_SOURCE
 
 
 class EventBridge(Aws[EventBridgeConfig]):

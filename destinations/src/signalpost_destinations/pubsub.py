@@ -12,7 +12,6 @@ from msgspec import UNSET, Meta
 
 from signalpost.destinations import (
     Access,
-    Body,
     Call,
     Context,
     Destination,
@@ -37,14 +36,12 @@ from signalpost.destinations import (
     shortened,
 )
 from signalpost_destinations.cloud_events import (
-    CONTENT_TYPE,
-    DEFAULT_SOURCE,
     SOURCE_INPUT,
-    Source,
-    attributes_of,
+    EventConfig,
     body_of,
     document_of,
     every_event,
+    message_attributes,
 )
 
 SCOPE: Final = "https://www.googleapis.com/auth/pubsub"
@@ -80,7 +77,7 @@ class PubSubConnection(Private, frozen=True, kw_only=True):
     stand_in: StandIn = UNSET
 
 
-class PubSubConfig(Body, frozen=True, kw_only=True):
+class PubSubConfig(EventConfig, frozen=True):
     """Which topic gets the events."""
 
     topic: Annotated[
@@ -93,7 +90,6 @@ class PubSubConfig(Body, frozen=True, kw_only=True):
             pattern="^projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}$",
         ),
     ]
-    source: Source = DEFAULT_SOURCE
 
 
 class PubSub(Destination[PubSubConnection, PubSubConfig]):
@@ -134,7 +130,7 @@ class PubSub(Destination[PubSubConnection, PubSubConfig]):
         """The message."""
         message = {
             "data": b64encode(body_of(context).encode()).decode(),
-            "attributes": attributes_of(context, config.source) | {"content-type": CONTENT_TYPE},
+            "attributes": message_attributes(context, config.source),
             "orderingKey": document_of(context) or context.event["type"],
         }
         return Call(url=f"{_origin(connection)}/v1/{config.topic}:publish", json={"messages": [message]})

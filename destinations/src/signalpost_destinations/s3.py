@@ -8,15 +8,15 @@ from urllib.parse import quote
 
 from msgspec import Meta
 
-from signalpost.destinations import Body, Call, Context, Done, Input, Reject, Reply, Ruling, Template
+from signalpost.destinations import Call, Context, Done, Input, Reject, Reply, Ruling, Template
 from signalpost_destinations.aws import Aws, AwsConnection
-from signalpost_destinations.cloud_events import DEFAULT_SOURCE, Source, attributes_of, every_event
+from signalpost_destinations.cloud_events import EventConfig, attributes_of, every_event
 
 DEFAULT_KEY: Final = "events/{{ document.externalId }}/{{ event.id }}.json"
 MAX_KEY_BYTES: Final = 1024
 
 
-class S3Config(Body, frozen=True, kw_only=True):
+class S3Config(EventConfig, frozen=True):
     """Which bucket gets the events, and under which keys."""
 
     bucket: Annotated[
@@ -39,7 +39,6 @@ class S3Config(Body, frozen=True, kw_only=True):
             min_length=1,
         ),
     ] = DEFAULT_KEY
-    source: Source = DEFAULT_SOURCE
 
 
 class S3(Aws[S3Config]):

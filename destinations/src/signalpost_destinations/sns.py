@@ -8,20 +8,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from signalpost.destinations import Bad, Body, Call, Context, Input, Reject
+from signalpost.destinations import Bad, Call, Context, Input, Reject
 from signalpost_destinations.aws import Aws, AwsConnection, in_order, size_of, too_large
-from signalpost_destinations.cloud_events import (
-    CONTENT_TYPE,
-    DEFAULT_SOURCE,
-    SOURCE_INPUT,
-    Source,
-    attributes_of,
-    body_of,
-    every_event,
-)
+from signalpost_destinations.cloud_events import SOURCE_INPUT, EventConfig, body_of, every_event, message_attributes
 
 
-class SnsConfig(Body, frozen=True, kw_only=True):
+class SnsConfig(EventConfig, frozen=True):
     """Which topic gets the events."""
 
     topic_arn: Annotated[
@@ -34,7 +26,6 @@ class SnsConfig(Body, frozen=True, kw_only=True):
             pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$",
         ),
     ]
-    source: Source = DEFAULT_SOURCE
 
 
 class Sns(Aws[SnsConfig]):
@@ -70,7 +61,7 @@ class Sns(Aws[SnsConfig]):
 
     def prepare(self, connection: AwsConnection, config: SnsConfig, context: Context) -> Call | Reject:
         """The message, as the form that the service takes."""
-        body, attributes = body_of(context), attributes_of(context, config.source) | {"content-type": CONTENT_TYPE}
+        body, attributes = body_of(context), message_attributes(context, config.source)
         form = {"Action": "Publish", "Version": "2010-03-31", "TopicArn": config.topic_arn, "Message": body}
         for number, (name, value) in enumerate(attributes.items(), 1):
             entry = f"MessageAttributes.entry.{number}"

@@ -8,20 +8,12 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta
 
-from signalpost.destinations import Bad, Body, Call, Context, Input, Reject, origin_of
+from signalpost.destinations import Bad, Call, Context, Input, Reject, origin_of
 from signalpost_destinations.aws import Aws, AwsConnection, in_order, size_of, too_large
-from signalpost_destinations.cloud_events import (
-    CONTENT_TYPE,
-    DEFAULT_SOURCE,
-    SOURCE_INPUT,
-    Source,
-    attributes_of,
-    body_of,
-    every_event,
-)
+from signalpost_destinations.cloud_events import SOURCE_INPUT, EventConfig, body_of, every_event, message_attributes
 
 
-class SqsConfig(Body, frozen=True, kw_only=True):
+class SqsConfig(EventConfig, frozen=True):
     """Which queue gets the events."""
 
     queue_url: Annotated[
@@ -34,7 +26,6 @@ class SqsConfig(Body, frozen=True, kw_only=True):
             pattern=r"^https?://[^/?#\s]+/[0-9]{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?$",
         ),
     ]
-    source: Source = DEFAULT_SOURCE
 
 
 class Sqs(Aws[SqsConfig]):
@@ -75,7 +66,7 @@ class Sqs(Aws[SqsConfig]):
 
     def prepare(self, connection: AwsConnection, config: SqsConfig, context: Context) -> Call | Reject:
         """The message."""
-        body, attributes = body_of(context), attributes_of(context, config.source) | {"content-type": CONTENT_TYPE}
+        body, attributes = body_of(context), message_attributes(context, config.source)
         message: dict[str, Any] = {
             "QueueUrl": config.queue_url,
             "MessageBody": body,
