@@ -7,11 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from signalpost.domain.key_pair import KeyPair
-from signalpost.domain.oauth import OAuthClient
 from signalpost.domain.objective import Objective
-from signalpost.domain.old_signature import OldSignature
-from signalpost.domain.own_tls import Certificate, ClientCertificate
 from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
 from signalpost.store.tables.table import Codec, EndValue, FoundBy, Kind, Table
 from signalpost.store.vault import Place
@@ -50,30 +46,29 @@ class SubscriptionConfig(Struct, frozen=True):
     trace: bool = False
 
 
-class _SealedMembers(Struct, frozen=True):
-    secret: str
-    headers: dict[str, str]
-    next_secret: str | None
-    url: str
-    """URLs may hold a credential. And if they were kept in plain text, an attacker who can write to the database, and
-    has no key, could redirect events."""
-    contacts: tuple[str, ...] = ()
-    unsubscribed: tuple[str, ...] = ()
-    sign_also: tuple[OldSignature, ...] = ()
-    key_pair: KeyPair | None = None
-    next_key_pair: KeyPair | None = None
-    client_certificate: ClientCertificate | None = None
-    authorities: tuple[Certificate, ...] = ()
-    oauth: OAuthClient | None = None
-
-
+_SEALED: Final = frozenset(
+    "url secret next_secret headers contacts unsubscribed sign_also key_pair next_key_pair client_certificate"
+    " authorities oauth".split()
+)
+"""Members that are kept under the tenant's data key. URLs may hold a credential. And if they were kept in plain text,
+an attacker who can write to the database, and has no key, could redirect events."""
+_SealedMembers = msgspec.defstruct(
+    "_SealedMembers",
+    [
+        (each.name, each.type) if each.required else (each.name, each.type, each.default)
+        for each in msgspec.structs.fields(Subscription)
+        if each.name in _SEALED
+    ],
+    frozen=True,
+    kw_only=True,
+)
 _decode_config = msgspec.json.Decoder(SubscriptionConfig).decode
 _decode_sealed = msgspec.json.Decoder(_SealedMembers).decode
 
 
 def _pack(subscription: Subscription, codec: Codec) -> tuple[Any, ...]:
     config = SubscriptionConfig(*(getattr(subscription, name) for name in SubscriptionConfig.__struct_fields__))
-    sealed = _SealedMembers(*(getattr(subscription, name) for name in _SealedMembers.__struct_fields__))
+    sealed = _SealedMembers(**{name: getattr(subscription, name) for name in _SEALED})
     return (
         subscription.number,
         codec.pack_id(subscription.id),

@@ -18,7 +18,7 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.event import EVERY_TYPE
 from signalpost.domain.subscription import Subscription
 from signalpost.store.nouns.deliveries import COUNTED_AMONG, MAX_FAILED, Arrivals, DeliveryPosition
-from signalpost.store.walks.delivery_queries import DeliveryQueries, DeliveryScope
+from signalpost.store.walks.delivery_queries import DeliveryPart, DeliveryQueries, DeliveryScope
 from signalpost.store.walks.recorded_lane import RecordedLane, asked_for
 from signalpost.store.walks.together import together
 
@@ -51,7 +51,9 @@ async def arrivals(
 
 async def _failures(queries: DeliveryQueries, tenant_id: int, sequences: Iterable[int]) -> dict[int, Arrivals]:
     scope, top = DeliveryScope(tenant_id, None), DeliveryPosition(_BEYOND, 0)
-    asked = {each: queries.rows_of_events(scope, [each], [State.FAILED], top, MAX_FAILED) for each in sequences}
+    asked = {
+        each: queries.rows_of_events(scope, [each], [State.FAILED], DeliveryPart(top, MAX_FAILED)) for each in sequences
+    }
     found = await together(asked.values())
     return {each: Arrivals(None, None, len(rows), None) for each, rows in zip(asked, found, strict=True)}
 

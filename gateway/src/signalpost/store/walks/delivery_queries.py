@@ -29,6 +29,13 @@ class DeliveryScope(NamedTuple):
     subscription_number: int | None
 
 
+class DeliveryPart(NamedTuple):
+    """A part of a list of deliveries, newest first."""
+
+    below: DeliveryPosition
+    limit: int
+
+
 class RowState(NamedTuple):
     """What an exception row says of its delivery."""
 
@@ -74,26 +81,20 @@ class DeliveryQueries(LogQueries, Protocol):
         ...
 
     async def rows_in_state(
-        self, whose: DeliveryScope, state: int, low: int, below: DeliveryPosition, limit: int
+        self, whose: DeliveryScope, state: int, low: int, part: DeliveryPart
     ) -> list[ListedDelivery]:
-        """Deliveries with an exception row in some state, below a position and down to the sequence `low`, newest
-        first."""
+        """Deliveries with an exception row in some state, down to the sequence `low`."""
         ...
 
     async def rows_of_events(
-        self,
-        whose: DeliveryScope,
-        sequences: Collection[int],
-        states: Collection[int],
-        below: DeliveryPosition,
-        limit: int,
+        self, whose: DeliveryScope, sequences: Collection[int], states: Collection[int], part: DeliveryPart
     ) -> list[ListedDelivery]:
-        """Deliveries of some events with an exception row in one of some states, below a position, newest first."""
+        """Deliveries of some events with an exception row in one of some states."""
         ...
 
-    async def skipped(self, tenant_id: int, low: int, below: DeliveryPosition, limit: int) -> list[tuple[int, int]]:
-        """Deliveries of a tenant whose last attempt found nothing to send, below a position and down to the sequence
-        `low`, newest first: the sequence and the subscription of each."""
+    async def skipped(self, tenant_id: int, low: int, part: DeliveryPart) -> list[tuple[int, int]]:
+        """Deliveries of a tenant whose last attempt found nothing to send, down to the sequence `low`: the sequence and
+        the subscription of each."""
         ...
 
     async def skipped_between(self, tenant_id: int, low: int, top: int) -> list[tuple[int, int]]:

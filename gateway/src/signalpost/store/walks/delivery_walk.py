@@ -26,7 +26,7 @@ from typing import NamedTuple
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.subscription import Subscription
 from signalpost.store.nouns.deliveries import DeliveryFilter, DeliveryPosition, DeliveryView, DeliveryViews
-from signalpost.store.walks.delivery_queries import DeliveryQueries, DeliveryScope, ListedDelivery
+from signalpost.store.walks.delivery_queries import DeliveryPart, DeliveryQueries, DeliveryScope, ListedDelivery
 from signalpost.store.walks.delivery_views import views_of
 from signalpost.store.walks.recorded_lane import STATUS, RecordedLane, asked_for
 from signalpost.store.walks.together import together
@@ -230,7 +230,7 @@ class _Walk:
 
     async def _skipped(self, below: DeliveryPosition, _top: int, size: int) -> _Stretch:
         size = max(1, size // 2)  # each costs a look at its event too
-        deliveries = await self._queries.skipped(self._tenant_id, self._low, below, size)
+        deliveries = await self._queries.skipped(self._tenant_id, self._low, DeliveryPart(below, size))
         found = [ListedDelivery(sequence, number, None, is_skipped=True) for sequence, number in deliveries]
         return _Stretch(found, await self._types_of(found), _cut(found, size))
 
@@ -328,14 +328,14 @@ class _Walk:
         self, state: State, low: int, below: DeliveryPosition, most: int
     ) -> tuple[list[ListedDelivery], DeliveryPosition | None]:
         """Exception rows of a state, and where they were cut off, if they were."""
-        found = await self._queries.rows_in_state(self._whose, state, low, below, most)
+        found = await self._queries.rows_in_state(self._whose, state, low, DeliveryPart(below, most))
         return found, _cut(found, most)
 
     async def _rows_of(
         self, sequences: Collection[int], states: Collection[State], below: DeliveryPosition, most: int
     ) -> tuple[list[ListedDelivery], DeliveryPosition | None]:
         """Exception rows of some events, and where they were cut off, if they were."""
-        found = await self._queries.rows_of_events(self._whose, sequences, states, below, most)
+        found = await self._queries.rows_of_events(self._whose, sequences, states, DeliveryPart(below, most))
         return found, _cut(found, most)
 
 

@@ -11,14 +11,14 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.event import TITLE_WITHIN_BYTES, title_of
 from signalpost.domain.subscription import Subscription
-from signalpost.store.nouns.deliveries import AttemptRow, DeliveryPosition
+from signalpost.store.nouns.deliveries import AttemptRow
 from signalpost.store.nouns.log import LogRow
 from signalpost.store.packing.lanes import RECORDED
 from signalpost.store.postgres.asking import ask, ask_one
 from signalpost.store.postgres.columns import numbers, uuids
 from signalpost.store.postgres.nouns.log_queries import AMONG, PostgresLogQueries
 from signalpost.store.statements import Statement
-from signalpost.store.walks.delivery_queries import DeliveryScope, ListedDelivery, RowState
+from signalpost.store.walks.delivery_queries import DeliveryPart, DeliveryScope, ListedDelivery, RowState
 from signalpost.store.walks.recorded_lane import RecordedLane
 
 _UNSETTLED_LANES: Final = (
@@ -136,29 +136,24 @@ class PostgresDeliveryQueries(PostgresLogQueries):
         return await ask_one(_TYPES_OF, tenant_id, numbers(sequences), types) if sequences else []
 
     async def rows_in_state(
-        self, whose: DeliveryScope, state: int, low: int, below: DeliveryPosition, limit: int
+        self, whose: DeliveryScope, state: int, low: int, part: DeliveryPart
     ) -> list[ListedDelivery]:
         column, value = _narrowed(whose)
-        found = await ask_one(_IN_STATE.format(column), value, state, low, *below, limit)
+        found = await ask_one(_IN_STATE.format(column), value, state, low, *part.below, part.limit)
         return [ListedDelivery(*columns) for columns in found]
 
     async def rows_of_events(
-        self,
-        whose: DeliveryScope,
-        sequences: Collection[int],
-        states: Collection[int],
-        below: DeliveryPosition,
-        limit: int,
+        self, whose: DeliveryScope, sequences: Collection[int], states: Collection[int], part: DeliveryPart
     ) -> list[ListedDelivery]:
         if not sequences:
             return []
         column, value = _narrowed(whose)
         statement = _OF_EVENTS.format(column)
-        found = await ask_one(statement, value, numbers(states), numbers(sequences), *below, limit)
+        found = await ask_one(statement, value, numbers(states), numbers(sequences), *part.below, part.limit)
         return [ListedDelivery(*columns) for columns in found]
 
-    async def skipped(self, tenant_id: int, low: int, below: DeliveryPosition, limit: int) -> list[tuple[int, int]]:
-        return await ask_one(_SKIPPED_BELOW, tenant_id, low, *below, limit)
+    async def skipped(self, tenant_id: int, low: int, part: DeliveryPart) -> list[tuple[int, int]]:
+        return await ask_one(_SKIPPED_BELOW, tenant_id, low, *part.below, part.limit)
 
     async def skipped_between(self, tenant_id: int, low: int, top: int) -> list[tuple[int, int]]:
         return await ask_one(_SKIPPED_BETWEEN, tenant_id, low, top)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.event import TITLE_WITHIN_BYTES, title_of
 from signalpost.domain.subscription import Subscription
-from signalpost.store.nouns.deliveries import AttemptRow, DeliveryPosition
+from signalpost.store.nouns.deliveries import AttemptRow
 from signalpost.store.nouns.log import LogRow
 from signalpost.store.packing.lanes import RECORDED
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
@@ -14,7 +14,7 @@ from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.sqlite.nouns.log_queries import SqliteLogQueries
 from signalpost.store.sqlite.statements import ask
 from signalpost.store.sqlite.states import ANY
-from signalpost.store.walks.delivery_queries import DeliveryScope, ListedDelivery, RowState
+from signalpost.store.walks.delivery_queries import DeliveryPart, DeliveryScope, ListedDelivery, RowState
 from signalpost.store.walks.recorded_lane import RecordedLane
 
 _SKIPPED = (
@@ -97,23 +97,18 @@ class SqliteDeliveryQueries(SqliteLogQueries):
         )
 
     async def rows_in_state(
-        self, whose: DeliveryScope, state: int, low: int, below: DeliveryPosition, limit: int
+        self, whose: DeliveryScope, state: int, low: int, part: DeliveryPart
     ) -> list[ListedDelivery]:
-        return self._rows(whose, "state = ? AND sequence >= ?", (state, low), below, limit)
+        return self._rows(whose, "state = ? AND sequence >= ?", (state, low), part)
 
     async def rows_of_events(
-        self,
-        whose: DeliveryScope,
-        sequences: Collection[int],
-        states: Collection[int],
-        below: DeliveryPosition,
-        limit: int,
+        self, whose: DeliveryScope, sequences: Collection[int], states: Collection[int], part: DeliveryPart
     ) -> list[ListedDelivery]:
         condition = "state IN (SELECT value FROM json_each(?)) AND sequence IN (SELECT value FROM json_each(?))"
-        return self._rows(whose, condition, (list_numbers(states), list_numbers(sequences)), below, limit)
+        return self._rows(whose, condition, (list_numbers(states), list_numbers(sequences)), part)
 
     def _rows(
-        self, whose: DeliveryScope, condition: str, bindings: tuple[object, ...], below: DeliveryPosition, limit: int
+        self, whose: DeliveryScope, condition: str, bindings: tuple[object, ...], part: DeliveryPart
     ) -> list[ListedDelivery]:
         source, value = "delivery INDEXED BY delivery_tenant_state WHERE tenant_id = ?", whose.tenant_id
         if whose.subscription_number is not None:
@@ -124,16 +119,16 @@ class SqliteDeliveryQueries(SqliteLogQueries):
             f"SELECT sequence, subscription_number, state FROM {source} AND {condition}"  # noqa: S608
             " AND (sequence, subscription_number) < (?, ?)"
             " ORDER BY sequence DESC, subscription_number DESC LIMIT ?",
-            (value, *bindings, *below, limit),
+            (value, *bindings, *part.below, part.limit),
         )
         return [ListedDelivery(*columns) for columns in found]
 
-    async def skipped(self, tenant_id: int, low: int, below: DeliveryPosition, limit: int) -> list[tuple[int, int]]:
+    async def skipped(self, tenant_id: int, low: int, part: DeliveryPart) -> list[tuple[int, int]]:
         return rows(
             self._connection,
             f"SELECT {_SKIPPED} AND a.sequence >= ? AND (a.sequence, a.subscription_number) < (?, ?)"
             " ORDER BY a.sequence DESC, a.subscription_number DESC LIMIT ?",
-            (tenant_id, low, *below, limit),
+            (tenant_id, low, *part.below, part.limit),
         )
 
     async def skipped_between(self, tenant_id: int, low: int, top: int) -> list[tuple[int, int]]:
