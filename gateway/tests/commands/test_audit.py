@@ -33,7 +33,7 @@ from signalpost.domain.access.sign_in import Ground
 from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.audit import GATEWAY, Actor, EntryDraft, Object
 from signalpost.domain.connection import Connection, Granted
-from signalpost.domain.delivery.replay import Replay, ReplayChoice
+from signalpost.domain.delivery.replay import Replay, ReplayChoice, ReplayRange
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError
 from signalpost.domain.key_pair import made_of
@@ -180,8 +180,8 @@ def test_a_retry_and_a_replay_tell_of_their_subscription() -> None:
     assert (told.action, told.object) == ("subscription.retry-delivery", Object("subscription", ID))
     assert told.changes == {"sequence": {"old": None, "new": 7}, "document": {"old": None, "new": "d"}}
     replay = StartReplay(
-        tenant_id=1, subscription_id=ID, replay_id="p", choice=ReplayChoice("failed"), from_at=NOW, to_at=NOW,
-        from_sequence=1, to_sequence=9, count=3, count_is_capped=False,
+        tenant_id=1, subscription_id=ID, replay_id="p", choice=ReplayChoice("failed"),
+        range=ReplayRange(from_at=NOW, to_at=NOW, from_sequence=1, to_sequence=9), count=3, count_is_capped=False,
     )  # fmt: skip
     [told] = kept.do(replay)
     assert told.object == Object("replay", "p")

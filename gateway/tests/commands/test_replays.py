@@ -14,7 +14,7 @@ from signalpost.commands.command import Command, IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription
 from signalpost.domain.access.tenant import Tenant
-from signalpost.domain.delivery.replay import MAX_RUNNING, Replay, ReplayChoice, ReplayState
+from signalpost.domain.delivery.replay import MAX_RUNNING, Replay, ReplayChoice, ReplayRange, ReplayState
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.subscription import Subscription
@@ -65,13 +65,13 @@ class Desk:
             "to_sequence": 30,
             "count": 5,
         } | given
+        bounds = {name: asked.pop(name) for name in ("from_sequence", "to_sequence")}
         return self.run(
             StartReplay(
                 tenant_id=1,
                 subscription_id=SUBSCRIPTION,
                 replay_id=replay_id(number),
-                from_at=NOW - 90 * SECOND,
-                to_at=NOW - 1,
+                range=ReplayRange(from_at=NOW - 90 * SECOND, to_at=NOW - 1, **bounds),
                 count_is_capped=False,
                 **asked,
             )

@@ -36,7 +36,7 @@ from signalpost.domain.beginning import Beginning
 from signalpost.domain.connection import Connection, Granted
 from signalpost.domain.delivery import retry
 from signalpost.domain.delivery.lane_bounds import BOUNDS
-from signalpost.domain.delivery.replay import Replay, ReplayChoice, What
+from signalpost.domain.delivery.replay import Replay, ReplayChoice, ReplayRange, What
 from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.shadow import ShadowRequest
 from signalpost.domain.subscription import Subscription, names_of
@@ -317,10 +317,7 @@ class RunningGateway(Process):
                 subscription_id=subscription.id,
                 replay_id=identity,
                 choice=ReplayChoice(what),
-                from_at=0,
-                to_at=self.clock.wall(),
-                from_sequence=first,
-                to_sequence=last,
+                range=ReplayRange(from_at=0, to_at=self.clock.wall(), from_sequence=first, to_sequence=last),
                 count=count,
                 count_is_capped=capped,
             )

@@ -13,7 +13,7 @@ from signalpost.commands.replays import StartReplay
 from signalpost.commands.subscriptions import PatchSubscription
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.lane_bounds import Bounds
-from signalpost.domain.delivery.replay import ReplayChoice, ReplayState
+from signalpost.domain.delivery.replay import ReplayChoice, ReplayRange, ReplayState
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.nouns.lanes import LaneFlush, LaneWanted
 
@@ -480,8 +480,8 @@ def test_one_that_is_started_while_the_lane_is_loaded_anew_begins_after_that(wor
         await gateway.submit(
             StartReplay(
                 tenant_id=TENANT, subscription_id=subscription.id, replay_id=world.uuid("r"),
-                choice=ReplayChoice("failed"), from_at=0,
-                to_at=gateway.clock.wall(), from_sequence=1, to_sequence=1, count=1, count_is_capped=False,
+                choice=ReplayChoice("failed"), count=1, count_is_capped=False,
+                range=ReplayRange(from_at=0, to_at=gateway.clock.wall(), from_sequence=1, to_sequence=1),
             )
         )  # fmt: skip
         await asyncio.sleep(0.5)

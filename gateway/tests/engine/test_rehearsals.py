@@ -12,7 +12,7 @@ from gateway.tests.engine.scripted_world import TENANT, RunningGateway, Scripted
 from msgspec.structs import replace
 
 from signalpost.commands.replays import StartReplay
-from signalpost.domain.delivery.replay import ReplayChoice, ReplayState
+from signalpost.domain.delivery.replay import ReplayChoice, ReplayRange, ReplayState
 from signalpost.domain.errors import Conflict, TooMany
 from signalpost.domain.event import title_of
 from signalpost.domain.subscription import Subscription
@@ -221,10 +221,7 @@ async def send_missing(gateway: RunningGateway, host: str, first: int, last: int
             subscription_id=subscription.id,
             replay_id=identity,
             choice=ReplayChoice("unsent", types=types or subscription.filters[-1][1]),
-            from_at=0,
-            to_at=gateway.clock.wall(),
-            from_sequence=first,
-            to_sequence=last,
+            range=ReplayRange(from_at=0, to_at=gateway.clock.wall(), from_sequence=first, to_sequence=last),
             count=0,
             count_is_capped=True,
         )

@@ -48,7 +48,7 @@ from signalpost.destinations.registry import Destinations
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.contacts import ContactIds
 from signalpost.domain.delivery import retry
-from signalpost.domain.delivery.replay import ReplayChoice
+from signalpost.domain.delivery.replay import ReplayChoice, ReplayRange
 from signalpost.domain.errors import SignalpostError, Unavailable
 from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
 from signalpost.domain.signing_key import SigningKey
@@ -543,10 +543,7 @@ class NoticeWorld(World[Node]):
                     subscription_id=client.id,
                     replay_id=self.uuid(8300),
                     choice=choice,
-                    from_at=0,
-                    to_at=node.clock.wall(),
-                    from_sequence=1,
-                    to_sequence=last,
+                    range=ReplayRange(from_at=0, to_at=node.clock.wall(), from_sequence=1, to_sequence=last),
                     count=count,
                     count_is_capped=capped,
                 )

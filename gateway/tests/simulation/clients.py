@@ -23,7 +23,7 @@ from signalpost.commands.documents import CreateDocument, DeleteDocument, Import
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.secrets import PromoteSecret, RotateSecret
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription
-from signalpost.domain.delivery.replay import ReplayChoice, What
+from signalpost.domain.delivery.replay import ReplayChoice, ReplayRange, What
 from signalpost.domain.documents import sample
 from signalpost.domain.errors import CallerError, OutcomeUnknown, TooMany, Unavailable
 from signalpost.domain.event import EventType
@@ -505,7 +505,7 @@ class Clients:
         identity = self.uuid()
         command = StartReplay(
             tenant_id=subscriber.tenant, subscription_id=subscriber.id, replay_id=identity, choice=ReplayChoice(what),
-            from_at=0, to_at=self.world.wall.now, from_sequence=first, to_sequence=last, count=count,
+            range=ReplayRange(from_at=0, to_at=self.world.wall.now, from_sequence=first, to_sequence=last), count=count,
             count_is_capped=capped, idempotency=self._key(subscriber.tenant),
         )  # fmt: skip
         await self._resend(

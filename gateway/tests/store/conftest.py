@@ -30,7 +30,7 @@ from signalpost.commands.subscriptions import (
 )
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Replay, ReplayChoice, ReplayTally
+from signalpost.domain.delivery.replay import Replay, ReplayChoice, ReplayRange, ReplayTally
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import HistoryPosition
 from signalpost.domain.documents.links import Links
@@ -313,16 +313,20 @@ def replay_id(number: int) -> str:
 
 
 def replay(replay: int, number: int = 1, **given: Any) -> StartReplay:
-    asked: dict[str, Any] = {"from_sequence": 1, "to_sequence": 9, "count": 0} | given
+    asked: dict[str, Any] = {"from_sequence": 1, "to_sequence": 9, "count": 0, "count_is_capped": False} | given
     choice = ReplayChoice(asked.pop("what", "failed"), asked.pop("types", EVERY_TYPE), asked.pop("document_id", None))
     return StartReplay(
         tenant_id=TENANT,
         subscription_id=subscription_id(number),
         replay_id=replay_id(replay),
         choice=choice,
-        from_at=START,
-        to_at=START + SECOND,
-        **({"count_is_capped": False} | asked),
+        range=ReplayRange(
+            from_at=START,
+            to_at=START + SECOND,
+            from_sequence=asked.pop("from_sequence"),
+            to_sequence=asked.pop("to_sequence"),
+        ),
+        **asked,
     )
 
 

@@ -11,7 +11,7 @@ from signalpost.commands.subscriptions import (
     running_replays,
 )
 from signalpost.domain.delivery import replay as rules
-from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, LeftOut, Replay, ReplayChoice, ReplayInput
+from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, LeftOut, Replay, ReplayChoice, ReplayInput, ReplayRange
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.subscription import Subscription, widened
 
@@ -47,17 +47,14 @@ class _ReplayCommand(SubscriptionCommand, frozen=True, kw_only=True):
 
 
 class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
-    """`replay_id` is the id of the new replay. The sequences are those of the times; none is above the lane's head.
+    """`replay_id` is the id of the new replay. No sequence of the range is above the lane's head.
     `count` says how many deliveries of the range there were to replay when the client asked. If it is about what was
     never sent, the subscription's types count from its first event on: what is sent is then a delivery as any other."""
 
     audited_as: ClassVar[str] = "replay.start"
     adds: ClassVar[type[Replay]] = Replay
     choice: ReplayChoice
-    from_at: int
-    to_at: int
-    from_sequence: int
-    to_sequence: int
+    range: ReplayRange
     count: int
     count_is_capped: bool
     left_out: LeftOut = NOTHING_LEFT_OUT
@@ -73,7 +70,7 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
         if len(running_replays(view, found)) >= rules.MAX_RUNNING:
             detail = f"{rules.MAX_RUNNING} replays of this subscription are running: cancel one, or wait for its end."
             raise Conflict("too_many_replays", detail)
-        first = max(self.from_sequence, found.starts_after + 1)
+        first = max(self.range.from_sequence, found.starts_after + 1)
         started = Replay(
             number=view.next_number(Replay),
             id=self.replay_id,
@@ -83,10 +80,10 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
             types=self.choice.types,
             document_id=self.choice.document_id,
             created_by=self.actor.name,
-            from_at=self.from_at,
-            to_at=self.to_at,
+            from_at=self.range.from_at,
+            to_at=self.range.to_at,
             from_sequence=first,
-            to_sequence=min(self.to_sequence, stamp.sequence - 1),
+            to_sequence=min(self.range.to_sequence, stamp.sequence - 1),
             count=self.count,
             count_is_capped=self.count_is_capped,
             created_at=stamp.at,

@@ -11,7 +11,7 @@ ANSWER = b"HTTP/1.1 401 Unauthorized\r\nServer: nginx\r\nSet-Cookie: session=s3c
 
 def test_only_what_the_gateway_sets_itself_has_a_value() -> None:
     kept = exchange_of(
-        Trace(REQUEST, ANSWER, "203.0.113.18", "TLSv1.3", name_us=4), "https://api.acme.example/h?token=t0p"
+        Trace(REQUEST, ANSWER, address="203.0.113.18", tls="TLSv1.3", name_us=4), "https://api.acme.example/h?token=t0p"
     )
     assert kept.url == "https://api.acme.example/h?token=***"
     assert dict(kept.request_headers) == {

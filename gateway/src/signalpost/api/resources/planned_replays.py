@@ -9,7 +9,13 @@ from signalpost.api.routing.context import RequestContext
 from signalpost.commands.command import IdempotencyKey
 from signalpost.commands.replays import StartReplay, not_as_rehearsed
 from signalpost.domain.delivery.rehearsal import read_rehearsal_id, wants_of
-from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, RehearsedReplayRequest, ReplayChoice, ReplayRequest
+from signalpost.domain.delivery.replay import (
+    NOTHING_LEFT_OUT,
+    RehearsedReplayRequest,
+    ReplayChoice,
+    ReplayRange,
+    ReplayRequest,
+)
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import FieldError, Forbidden, Invalid
 from signalpost.domain.language.subject import subject_of
@@ -54,10 +60,7 @@ async def plan(
         subscription_id=found.id,
         replay_id=context.new_id(),
         choice=choice,
-        from_at=from_at,
-        to_at=to_at,
-        from_sequence=first,
-        to_sequence=last,
+        range=ReplayRange(from_at=from_at, to_at=to_at, from_sequence=first, to_sequence=last),
         count=count,
         count_is_capped=capped,
         left_out=replace(
@@ -90,10 +93,12 @@ async def plan_rehearsed(
         subscription_id=found.id,
         replay_id=context.new_id(),
         choice=choice,
-        from_at=kept[0].at if kept else context.services.clock.wall(),
-        to_at=context.services.clock.wall(),
-        from_sequence=first,
-        to_sequence=rehearsed.to_sequence,
+        range=ReplayRange(
+            from_at=kept[0].at if kept else context.services.clock.wall(),
+            to_at=context.services.clock.wall(),
+            from_sequence=first,
+            to_sequence=rehearsed.to_sequence,
+        ),
         count=count,
         count_is_capped=capped,
         left_out=replace(NOTHING_LEFT_OUT, unmet=unmet),

@@ -23,12 +23,9 @@ _SHOWN: Final = frozenset(
 _STRUCK_IN_ANSWERS: Final = frozenset({"set-cookie", "authorization", "proxy-authorization", "www-authenticate"})
 
 
-class Trace(Struct, frozen=True, array_like=True):
-    """What a sender saw of an attempt."""
+class _ConnectionSteps(Struct, frozen=True, kw_only=True):
+    """How the connection of an attempt was made."""
 
-    request_head: bytes
-    answer_head: bytes = b""
-    """Status line and headers, as far as they were complete."""
     address: str | None = None
     """What was dialled, such as `203.0.113.18`; None if no connection was made."""
     tls: str | None = None
@@ -41,18 +38,20 @@ class Trace(Struct, frozen=True, array_like=True):
     tls_us: int | None = None
 
 
-class Exchange(Struct, frozen=True, omit_defaults=True):
+class Trace(_ConnectionSteps, frozen=True, array_like=True):
+    """What a sender saw of an attempt."""
+
+    request_head: bytes
+    answer_head: bytes = b""
+    """Status line and headers, as far as they were complete."""
+
+
+class Exchange(_ConnectionSteps, frozen=True, omit_defaults=True):
     """A trace as it is kept and shown. Member names are part of the schema."""
 
     url: str
     request_headers: tuple[tuple[str, str], ...] = ()
     answer_headers: tuple[tuple[str, str], ...] = ()
-    address: str | None = None
-    tls: str | None = None
-    is_new: bool = True
-    name_us: int | None = None
-    connect_us: int | None = None
-    tls_us: int | None = None
 
 
 def exchange_of(trace: Trace, url: str) -> Exchange:

@@ -159,19 +159,24 @@ class ReplayTally(NamedTuple):
         return ReplayTally(self.delivered + other.delivered, self.failed + other.failed, self.skipped + other.skipped)
 
 
-class Replay(Struct, frozen=True, kw_only=True):
-    number: int
-    """The replay's key in the store."""
-    id: str
-    tenant_id: int
-    subscription_number: int
-    what: What
+class ReplayRange(Struct, frozen=True, kw_only=True):
+    """What of a log a replay is about."""
+
     from_at: int
     to_at: int
     """The times that were asked for: from the first, up to and without the second."""
     from_sequence: int
     to_sequence: int
     """The range, both included, that these were when it started."""
+
+
+class Replay(ReplayRange, frozen=True, kw_only=True):
+    number: int
+    """The replay's key in the store."""
+    id: str
+    tenant_id: int
+    subscription_number: int
+    what: What
     count: int
     """How many deliveries it had to send when it started; a lower bound if `count_is_capped`."""
     count_is_capped: bool

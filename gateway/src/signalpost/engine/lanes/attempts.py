@@ -8,13 +8,13 @@ slot is given back when the attempt has ended, or when it turns out that none is
 from collections.abc import Callable
 from functools import partial
 
-from signalpost.domain.delivery.attempt_trace import AttemptTrace, trace_of_attempt
+from signalpost.domain.delivery.attempt_trace import trace_of_attempt
 from signalpost.domain.delivery.delivery import Delivery, taken_back, waits_until
 from signalpost.domain.delivery.outcome import Outcome
+from signalpost.domain.delivery.sending import Sending
 from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.language.subject import not_sent
-from signalpost.domain.subscription import Subscription
 from signalpost.domain.wishes import Wishes
 from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.lanes.lane_worker import LaneWorker
@@ -115,23 +115,16 @@ class Attempts:
         if subscription.rate_limit is not None:
             worker.rate_limit.start(self._clock.steady())
         trace = trace_of_attempt(event, subscription.id, delivery, self._clock.wall()) if event.trace else None
-        worker.carrier.carry(event, delivery, partial(self._done, worker, subscription, delivery, event, trace), trace)
+        sending = Sending(subscription, delivery, event, trace)
+        worker.carrier.carry(event, delivery, partial(self._done, worker, sending), trace)
 
-    def _done(
-        self,
-        worker: LaneWorker,
-        sent: Subscription,
-        delivery: Delivery,
-        event: Event,
-        trace: AttemptTrace | None,
-        outcome: Outcome | None,
-    ) -> None:
-        """An attempt has ended that was made as the subscription `sent` said; without an outcome, it was not made."""
+    def _done(self, worker: LaneWorker, sending: Sending, outcome: Outcome | None) -> None:
+        """An attempt has ended; without an outcome, it was not made."""
         if outcome is None:
-            self._take_back(worker, delivery)
+            self._take_back(worker, sending.delivery)
             return
         self._free_slot(worker)
-        self._outcomes.take(worker, sent, delivery, event, trace, outcome)
+        self._outcomes.take(worker, sending, outcome)
         self._move_on(worker)
 
     def _skip(self, worker: LaneWorker, delivery: Delivery, why: str) -> None:

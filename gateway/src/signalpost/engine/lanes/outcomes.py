@@ -15,7 +15,7 @@ from signalpost.domain.delivery.attempt_trace import AttemptTrace
 from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, Verdict, decide
 from signalpost.domain.delivery.exchange import exchange_of
 from signalpost.domain.delivery.outcome import Failure, Outcome
-from signalpost.domain.event import Event
+from signalpost.domain.delivery.sending import Sending
 from signalpost.domain.objective import Objective
 from signalpost.domain.secrets import SHORTEST, Secrets, secrets_of, without_secrets
 from signalpost.domain.subscription import Subscription
@@ -56,16 +56,9 @@ class Outcomes:
         self._known: dict[int, tuple[Subscription, Secrets]] = {}
         """The secrets of the subscriptions of which something was last answered, by number."""
 
-    def take(
-        self,
-        worker: LaneWorker,
-        sent: Subscription,
-        delivery: Delivery,
-        event: Event,
-        trace: AttemptTrace | None,
-        outcome: Outcome,
-    ) -> None:
-        """Handle the outcome of an attempt that was made as the subscription `sent` said. It may have changed since."""
+    def take(self, worker: LaneWorker, sending: Sending, outcome: Outcome) -> None:
+        """Handle the outcome of an attempt."""
+        sent, delivery, event, trace = sending.subscription, sending.delivery, sending.event, sending.trace
         subscription = worker.subscription
         now, jitter = self._clock.steady(), self._random.random()
         wait = None if outcome.retry_after is None else retry.parse_retry_after(outcome.retry_after, self._clock.wall())
@@ -80,7 +73,7 @@ class Outcomes:
         attempt = _attempt(delivery, verdict, outcome, sent.url, on_time=on_time)
         self._note_attempt(worker, attempt, outcome)
         if self._traces is not None:
-            self._traces.attempted(trace, event, sent, delivery, outcome, worker.held)
+            self._traces.attempted(sending, outcome, worker.held)
         if verdict.input is DELIVERED and delivery.run == 0 and is_promised:
             self._counts.count_delivery(sent.kind, due, outcome, trace)
         elif verdict.input is GIVE_UP and sent.shadow_of is None:

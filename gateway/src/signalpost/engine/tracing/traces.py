@@ -11,6 +11,7 @@ from signalpost.domain import spans
 from signalpost.domain.delivery.attempt_trace import AttemptTrace
 from signalpost.domain.delivery.delivery import AT_ONCE, Delivery
 from signalpost.domain.delivery.outcome import UNCOUNTED, Failure, Outcome
+from signalpost.domain.delivery.sending import Sending
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
@@ -79,20 +80,12 @@ class Traces:
                 self._add_all(spans.creation_spans(event, ended - int(seconds * SECOND), ended))
                 self._note_end((_COMMITTED, event.id), ended)
 
-    def attempted(
-        self,
-        trace: AttemptTrace | None,
-        event: Event,
-        sent: Subscription,
-        delivery: Delivery,
-        outcome: Outcome,
-        held: tuple[str, int],
-    ) -> None:
-        """An attempt has ended that was made as the subscription `sent` said, and its delivery is not settled yet.
-        `trace` is None if the event is not traced. `held` says what last kept the lane from sending, and when by the
-        steady clock that was seen."""
+    def attempted(self, sending: Sending, outcome: Outcome, held: tuple[str, int]) -> None:
+        """An attempt has ended, and its delivery is not settled yet. `held` says what last kept the lane from sending,
+        and when by the steady clock that was seen."""
         if outcome.failure in _NO_ATTEMPT:
             return
+        sent, delivery, event, trace = sending.subscription, sending.delivery, sending.event, sending.trace
         ended = outcome.started_at + outcome.elapsed_us
         if trace is not None:
             self._add_wait(trace, event, sent, delivery, outcome.started_at, held)
