@@ -5,7 +5,6 @@ import os
 import random
 import time
 import uuid
-from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +46,17 @@ class PlatformOfSource(Protocol):
     def dead(self) -> Sequence[str]: ...
 
 
+class PlatformWithServer(PlatformOfSource, Protocol):
+    @property
+    def server(self) -> Killable:
+        """What the source reads from."""
+        ...
+
+    def table(self) -> str:
+        """What makes the same source as `source`: the lines of TOML below `[source]`."""
+        ...
+
+
 class PlatformConformance(Conformance):
     """The promises of sources, for one with a platform."""
 
@@ -69,12 +79,7 @@ class PlatformConformance(Conformance):
 class KilledConformance(PlatformConformance):
     """The promises of sources, and that they are kept by a connector which is a process of its own."""
 
-    server: Killable
-    """What the source reads from."""
-
-    @abstractmethod
-    def table(self) -> str:
-        """What makes the same source as `source`: the lines of TOML below `[source]`."""
+    platform: PlatformWithServer
 
     def test_kills_lose_no_change_make_none_twice_and_keep_the_order(self, tmp_path: Path) -> None:
         """The connector, the gateway and the server in turn, at random moments, each while there is work under way. The
@@ -89,7 +94,7 @@ class KilledConformance(PlatformConformance):
                 )
                 until_fed_more(self.gateway, newest)
                 time.sleep(random.uniform(0, 0.4))
-                kill_one(number, connector, self.gateway, self.server)
+                kill_one(number, connector, self.gateway, self.platform.server)
             wanted = [f"{number} {part}" for number in range(KILLS) for part in range(8)]
             until(lambda: newest_of(self.gateway) >= before + len(wanted) * len(documents), connector.log)
             assert connector.stop() == 0
@@ -102,10 +107,10 @@ class KilledConformance(PlatformConformance):
         with self._connector(tmp_path) as connector:
             self.put([Change(document, 1, "before")])
             until(lambda: told_of(self.gateway)[document] == ["before"], connector.log)
-            self.server.kill()
+            self.platform.server.kill()
             until(lambda: connector.health()["status"] == "failing", connector.log)
             time.sleep(OUTAGE)
-            self.server.start()
+            self.platform.server.start()
             self.put([Change(document, 2, "after")])
             until(lambda: told_of(self.gateway)[document] == ["before", "after"], connector.log)
             assert connector.stop() == 0
@@ -114,7 +119,7 @@ class KilledConformance(PlatformConformance):
     def _connector(self, folder: Path) -> Iterator[CommandProcess]:
         """`signalpost-connect run`, which ends with the block."""
         port = free_port()
-        config = write_config(folder, "source", self.table(), self.gateway.url, self.gateway.key, port)
+        config = write_config(folder, "source", self.platform.table(), self.gateway.url, self.gateway.key, port)
         made = CommandProcess(folder, "run", config, port)
         made.start()
         try:

@@ -63,6 +63,12 @@ class Streams:
 
         return self.do(read)
 
+    def table(self) -> str:
+        return (
+            f'kind = "nats"\nurl = {{ file = "{self.secret}" }}\nstream = "{self.stream}"\n'
+            f'dead_subject = "{self.dead_subject}"\nagain_seconds = 2\n'
+        )
+
 
 @pytest.fixture
 def streams(server: NatsServer, tmp_path: Path) -> Streams:
@@ -72,15 +78,8 @@ def streams(server: NatsServer, tmp_path: Path) -> Streams:
 class TestNats(KilledConformance):
     @pytest.fixture(autouse=True)
     def _given(self, streams: Streams, gateway: FedGateway) -> None:
-        self.platform = self.streams = streams
-        self.server = streams.server
+        self.platform = streams
         self.gateway = gateway
-
-    def table(self) -> str:
-        return (
-            f'kind = "nats"\nurl = {{ file = "{self.streams.secret}" }}\nstream = "{self.streams.stream}"\n'
-            f'dead_subject = "{self.streams.dead_subject}"\nagain_seconds = 2\n'
-        )
 
 
 def test_the_version_is_the_number_in_the_stream(streams: Streams) -> None:

@@ -36,7 +36,7 @@ class Queues:
     """Two queues of a test: one with changes, one with the dead."""
 
     def __init__(self, broker: Broker, folder: Path) -> None:
-        self.broker = broker
+        self.server = broker
         self.queue, self.dead_queue = f"changes {uuid.uuid4()}", f"dead {uuid.uuid4()}"
         self.secret = folder / "rabbitmq-url"
         self.secret.write_text(broker.url)
@@ -63,7 +63,7 @@ class Queues:
                 message = aio_pika.Message(json.dumps(each.line).encode(), delivery_mode=2)
                 await channel.default_exchange.publish(message, self.queue)
 
-        self.broker.do(publish)
+        self.server.do(publish)
         self._put += len(changes)
 
     def left(self) -> int:
@@ -77,7 +77,7 @@ class Queues:
             found: int = queue.declaration_result.message_count
             return found
 
-        return self.broker.do(count)
+        return self.server.do(count)
 
     def dead(self) -> Sequence[str]:
         async def read(channel: Any) -> None:
@@ -86,8 +86,14 @@ class Queues:
                 self._buried.append(message.headers["problem"])
                 await message.ack()
 
-        self.broker.do(read)
+        self.server.do(read)
         return list(self._buried)
+
+    def table(self) -> str:
+        return (
+            f'kind = "rabbitmq"\nurl = {{ file = "{self.secret}" }}\nqueue = "{self.queue}"\n'
+            f'dead_queue = "{self.dead_queue}"\n'
+        )
 
 
 @pytest.fixture
@@ -99,7 +105,6 @@ class TestRabbitMq(KilledConformance):
     @pytest.fixture(autouse=True)
     def _given(self, queues: Queues, gateway: FedGateway) -> Iterator[None]:
         self.platform = self.queues = queues
-        self.server = queues.broker
         self.gateway = gateway
         yield
         until(self.is_empty)
@@ -116,12 +121,6 @@ class TestRabbitMq(KilledConformance):
 
         run_source(self.queues.source(), settle)
         return False
-
-    def table(self) -> str:
-        return (
-            f'kind = "rabbitmq"\nurl = {{ file = "{self.queues.secret}" }}\nqueue = "{self.queues.queue}"\n'
-            f'dead_queue = "{self.queues.dead_queue}"\n'
-        )
 
 
 async def taken(source: RabbitQueue, count: int) -> Batch:
@@ -189,7 +188,7 @@ def test_what_is_missing_is_said_without_the_secret(queues: Queues) -> None:
     assert "no queue 'missing'" in said(RabbitQueue(RabbitConfig(url, queues.queue, "missing")))
     with pytest.raises(ValueError, match="dead_queue: dead messages need a queue of their own"):
         RabbitQueue(RabbitConfig(url, queues.queue, queues.queue))
-    queues.secret.write_text(queues.broker.url.replace("guest@", "hunter2@"))
+    queues.secret.write_text(queues.server.url.replace("guest@", "hunter2@"))
     refused = said(queues.source())
     assert "Login was refused" in refused
     assert "hunter2" not in refused

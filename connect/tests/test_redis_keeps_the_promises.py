@@ -24,12 +24,8 @@ pytestmark = [
 class TestRedis(KilledConformance):
     @pytest.fixture(autouse=True)
     def _given(self, streams: Streams, gateway: FedGateway) -> None:
-        self.platform = self.streams = streams
-        self.server = streams.server
+        self.platform = streams
         self.gateway = gateway
-
-    def table(self) -> str:
-        return self.streams.table()
 
 
 def test_a_field_can_say_that_a_document_is_deleted(streams: Streams, gateway: FedGateway, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -30,9 +31,17 @@ def url_of(url: Secret) -> str:
     return found
 
 
-async def connected(url: str) -> AbstractConnection:
-    """A connection that is not made again once it is lost."""
-    return await aio_pika.connect(url, timeout=CONNECT_SECONDS, ssl_context=tls_of(url))
+@asynccontextmanager
+async def opened(url: str) -> AsyncGenerator[AbstractConnection]:
+    """A connection that is not made again once it is lost. If the block, which gets it ready, fails or takes too long,
+    it is closed."""
+    async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
+        connection = await aio_pika.connect(url, timeout=CONNECT_SECONDS, ssl_context=tls_of(url))
+        try:
+            yield connection
+        except BaseException:
+            await close(connection)
+            raise
 
 
 def tls_of(url: str) -> ssl.SSLContext:
@@ -42,6 +51,21 @@ def tls_of(url: str) -> ssl.SSLContext:
     if "certfile" in asked:
         context.load_cert_chain(asked["certfile"], asked.get("keyfile"))
     return context
+
+
+@asynccontextmanager
+async def closed_on_failure(
+    close_all: Callable[[], Awaitable[None]], away: Callable[[str], Exception]
+) -> AsyncGenerator[None]:
+    """Close a connection if the block that uses it fails. Raises `away` with what is wrong at RabbitMQ."""
+    try:
+        yield
+    except FAILURES as error:
+        await close_all()
+        raise away(sentence(error)) from error
+    except BaseException:
+        await close_all()
+        raise
 
 
 async def close(connection: AbstractConnection) -> None:

@@ -23,15 +23,7 @@ from aiormq.exceptions import ChannelLockedResource
 from msgspec import Struct
 
 from signalpost_connect.config import Secret
-from signalpost_connect.rabbitmq.connection import (
-    ANSWER_SECONDS,
-    CONNECT_SECONDS,
-    FAILURES,
-    close,
-    connected,
-    sentence,
-    url_of,
-)
+from signalpost_connect.rabbitmq.connection import ANSWER_SECONDS, close, closed_on_failure, opened, url_of
 from signalpost_connect.source import Batch, Message, Outcome, SourceAway, Verdict
 
 LONGEST_PROBLEM: Final = 1000
@@ -138,37 +130,26 @@ class RabbitQueue:
     @asynccontextmanager
     async def _used(self, most: int) -> AsyncGenerator[Reading | None]:
         """The connection, which reads the queue; None while another reader does. After a failure it is closed."""
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
-                if self._reading is not None and self._reading.channel.is_closed:
-                    raise SourceAway("RabbitMQ closed the connection.")
-                if self._reading is None:
-                    self._reading = await self._connected(most)
+        async with closed_on_failure(self.close, SourceAway):
+            if self._reading is not None and self._reading.channel.is_closed:
+                raise SourceAway("RabbitMQ closed the connection.")
+            if self._reading is None:
+                self._reading = await self._connected(most)
             yield self._reading
-        except FAILURES as error:
-            await self.close()
-            raise SourceAway(sentence(error)) from error
-        except BaseException:
-            await self.close()
-            raise
 
     async def _connected(self, most: int) -> Reading | None:
         """Read the queue by a new connection. Waits until what can come at once is here."""
-        connection = await connected(self._url)
         try:
-            channel = await connection.channel(on_return_raises=True)
-            await channel.declare_queue(f"signalpost-connect {self._config.queue}", exclusive=True)
-            await channel.set_qos(prefetch_count=most)
-            await channel.declare_queue(self._config.dead_queue, passive=True)
-            queue = await channel.declare_queue(self._config.queue, passive=True)
-            reading = Reading(connection, channel)
-            await queue.consume(reading.on_message)
+            async with opened(self._url) as connection:
+                channel = await connection.channel(on_return_raises=True)
+                await channel.declare_queue(f"signalpost-connect {self._config.queue}", exclusive=True)
+                await channel.set_qos(prefetch_count=most)
+                await channel.declare_queue(self._config.dead_queue, passive=True)
+                queue = await channel.declare_queue(self._config.queue, passive=True)
+                reading = Reading(connection, channel)
+                await queue.consume(reading.on_message)
         except ChannelLockedResource:
-            await close(connection)
             return None
-        except BaseException:
-            await close(connection)
-            raise
         await reading.has_come(min(most, queue.declaration_result.message_count or 0), 1.0)
         return reading
 

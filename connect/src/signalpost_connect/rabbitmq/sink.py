@@ -12,8 +12,7 @@ connection. Another process that begins is refused until then.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
@@ -24,15 +23,7 @@ from aiormq.exceptions import ChannelLockedResource
 from msgspec import Meta, Struct
 
 from signalpost_connect.config import Secret
-from signalpost_connect.rabbitmq.connection import (
-    ANSWER_SECONDS,
-    CONNECT_SECONDS,
-    FAILURES,
-    close,
-    connected,
-    sentence,
-    url_of,
-)
+from signalpost_connect.rabbitmq.connection import ANSWER_SECONDS, close, closed_on_failure, opened, url_of
 from signalpost_connect.sink import Entry, Origin, SinkAway, attributes_of
 
 CURSOR_QUEUE: Final[dict[str, Any]] = {"x-queue-type": "quorum", "x-max-length": 1, "x-overflow": "drop-head"}
@@ -73,7 +64,7 @@ class RabbitSink:
     async def cursor(self) -> int | None:
         """Take the lock, then read the cursor, and write it again."""
         await self.close()
-        async with self._used():
+        async with closed_on_failure(self.close, SinkAway):
             self._writing = await self._connected()
             found = []
             while (message := await self._writing.cursors.get(fail=False, timeout=ANSWER_SECONDS)) is not None:
@@ -90,7 +81,7 @@ class RabbitSink:
 
     async def write(self, entries: Sequence[Entry]) -> None:
         """Write events, then the cursor. If one is refused, those before it are done all the same."""
-        async with self._used():
+        async with closed_on_failure(self.close, SinkAway):
             assert self._writing is not None, "ask for the cursor first"
             last, failure = await self._publish(self._writing, entries)
             if last is not None:
@@ -134,36 +125,19 @@ class RabbitSink:
             )
         return error if isinstance(error, Exception) else SinkAway("RabbitMQ closed the connection.")
 
-    @asynccontextmanager
-    async def _used(self) -> AsyncGenerator[None]:
-        """Whatever fails, the connection is closed afterwards."""
-        try:
-            yield
-        except FAILURES as error:
-            await self.close()
-            raise SinkAway(sentence(error)) from error
-        except BaseException:
-            await self.close()
-            raise
-
     async def _connected(self) -> Writing:
-        async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
-            connection = await connected(self._url)
-            try:
+        try:
+            async with opened(self._url) as connection:
                 channel = await connection.channel(on_return_raises=True)
                 await channel.declare_queue(f"signalpost-connect drain {self._config.name}", exclusive=True)
                 exchange = await channel.get_exchange(self._config.exchange)
                 cursors = await channel.declare_queue(
                     f"signalpost-connect cursor {self._config.name}", durable=True, arguments=CURSOR_QUEUE
                 )
-            except ChannelLockedResource:
-                await close(connection)
-                raise SinkAway(
-                    f"Another process writes as {self._config.name}. If both are wanted, give one another sink.name."
-                ) from None
-            except BaseException:
-                await close(connection)
-                raise
+        except ChannelLockedResource:
+            raise SinkAway(
+                f"Another process writes as {self._config.name}. If both are wanted, give one another sink.name."
+            ) from None
         return Writing(connection, channel, exchange, cursors)
 
 
