@@ -22,7 +22,7 @@ class Audit:
 
 
 class Desk:
-    """What refusals are noted at, with a clock that is moved by hand."""
+    """Notes refusals, by a clock that a test moves by hand."""
 
     def __init__(self) -> None:
         self.now = 0

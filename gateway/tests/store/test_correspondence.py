@@ -1,5 +1,5 @@
-"""The contract of a store: what contacts were told, from the beginning of a mail to the end of its row; and contacts
-themselves, sealed with their subscription."""
+"""Every store keeps what contacts were told, from the moment at which a mail is begun until its row is removed. The
+contacts themselves are sealed with their subscription."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

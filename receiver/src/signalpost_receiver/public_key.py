@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 PUBLIC_PREFIX = "whpk_"
-"""What a public key begins with; base64 of its 32 bytes follows."""
+"""A public key begins with this; its 32 bytes follow, in base64."""
 _VERSION = "v1a,"
 
 

@@ -19,5 +19,5 @@ class KeyPairSigner:
 
 
 def entries(signers: Sequence[KeyPairSigner], event_id: str, timestamp: int, body: bytes) -> str:
-    """What follows in `webhook-signature` after the entries of secrets."""
+    """The entries of key pairs in `webhook-signature`, which follow those of secrets."""
     return "".join(f" {each.entry(event_id, timestamp, body)}" for each in signers)

@@ -190,8 +190,8 @@ RESPONSE_HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "required": False,
     },
     "signalpost-sequence": _text(
-        "The page holds whatever the events up to this one say: read its documents, then follow the log after it. Of "
-        "several pages that of the first counts.",
+        "The page has all that the events up to this one changed: read its documents, then follow the log after it. If "
+        "there are several pages, follow it after the sequence of the first one.",
         r"^\d+$",
     ),
     "signalpost-changed": _text("`true` if the import or deletion changed anything.", "^(true|false)$"),
