@@ -147,7 +147,7 @@ class WaitingBehind(Shape, frozen=True):
     ]
 
 
-class DeliveryWithAttempts(Delivery, frozen=True):
+class DeliveryWithAttempts(Delivery, frozen=True, kw_only=True):
     attempts: list[Attempt]
     diagnosis: Annotated[Diagnosis | None, Meta(description="Null unless the last attempt failed.")]
     retries_asked: Annotated[
