@@ -51,8 +51,8 @@ class Client:
 
     def start(self, request: OutgoingRequest, within: float | None = None) -> "asyncio.Future[Outcome]":
         """`within`: it is to end before a timer of so many seconds, set now, has its turn. However slow the machine is,
-        it is so for both. Only then the time for the way begins: where the whole process stood still, another loop may
-        have had no turn yet."""
+        it is so for both. Only then the time for the way back begins: after the whole process stood still, both timers
+        are due at once, and the outcome is still to be sent."""
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[Outcome] = loop.create_future()
         number = len(self._told)
