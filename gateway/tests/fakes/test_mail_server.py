@@ -11,7 +11,7 @@ from gateway.tests.patience import PATIENCE
 
 
 def test_it_ends_a_conversation_also_if_the_client_has_not_said_good_bye_to_tls(authority: trustme.CA) -> None:
-    """Such a conversation's socket would be found unclosed by a later test."""
+    """A later test would find the socket unclosed."""
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     with MailServer(authority, scheme="smtps") as server:
