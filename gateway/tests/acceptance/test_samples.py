@@ -18,14 +18,14 @@ Endpoints = Callable[..., Endpoint]
 RESULT = [
     "eventId",
     "delivered",
+    "exchange",
+    "diagnosis",
     "startedAt",
     "durationMs",
     "statusCode",
     "error",
     "detail",
     "answer",
-    "exchange",
-    "diagnosis",
 ]
 AT_A_TIME = 13
 """How many tests one tenant may run; the others of the 16 are for other tenants."""

@@ -30,6 +30,7 @@ TIMEOUT = 2.0
 """The seconds that an attempt has here: as many as a busy machine needs to bring the beginning of an answer."""
 LATE = 0.1
 """50 ms are meant."""
+pytestmark = pytest.mark.slow
 
 
 async def cut_in_time(
