@@ -338,11 +338,11 @@ def _(right: Any) -> Any:
 
 @fault("lets a failed retry by hand end the schedule", Outcomes, "take")
 def _(right: Any) -> Any:
-    def take(self: Outcomes, *about: Any) -> None:
-        *_, flown, _event_id, _outcome = about
+    def take(self: Outcomes, worker: Any, sending: Any, outcome: Any) -> None:
+        flown = sending.delivery
         if flown.resume_at is not None:
             flown.resume_at, flown.failed_attempts = None, flown.max_attempts - 1
-        right(self, *about)
+        right(self, worker, sending, outcome)
 
     return take
 
