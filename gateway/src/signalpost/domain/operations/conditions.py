@@ -30,7 +30,7 @@ TOLD_AGAIN_AFTER: Final = 5 * MINUTE
 """What opens within this time after a kind was told of waits until then. Those that close wait as long for others that
 are about to."""
 MOST_APART: Final = 7
-"""How far reminders are apart at most, in the time after which there is the first."""
+"""Reminders are at most so many times as far apart as the first one is from the notice before it."""
 MOST_TOLD: Final = 1_000
 """How many conditions one notice tells of at most: they are written in one transaction."""
 _NAMESPACE: Final = uuid.UUID("3f0c5a86-6a0e-5f2d-9a43-2f1e6b7d9c10")
@@ -136,7 +136,7 @@ class NoticeTerms(Struct, frozen=True, kw_only=True):
     after: int = 2 * MINUTE
     """How long a subscription must fail before people are told, µs."""
     remind: int = DAY
-    """After how long they are told again of what goes on for the first time, µs."""
+    """How long after a notice the first reminder comes, if what it tells of goes on, µs."""
 
 
 # --- What a look finds ------------------------------------------------------------------------------------------------
@@ -232,6 +232,7 @@ def _told_again_at(row: ConditionRow, terms: NoticeTerms) -> float:
         return 0
     if not KINDS[row.kind].reminds:
         return inf
+    # A clock that was set back may have told of it before it opened.
     was_open_for = 0 if row.severity is Severity.CRITICAL else abs(told_at - row.opened_at)
     return told_at + min(terms.remind + was_open_for, MOST_APART * terms.remind)
 
