@@ -220,6 +220,31 @@ def test_a_batch_has_a_bounded_size(platform: Platform) -> None:
     assert sizes_of_batches(platform) == [1, 2, 2]
 
 
+def test_a_batch_is_all_that_is_read_of_a_table_that_was_filled_a_moment_ago(platform: Platform) -> None:
+    """The database has no statistics of it then, and would rather sort all rows than read the index in order."""
+    platform.sql.execute(
+        "INSERT INTO signalpost_outbox (document_id, snapshot)"
+        " SELECT gen_random_uuid(), jsonb_build_object('title', repeat('x', 1000)) FROM generate_series(1, 10000)"
+    )
+
+    async def take_five_hundred(source: Outbox) -> int:
+        return len((await source.take(500, 0)).messages)
+
+    assert with_source(platform, take_five_hundred) == 500
+    until(lambda: rows_read(platform) > 0)
+    assert rows_read(platform) < 1000
+
+
+def rows_read(platform: Platform) -> int:
+    """How many rows of the outbox queries have read so far, as the server has noted."""
+    row = platform.sql.execute(
+        "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables"
+        " WHERE relname = 'signalpost_outbox'"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def test_what_is_missing_or_wrong_is_said_without_the_secret(platform: Platform, tmp_path: Path) -> None:
     platform.sql.execute("DROP TABLE signalpost_outbox")
     with pytest.raises(SourceAway, match="outbox sql"):

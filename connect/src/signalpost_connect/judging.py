@@ -1,12 +1,12 @@
 """Imports the messages of a batch, and learns what became of each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from signalpost_client import AsyncClient, SignalpostError
 from signalpost_client.shapes import ImportedLine, ProblemOfLine
 from signalpost_connect.mapping import LineMaker, Unusable
-from signalpost_connect.source import AGAIN, APPLIED, UNCHANGED, Message, Verdict, dead
+from signalpost_connect.source import AGAIN, APPLIED, UNCHANGED, Batch, Verdict, dead
 
 
 class Judgement(NamedTuple):
@@ -16,21 +16,37 @@ class Judgement(NamedTuple):
     trouble: SignalpostError | None = None
 
 
-async def judge(client: AsyncClient, make: LineMaker, messages: Sequence[Message]) -> Judgement:
-    """Import what can be. From the first message on that the gateway did not answer, all come again: a later state of a
-    document must not arrive before an earlier one."""
-    verdicts = [AGAIN] * len(messages)
-    lines, places = list[bytes](), list[int]()
-    for place, message in enumerate(messages):
+class ReadyBatch(NamedTuple):
+    """A batch as it is imported."""
+
+    batch: Batch
+    lines: Sequence[bytes]
+    places: Sequence[int]
+    """Of which message each line is."""
+    unusable: Mapping[int, Verdict]
+    """The verdicts on the other messages: no line can be made of them."""
+
+
+def made_ready(batch: Batch, make: LineMaker) -> ReadyBatch:
+    """Make the lines of a batch."""
+    lines, places, unusable = list[bytes](), list[int](), dict[int, Verdict]()
+    for place, message in enumerate(batch.messages):
         try:
             lines.append(make.line(message))
         except Unusable as error:
-            verdicts[place] = dead(str(error))
+            unusable[place] = dead(str(error))
         else:
             places.append(place)
+    return ReadyBatch(batch, lines, places, unusable)
+
+
+async def judge(client: AsyncClient, ready: ReadyBatch) -> Judgement:
+    """Import what can be. From the first message on that the gateway did not answer, all come again: a later state of a
+    document must not arrive before an earlier one."""
+    verdicts = [ready.unusable.get(place, AGAIN) for place in range(len(ready.batch.messages))]
     try:
-        async for answer in client.documents.import_lines(lines):
-            verdicts[places[answer.line - 1]] = verdict_of(answer)
+        async for answer in client.documents.import_lines(ready.lines):
+            verdicts[ready.places[answer.line - 1]] = verdict_of(answer)
     except SignalpostError as error:
         return Judgement(verdicts, error)
     return Judgement(verdicts)

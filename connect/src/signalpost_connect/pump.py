@@ -1,7 +1,7 @@
 """Takes a batch, imports it, settles it, and takes the next.
 
 One batch is under way at the gateway. Of a source that can read ahead, the batch before it is settled meanwhile, and
-the one after it is taken:
+the one after it is taken and made into lines:
 
     the gateway        │ batch 2 is imported              │ batch 3 is imported              │
     the source         │ 1 is settled, 3 is taken         │ 2 is settled, 4 is taken         │
@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from signalpost_client import AsyncClient, Problem
-from signalpost_connect.judging import Judgement, judge
+from signalpost_connect.judging import Judgement, ReadyBatch, judge, made_ready
 from signalpost_connect.mapping import LineMaker
 from signalpost_connect.progress import Pauses, Progress
 from signalpost_connect.source import AGAIN, Batch, Outcome, Source, SourceAway
@@ -52,7 +52,7 @@ class Pump:
         self._reads_ahead = getattr(source, "reads_ahead", False)
         self._answered: tuple[Batch, Judgement] | None = None
         """What the gateway has answered, and is not settled."""
-        self._ahead: Batch | None = None
+        self._ahead: ReadyBatch | None = None
         """What was taken, and is imported next."""
 
     async def run(self, after_round: Callable[[], Awaitable[None]]) -> None:
@@ -66,13 +66,11 @@ class Pump:
     async def round(self) -> float:
         """Import a batch. Returns for how many seconds nothing more should be taken."""
         try:
-            batch = self._ahead or await self._source.take(MOST_MESSAGES, TAKE_SECONDS)
-            judgement, ahead = await asyncio.gather(
-                judge(self._client, self._make, batch.messages), self._meanwhile(batch)
-            )
+            ready = self._ahead or await self._take(TAKE_SECONDS)
+            judgement, ahead = await asyncio.gather(judge(self._client, ready), self._meanwhile(ready.batch))
             if isinstance(ahead, SourceAway):
                 raise ahead
-            self._answered, self._ahead = (batch, judgement), ahead
+            self._answered, self._ahead = (ready.batch, judgement), ahead
             if ahead is None or judgement.trouble is not None:
                 await self._settle_all()
         except SourceAway as error:
@@ -84,24 +82,27 @@ class Pump:
         self._went_well()
         return 0.0
 
-    async def _meanwhile(self, batch: Batch) -> Batch | SourceAway | None:
+    async def _take(self, seconds: float) -> ReadyBatch:
+        return made_ready(await self._source.take(MOST_MESSAGES, seconds), self._make)
+
+    async def _meanwhile(self, batch: Batch) -> ReadyBatch | SourceAway | None:
         """While a batch is imported, settle the one before it. If it is full, there is more: take that, and return it.
         A source that is away is returned, too: the import goes on to its end."""
         try:
             await self._settle()
             if not self._reads_ahead or len(batch.messages) < MOST_MESSAGES:
                 return None
-            ahead = await self._source.take(MOST_MESSAGES, 0.0)
+            ahead = await self._take(0.0)
         except SourceAway as error:
             return error
-        return ahead if ahead.messages else None
+        return ahead if ahead.batch.messages else None
 
     async def _settle_all(self) -> None:
         """Settle what was answered, and have what was taken ahead come again, which is behind it."""
         await self._settle()
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
-            await self._source.settle(ahead, [AGAIN] * len(ahead.messages))
+            await self._source.settle(ahead.batch, [AGAIN] * len(ahead.batch.messages))
 
     async def _settle(self) -> None:
         """Settle what was answered, if there is something."""

@@ -25,7 +25,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 from unittest import SkipTest
 
 from signalpost_client import AsyncClient, Client
-from signalpost_connect.judging import judge
+from signalpost_connect.judging import judge, made_ready
 from signalpost_connect.mapping import LineMaker
 from signalpost_connect.progress import Progress
 from signalpost_connect.pump import MOST_MESSAGES, Pump
@@ -320,7 +320,7 @@ class Conformance(ABC):
         async with asyncio.timeout(self.patience), self._client() as client:
             while not (batch := await source.take(MOST_MESSAGES, 1.0)).messages:
                 pass
-            judgement = await judge(client, LineMaker(), batch.messages)
+            judgement = await judge(client, made_ready(batch, LineMaker()))
             assert {each.outcome for each in judgement.verdicts} == {Outcome.APPLIED}
             await source.close()
 
