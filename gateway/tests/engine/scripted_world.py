@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import apsw
 from gateway.tests.bodies import document_patch, new_document, subscription_patch, subscription_request
+from gateway.tests.world.folder import with_tables
 from gateway.tests.world.network import Reply, SentRequest, Vendor
 from gateway.tests.world.process import Machine, Process
 from gateway.tests.world.store import Operation, StoreFaults
@@ -387,6 +388,7 @@ class ScriptedWorld(World[RunningGateway]):
 
     def __init__(self, path: Path, seed: int = 1, logs: list[dict[str, Any]] | None = None) -> None:
         super().__init__(random.Random(seed))
+        with_tables().write(path)
         self.path = path
         self.logs = [] if logs is None else logs
         self.faults = OrderedFaults()

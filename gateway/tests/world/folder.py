@@ -2,10 +2,12 @@
 
 import os
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 
+import apsw
 from gateway.tests.world.disk import Image
 
 from signalpost.store.sqlite.connect import connect
@@ -17,12 +19,26 @@ from signalpost.store.vault import MasterKeys, Vault
 @cache
 def fresh(tenants: int) -> Image:
     """A new database as the first start of a gateway makes it, with so many tenants."""
+
+    def fill(connection: apsw.Connection) -> None:
+        data_keys.prepare(connection, Vault(MasterKeys([bytes(32)])), 0)
+        connection.executemany("INSERT INTO tenant (name) VALUES (?)", [(f"t{n}",) for n in range(2, tenants + 1)])
+
+    return _made(fill)
+
+
+@cache
+def with_tables() -> Image:
+    """A new database that has its tables: to copy it takes a seventh of the time of making them."""
+    return _made(lambda _connection: None)
+
+
+def _made(fill: Callable[[apsw.Connection], None]) -> Image:
     with tempfile.TemporaryDirectory(dir=shared_memory()) as folder:
         database = Path(folder) / "fresh.db"
         connection = connect(database)
         migrate(connection, 0)
-        data_keys.prepare(connection, Vault(MasterKeys([bytes(32)])), 0)
-        connection.executemany("INSERT INTO tenant (name) VALUES (?)", [(f"t{n}",) for n in range(2, tenants + 1)])
+        fill(connection)
         connection.close()
         return Image(database.read_bytes(), b"")
 

@@ -5,8 +5,17 @@ from typing import Any
 
 import apsw
 from gateway.tests.store.implementation import Implementation
+from gateway.tests.world.folder import with_tables
 
 from signalpost.store.open import default_url, sqlite_file
+
+
+def _url(folder: Path) -> str:
+    """Of a database that has its tables already."""
+    url = default_url(folder)
+    if not (file := sqlite_file(url)).exists():
+        with_tables().write(file)
+    return url
 
 
 def _add_tenant(url: str) -> int:
@@ -38,4 +47,4 @@ def _rows(folder: Path) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-SQLITE = Implementation(default_url, _add_tenant, _meddle, _content, _rows)
+SQLITE = Implementation(_url, _add_tenant, _meddle, _content, _rows)
