@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from signalpost_client import VERSION, AsyncClient
-from signalpost_mcp.server import make_server
 
 _DESCRIPTION = """
 Lets an assistant read a Signalpost gateway. The program of the assistant starts it, and speaks MCP with it over
@@ -53,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _serve(client: AsyncClient, allow_replay: bool, show_payloads: bool) -> None:  # noqa: FBT001 - the options
+    from signalpost_mcp.server import make_server  # to load it takes a second, for which no wrong start has to wait
+
     async with client:
         server = make_server(client, lambda: datetime.now(UTC), allow_replay=allow_replay, show_payloads=show_payloads)
         await server.run_stdio_async()
