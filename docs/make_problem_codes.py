@@ -185,12 +185,15 @@ def _unavailable() -> Iterator[Code]:
                     yield Code(_constant(codes[0]), UNAVAILABLE.status, _said(said[0], tree) if said else "")
 
 
-def _calls() -> Iterator[tuple[ast.Call, str, ast.Module]]:
+@cache
+def _calls() -> list[tuple[ast.Call, str, ast.Module]]:
     """Every call of a name in the source, with the module that it stands in."""
-    for tree in _trees():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                yield node, node.func.id, tree
+    return [
+        (node, node.func.id, tree)
+        for tree in _trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
 
 
 @cache
