@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from random import Random
 from typing import Any
 
@@ -134,15 +135,17 @@ def with_two_nodes(scenario: Callable[[Pair], Awaitable[None]], database: str) -
 
     async def run(thread: ThreadPoolExecutor) -> FakeVendor:
         url = new_database(database)
-        stores = [await _store(url), await _store(url)]
-        pair = Pair(stores, OneVendor(SystemClock()), thread)
-        for node in pair.nodes:
-            await node.start()
-        await pair.connect()
-        await scenario(pair)
-        for node, store in zip(pair.nodes, stores, strict=True):
-            await node.close(1)
-            await store.close()
+        async with AsyncExitStack() as open_:
+            stores: list[Store] = []
+            for _ in range(2):
+                stores.append(await _store(url))
+                open_.push_async_callback(stores[-1].close)
+            pair = Pair(stores, OneVendor(SystemClock()), thread)
+            for node in pair.nodes:
+                await node.start()
+                open_.push_async_callback(node.close, 1)
+            await pair.connect()
+            await scenario(pair)
         return pair.vendor
 
     with ThreadPoolExecutor(1) as thread:
