@@ -306,11 +306,13 @@ class World(Client):
         return problem
 
     def wait_until(self, true: Callable[[], T]) -> T:
-        """The first true value of something that becomes true soon."""
-        deadline = time.monotonic() + PATIENCE
+        """The first true value of something that becomes true soon. What took long is looked at less often: to look
+        again and again would keep others from their work."""
+        begun = time.monotonic()
         while not (value := true()):
-            assert time.monotonic() < deadline, "it did not become true"
-            time.sleep(0.01)
+            waited = time.monotonic() - begun
+            assert waited < PATIENCE, "it did not become true"
+            time.sleep(min(max(0.01, waited / 20), 0.25))
         return value
 
     def create_document(self, **fields: Any) -> dict[str, Any]:

@@ -2,12 +2,11 @@
 them."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from signalpost.destinations.calls import Reply
 from signalpost.destinations.destination import Context
@@ -24,7 +23,7 @@ DOCUMENT: dict[str, Any] = {
     "latestVersion": None, "additionalFacts": {"currency": "AUD"}, "counterpartyName": "Smith & Sons <Ltd>",
     "publishedVersion": None,
 }  # fmt: skip
-PEM = rsa.generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+PEM = (Path(__file__).parents[1] / "oracles" / "assertion_key.pem").read_text(encoding="ascii")
 KEY, SLOT = "0123456789abcdef" * 2, "fedcba9876543210" * 2
 
 
