@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 from gateway.tests.patience import PATIENCE
+from gateway.tests.world.virtual_time import VirtualLoop, VirtualTime
 
 from signalpost.sharing.loop_turns import MIN_REST, RESTS, LoopTurns
 
@@ -53,6 +54,31 @@ def test_what_is_long_rests_after_its_slices_twice_as_long_as_they_took(slices: 
 
     # The timers of a loop end up to a millisecond early, and a rest that is shorter than that is kept for later.
     assert asyncio.run(scenario()) >= RESTS * spent - 2 * MIN_REST
+
+
+def test_a_loop_that_had_nothing_to_do_has_rested() -> None:
+    """An import that comes in many requests would wait at the beginning of each."""
+    loop, spent = VirtualLoop(VirtualTime(0.0)), 0.0
+
+    async def scenario() -> tuple[float, float]:
+        nonlocal spent
+        turns = LoopTurns(lambda: spent)
+        await turns.turn(1)
+        spent += 0.004
+        await asyncio.sleep(1)
+        begun = loop.time()
+        await turns.turn(1)
+        after_a_pause = loop.time() - begun
+        spent += 0.004
+        await turns.turn(1)
+        return after_a_pause, loop.time() - begun
+
+    try:
+        after_a_pause, without_one = loop.run_until_complete(scenario())
+    finally:
+        loop.close()
+    assert after_a_pause == 0
+    assert without_one >= RESTS * 0.004
 
 
 def test_a_turn_that_nobody_waits_for_any_more_goes_to_the_next() -> None:

@@ -24,9 +24,10 @@ class LoopTurns:
         self._cpu = cpu
         self._waiting: FairQueue[int] = FairQueue()
         self._will_give = False
-        self._begun_at = 0.0
-        self._owed = 0.0
-        """How many seconds of rest are due."""
+        self._begun_at = self._cpu_begun_at = 0.0
+        """When the last slice began, by the loop's clock and by that of its thread."""
+        self._rests_until = 0.0
+        """When the rests of all slices so far are over, by the loop's clock: a loop with nothing to do rests, too."""
 
     async def turn(self, holder: int) -> None:
         """Wait for the next turn of this holder."""
@@ -38,11 +39,11 @@ class LoopTurns:
     def _give_soon(self) -> None:
         self._will_give = True
         loop = asyncio.get_running_loop()
-        if self._owed < MIN_REST:
+        rest = self._rests_until - loop.time()
+        if rest < MIN_REST:
             loop.call_soon(self._give)
         else:
-            loop.call_later(self._owed, self._give)
-            self._owed = 0.0
+            loop.call_later(rest, self._give)
 
     def _give(self) -> None:
         """Give one turn. The loop runs what it is told in order, so the slice runs between its begin and its end."""
@@ -52,10 +53,12 @@ class LoopTurns:
         loop.call_soon(self._end)
 
     def _begin(self) -> None:
-        self._begun_at = self._cpu()
+        self._begun_at, self._cpu_begun_at = asyncio.get_running_loop().time(), self._cpu()
 
     def _end(self) -> None:
-        self._owed += RESTS * (self._cpu() - self._begun_at)
+        # From its begin on: within a round, uvloop's clock stands still.
+        took = self._cpu() - self._cpu_begun_at
+        self._rests_until = max(self._rests_until, self._begun_at) + (1 + RESTS) * took
         self._will_give = False
         if self._waiting:
             self._give_soon()
