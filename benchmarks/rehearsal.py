@@ -7,9 +7,11 @@ import os
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, repeat
 from pathlib import Path
+from statistics import median
 from typing import Any, Final, NamedTuple
 
 import aged_postgres
@@ -49,6 +51,9 @@ ALONE_SECONDS: Final = 10.0
 """For so long before and after a rehearsal others are alone."""
 MOST_SECONDS: Final = 30.0
 """No rehearsal takes longer."""
+NOTHING: Final = "nothing"
+"""Stands for a rehearsal that did not take place: how much the machine alone moves others' latency."""
+NOTHING_SECONDS: Final = 12.0
 
 
 class _Spent(NamedTuple):
@@ -60,9 +65,10 @@ class _Spent(NamedTuple):
 
 
 class _Rehearsal(NamedTuple):
-    """The answer to a rehearsal, and what the gateway had spent when it was asked for and when it was answered."""
+    """The answer to a rehearsal, and what the gateway had spent before it, as it was asked for, and as it was answered."""
 
     told: Any
+    idle: _Spent
     begun: _Spent
     ended: _Spent
 
@@ -70,37 +76,70 @@ class _Rehearsal(NamedTuple):
     def seconds(self) -> float:
         return self.ended.at - self.begun.at
 
+    @property
+    def events(self) -> int:
+        return int(self.told["toSequence"] - self.told["fromSequence"] + 1)
 
-def measure(gateway: GatewayProcess, harness: Harness, changes: Sequence[str], to: int) -> Table:
-    table = Table("change", "events", "more", "less", "s", "CPU s", "on the loop s", "CPU µs an event",
-                  "others' p50 ms", "beside it", "p99 ms", "beside it", "ratio")  # fmt: skip
+    @property
+    def cpu(self) -> float:
+        """Seconds that it took of the gateway, beyond what others took just before."""
+        return self._beyond(lambda spent: spent.all)
+
+    @property
+    def on_loop(self) -> float:
+        """The same of the event loop's thread."""
+        return self._beyond(lambda spent: spent.loop)
+
+    def _beyond(self, spent: Callable[[_Spent], float]) -> float:
+        of_others = (spent(self.begun) - spent(self.idle)) / (self.begun.at - self.idle.at)
+        return spent(self.ended) - spent(self.begun) - of_others * self.seconds
+
+
+class _Seen(NamedTuple):
+    """What was seen of one change in all rounds: its rehearsals, and others' latencies in ms, while nothing was
+    rehearsed and meanwhile."""
+
+    rehearsals: list[_Rehearsal]
+    alone: list[float]
+    beside: list[float]
+
+
+def measure(
+    gateway: GatewayProcess, harness: Harness, changes: Sequence[str], rounds: int, to: int
+) -> Mapping[str, _Seen]:
+    seen = {name: _Seen([], [], []) for name in (NOTHING, *changes)}
     with harness.load(gateway, Workload(documents=500)) as load:
-        for name in changes:
+        for name, found in chain.from_iterable(repeat([*seen.items()], rounds)):
             harness.sink.ask("forget", secret=SECRET, timed="/")
             load.begin("trickle_on", rate=RATE, seconds=2 * ALONE_SECONDS + MOST_SECONDS)
             idle = _spent(gateway.pid)
             time.sleep(ALONE_SECONDS)
-            rehearsed = _rehearse(gateway, CHANGES[name], to)
+            begun = _spent(gateway.pid)
+            if name == NOTHING:
+                time.sleep(NOTHING_SECONDS)
+            else:
+                told = _rehearse(gateway, CHANGES[name], to)
+                found.rehearsals.append(_Rehearsal(told, idle, begun, _spent(gateway.pid)))
+            ended = time.monotonic()
             others = msgspec.convert(load.finish(), SteadyAnswers)
             if others.refused:
                 raise SystemExit(f"{name}: others were refused: {others.refused}")
             harness.sink.ask("wait_for", count=len(others.sent), seconds=QUIET_SECONDS)
-            alone, beside = _apart(others, harness.sink.ask("check")["arrived"], rehearsed)
-            table.add_row(name, *_told(rehearsed), *_costs(rehearsed, idle), *_latencies(alone, beside))
-    return table
+            _tell_apart(
+                others, harness.sink.ask("check")["arrived"], range(int(begun.at * 1e9), int(ended * 1e9)), found
+            )
+    return seen
 
 
-def _rehearse(gateway: GatewayProcess, change: Mapping[str, Any], to: int) -> _Rehearsal:
+def _rehearse(gateway: GatewayProcess, change: Mapping[str, Any], to: int) -> Any:
     asked = {"from": "2000-01-01T00:00:00Z", "to": format_timestamp(to), "change": change}
     request = urllib.request.Request(
         f"http://127.0.0.1:{gateway.port}/v1/subscriptions/{event_id(START + 1, 1)}/rehearsals",
         msgspec.json.encode(asked),
         {"authorization": f"Bearer {gateway.key}", "content-type": "application/json"},
     )
-    begun = _spent(gateway.pid)
     with urllib.request.urlopen(request, timeout=2 * MOST_SECONDS) as answer:  # noqa: S310 - the same
-        told = msgspec.json.decode(answer.read())
-    return _Rehearsal(told, begun, _spent(gateway.pid))
+        return msgspec.json.decode(answer.read())
 
 
 def _spent(pid: int) -> _Spent:
@@ -108,38 +147,33 @@ def _spent(pid: int) -> _Spent:
     return _Spent(time.monotonic(), time.clock_gettime_ns(cpu_clock(pid)) / 1e9, int(on_loop) / 1e9)
 
 
-def _apart(
-    others: SteadyAnswers, arrived: Sequence[tuple[str, int]], rehearsed: _Rehearsal
-) -> tuple[list[float], list[float]]:
-    """How long it took in ms from the moment a change was due to the arrival of its event: while nothing was
-    rehearsed, and meanwhile."""
-    due, alone, beside = dict(others.sent), list[float](), list[float]()
-    begun, ended = rehearsed.begun.at * 1e9, rehearsed.ended.at * 1e9
+def _tell_apart(others: SteadyAnswers, arrived: Sequence[tuple[str, int]], rehearsed: range, found: _Seen) -> None:
+    """How long it took from the moment a change was due to the arrival of its event."""
+    due = dict(others.sent)
     for name, at in arrived:
         if name in due:
-            (beside if begun <= due[name] < ended else alone).append((at - due[name]) / 1e6)
-    return alone, beside
+            (found.beside if due[name] in rehearsed else found.alone).append((at - due[name]) / 1e6)
 
 
-def _told(rehearsed: _Rehearsal) -> Iterator[str]:
-    told = rehearsed.told
-    looked_at = told["toSequence"] - told["fromSequence"] + 1
-    yield f"{looked_at:,}" + ("" if told["lookedBackTo"] is None else " (ended early)")
-    yield f"{told['more']:,}"
-    yield f"{told['less']:,}"
-    yield f"{rehearsed.seconds:.1f}"
+def table_of(seen: Mapping[str, _Seen]) -> Table:
+    table = Table("change", "events", "more", "less", "s", "CPU s", "on the loop s", "CPU µs an event",
+                  "others' p50 ms", "beside it", "p99 ms", "beside it", "ratio")  # fmt: skip
+    for name, (rehearsals, alone, beside) in seen.items():
+        table.add_row(name, *(_costs(rehearsals) if rehearsals else [""] * 7), *_latencies(alone, beside))
+    return table
 
 
-def _costs(rehearsed: _Rehearsal, idle: _Spent) -> Iterator[str]:
-    """What a rehearsal took of the gateway, beyond what others took just before."""
-    _, begun, ended = rehearsed
-    before = begun.at - idle.at
-    spent = ended.all - begun.all - (begun.all - idle.all) / before * rehearsed.seconds
-    on_loop = ended.loop - begun.loop - (begun.loop - idle.loop) / before * rehearsed.seconds
-    looked_at = rehearsed.told["toSequence"] - rehearsed.told["fromSequence"] + 1
-    yield f"{spent:.1f}"
-    yield f"{on_loop:.2f}"
-    yield f"{spent * 1e6 / looked_at:.1f}"
+def _costs(rehearsals: Sequence[_Rehearsal]) -> Iterator[str]:
+    """What the last rehearsal found, and what they took: the middle, and from the least to the most."""
+    last, events = rehearsals[-1].told, min(each.events for each in rehearsals)
+    yield f"{events:,}" + (" at least" if any(each.told["lookedBackTo"] is not None for each in rehearsals) else "")
+    yield f"{last['more']:,}"
+    yield f"{last['less']:,}"
+    seconds = [each.seconds for each in rehearsals]
+    yield f"{median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f})"
+    yield f"{median(each.cpu for each in rehearsals):.1f}"
+    yield f"{median(each.on_loop for each in rehearsals):.2f}"
+    yield f"{median(each.cpu * 1e6 / each.events for each in rehearsals):.1f}"
 
 
 def _latencies(alone: Sequence[float], beside: Sequence[float]) -> Iterator[str]:
@@ -164,6 +198,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--only", choices=CHANGES, action="append", help="Rehearse this change alone.")
+    parser.add_argument("--rounds", type=int, default=3, help="How often each is rehearsed, in turns.")
     parser.add_argument("--folder", type=Path, help="Keep the database here for the next run.")
     parser.add_argument("--database-url", help="Measure a PostgreSQL database, which is built where it is empty.")
     options = parser.parse_args()
@@ -186,7 +221,7 @@ def main() -> None:
             Harness(Workload(), None, tls=False) as harness,
             gateway_of(harness, folder, options.database_url) as gateway,
         ):
-            said.print(measure(gateway, harness, options.only or [*CHANGES], end))
+            said.print(table_of(measure(gateway, harness, options.only or [*CHANGES], options.rounds, end)))
 
 
 if __name__ == "__main__":
