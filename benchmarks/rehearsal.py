@@ -65,7 +65,7 @@ class _Spent(NamedTuple):
 
 
 class _Rehearsal(NamedTuple):
-    """The answer to a rehearsal, and what the gateway had spent before it, as it was asked for, and as it was answered."""
+    """The answer to a rehearsal, and what the gateway had spent before it, at its beginning, and at its end."""
 
     told: Any
     idle: _Spent
