@@ -41,7 +41,7 @@ def pytest_collection() -> Generator[None, object, object]:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """A worker tells how each test came out, and not that it begins, that it was set up and that it was torn down if
-    nothing went wrong there. Nobody reads that, and to tell it takes half as long as most tests."""
+    nothing went wrong there. No report says that, and to tell it takes half as long as most tests."""
     for worker in config.pluginmanager.get_plugins():
         if type(worker).__name__ == "WorkerInteractor":
             worker.sendevent = _without_what_goes_without_saying(worker.sendevent)

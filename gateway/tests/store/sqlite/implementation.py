@@ -11,7 +11,7 @@ from signalpost.store.open import default_url, sqlite_file
 
 
 def _url(folder: Path) -> str:
-    """Of a database that has its tables already."""
+    """The URL of a database that has its tables already."""
     url = default_url(folder)
     if not (file := sqlite_file(url)).exists():
         with_tables().write(file)
