@@ -95,7 +95,7 @@ class _Rehearsal(NamedTuple):
         return spent(self.ended) - spent(self.begun) - of_others * self.seconds
 
 
-class _Seen(NamedTuple):
+class _Figures(NamedTuple):
     """What was seen of one change in all rounds: its rehearsals, and others' latencies in ms, while nothing was
     rehearsed and meanwhile."""
 
@@ -106,8 +106,8 @@ class _Seen(NamedTuple):
 
 def measure(
     gateway: GatewayProcess, harness: Harness, changes: Sequence[str], rounds: int, to: int
-) -> Mapping[str, _Seen]:
-    seen = {name: _Seen([], [], []) for name in (NOTHING, *changes)}
+) -> Mapping[str, _Figures]:
+    seen = {name: _Figures([], [], []) for name in (NOTHING, *changes)}
     with harness.load(gateway, Workload(documents=500)) as load:
         for name, found in chain.from_iterable(repeat([*seen.items()], rounds)):
             harness.sink.ask("forget", secret=SECRET, timed="/")
@@ -147,7 +147,7 @@ def _spent(pid: int) -> _Spent:
     return _Spent(time.monotonic(), time.clock_gettime_ns(cpu_clock(pid)) / 1e9, int(on_loop) / 1e9)
 
 
-def _tell_apart(others: SteadyAnswers, arrived: Sequence[tuple[str, int]], rehearsed: range, found: _Seen) -> None:
+def _tell_apart(others: SteadyAnswers, arrived: Sequence[tuple[str, int]], rehearsed: range, found: _Figures) -> None:
     """How long it took from the moment a change was due to the arrival of its event."""
     due = dict(others.sent)
     for name, at in arrived:
@@ -155,7 +155,7 @@ def _tell_apart(others: SteadyAnswers, arrived: Sequence[tuple[str, int]], rehea
             (found.beside if due[name] in rehearsed else found.alone).append((at - due[name]) / 1e6)
 
 
-def table_of(seen: Mapping[str, _Seen]) -> Table:
+def table_of(seen: Mapping[str, _Figures]) -> Table:
     table = Table("change", "events", "more", "less", "s", "CPU s", "on the loop s", "CPU µs an event",
                   "others' p50 ms", "beside it", "p99 ms", "beside it", "ratio")  # fmt: skip
     for name, (rehearsals, alone, beside) in seen.items():

@@ -22,7 +22,7 @@ class ReadyBatch(NamedTuple):
     batch: Batch
     lines: Sequence[bytes]
     places: Sequence[int]
-    """Of which message each line is."""
+    """The message of each line, by its place in the batch."""
     unusable: Mapping[int, Verdict]
     """The verdicts on the other messages: no line can be made of them."""
 
