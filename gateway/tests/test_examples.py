@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -85,14 +86,23 @@ class Application:
         assert "Traceback" not in (self.folder / "log").read_text()
 
 
-@pytest.fixture(params=["in_fastapi.py", "in_starlette.py"])
-def application(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Application]:
-    started = Application(request.param, tmp_path)
+APPLICATIONS = ("in_fastapi.py", "in_starlette.py")
+
+
+@contextmanager
+def running(name: str, folder: Path) -> Iterator[Application]:
+    started = Application(name, folder)
     try:
         started.until_ready()
         yield started
     finally:
         started.stop()
+
+
+@pytest.fixture(params=APPLICATIONS)
+def application(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Application]:
+    with running(request.param, tmp_path) as started:
+        yield started
 
 
 def test_an_application_has_the_gateway_inside_and_its_api_beside(application: Application) -> None:

@@ -251,8 +251,8 @@ class Visit:
         """Press Tab until what is found so, or has this name, has the focus."""
         for _ in range(MOST_TABS):
             self.page.keyboard.press("Tab")
-            focused = self.page.locator(f":is({selector}):focus")
-            if focused.count() and name in (None, focused.first.inner_text().strip()):
+            focused = self.page.locator(f":is({selector}):focus").all_inner_texts()
+            if focused and name in (None, focused[0].strip()):
                 return
         pytest.fail(f"No press of Tab comes to {name or selector}.")
 

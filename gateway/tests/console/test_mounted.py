@@ -12,9 +12,8 @@ import pytest
 from gateway.tests.console.test_browser import CHROMIUM, playwright
 from gateway.tests.console.test_browser import pytestmark as in_browser
 from gateway.tests.patience import PATIENCE
-from gateway.tests.test_examples import Application, application
+from gateway.tests.test_examples import APPLICATIONS, Application, running
 
-__all__ = ["application"]
 MOUNT = "/gateway"
 NAVIGATES = {"sec-fetch-dest": "document", "sec-fetch-mode": "navigate"}
 FORM = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
@@ -64,45 +63,11 @@ def links_of(text: str) -> list[str]:
     return [each for each in found if each != "/"]
 
 
-def test_every_link_redirect_and_form_of_the_console_is_below_the_mount(application: Application) -> None:
-    visitor, root = Visitor(application), f"{MOUNT}/console"
-    status, to, _ = visitor.send("GET", f"{root}/t/default/keys")
-    assert (status, to) == (303, f"{root}/sign-in?to=%2Fconsole%2Ft%2Fdefault%2Fkeys")
-    assert f'action="{root}/sign-in' in visitor.send("GET", to)[2]
-    assert visitor.send("POST", to, {"key": key_of(application)})[:2] == (303, f"{root}/t/default/keys")
-    assert visitor.send("GET", root)[:2] == (303, f"{root}/t/default")
-    made = call(application, "/v1/subscriptions", {"url": "https://a.example.com/", "eventTypes": ["documentCreated"]})
-    followed = set()
-    for page in (*PAGES, f"/subscriptions/{made['id']}", "/nothing-here"):
-        text = visitor.send("GET", f"{root}/t/default{page}")[2]
-        links = links_of(text)
-        assert links
-        assert not [each for each in links if not each.startswith(f"{MOUNT}/")], page
-        followed |= {each for each in re.findall(r'(?:href|src)="(/[^"]*)"', text) if "/static/" in each}
-    assert {each.rpartition(".")[2] for each in followed} == {"css", "js", "svg"}
-    for each in followed:
-        assert visitor.send("GET", each)[0] == 200
-    paused = visitor.send("POST", f"{root}/t/default/subscriptions/{made['id']}", {"do": "pause"})
-    assert paused[:2] == (303, f"{root}/t/default/subscriptions/{made['id']}?done=paused")
-    told = visitor.send("GET", f"{root}/t/default", **{"signalpost-told": "0"})[2]
-    assert not [each for each in links_of(told) if not each.startswith(f"{MOUNT}/")]
-    assert visitor.send("POST", f"{root}/sign-out", {})[:2] == (303, f"{root}/sign-in")
-
-
-def test_a_portal_link_opens_below_the_mount_and_leads_nowhere_else(application: Application) -> None:
-    body = {"url": "https://a.example.com/", "eventTypes": ["documentCreated"], "status": "paused"}
-    made = call(application, "/v1/subscriptions", body)
-    given = {"name": "Acme", "subscriptions": "all", "can": CAN, "theme": {"name": "Acme", "accent": "#0b7285"}}
-    url = call(application, "/v1/portal-links", given)["url"]
-    assert url.startswith(f"{application.url}{MOUNT}/portal/enter/")
-    visitor = Visitor(application)
-    assert visitor.send("GET", urlsplit(url).path, **NAVIGATES)[:2] == (303, f"{MOUNT}/portal")
-    for page in ("", "/subscriptions/new", f"/subscriptions/{made['id']}", f"/subscriptions/{made['id']}/again", "/no"):
-        links = links_of(visitor.send("GET", f"{MOUNT}/portal{page}")[2])
-        assert links
-        assert not [each for each in links if not each.startswith(f"{MOUNT}/")], page
-    assert "--accent" in visitor.send("GET", f"{MOUNT}/portal/theme.css")[2]
-    assert visitor.send("POST", f"{MOUNT}/portal/leave", {})[:2] == (303, f"{MOUNT}/portal")
+@pytest.fixture(scope="module", params=APPLICATIONS)
+def application(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    """One for all tests: to start it takes a second of CPU. The first finds it without a subscription."""
+    with running(request.param, tmp_path_factory.mktemp("application")) as started:
+        yield started
 
 
 @pytest.fixture
@@ -145,3 +110,44 @@ def test_a_browser_signs_in_follows_changes_and_opens_a_portal_link(application:
     page.get_by_role("button", name="Leave").click()
     page.get_by_text("Your visit has ended").wait_for()
     assert [each for each in trouble if not each.startswith(f"401 {application.url}{MOUNT}/portal")] == []
+
+
+def test_every_link_redirect_and_form_of_the_console_is_below_the_mount(application: Application) -> None:
+    visitor, root = Visitor(application), f"{MOUNT}/console"
+    status, to, _ = visitor.send("GET", f"{root}/t/default/keys")
+    assert (status, to) == (303, f"{root}/sign-in?to=%2Fconsole%2Ft%2Fdefault%2Fkeys")
+    assert f'action="{root}/sign-in' in visitor.send("GET", to)[2]
+    assert visitor.send("POST", to, {"key": key_of(application)})[:2] == (303, f"{root}/t/default/keys")
+    assert visitor.send("GET", root)[:2] == (303, f"{root}/t/default")
+    made = call(application, "/v1/subscriptions", {"url": "https://a.example.com/", "eventTypes": ["documentCreated"]})
+    followed = set()
+    for page in (*PAGES, f"/subscriptions/{made['id']}", "/nothing-here"):
+        text = visitor.send("GET", f"{root}/t/default{page}")[2]
+        links = links_of(text)
+        assert links
+        assert not [each for each in links if not each.startswith(f"{MOUNT}/")], page
+        followed |= {each for each in re.findall(r'(?:href|src)="(/[^"]*)"', text) if "/static/" in each}
+    assert {each.rpartition(".")[2] for each in followed} == {"css", "js", "svg"}
+    for each in followed:
+        assert visitor.send("GET", each)[0] == 200
+    paused = visitor.send("POST", f"{root}/t/default/subscriptions/{made['id']}", {"do": "pause"})
+    assert paused[:2] == (303, f"{root}/t/default/subscriptions/{made['id']}?done=paused")
+    told = visitor.send("GET", f"{root}/t/default", **{"signalpost-told": "0"})[2]
+    assert not [each for each in links_of(told) if not each.startswith(f"{MOUNT}/")]
+    assert visitor.send("POST", f"{root}/sign-out", {})[:2] == (303, f"{root}/sign-in")
+
+
+def test_a_portal_link_opens_below_the_mount_and_leads_nowhere_else(application: Application) -> None:
+    body = {"url": "https://a.example.com/", "eventTypes": ["documentCreated"], "status": "paused"}
+    made = call(application, "/v1/subscriptions", body)
+    given = {"name": "Acme", "subscriptions": "all", "can": CAN, "theme": {"name": "Acme", "accent": "#0b7285"}}
+    url = call(application, "/v1/portal-links", given)["url"]
+    assert url.startswith(f"{application.url}{MOUNT}/portal/enter/")
+    visitor = Visitor(application)
+    assert visitor.send("GET", urlsplit(url).path, **NAVIGATES)[:2] == (303, f"{MOUNT}/portal")
+    for page in ("", "/subscriptions/new", f"/subscriptions/{made['id']}", f"/subscriptions/{made['id']}/again", "/no"):
+        links = links_of(visitor.send("GET", f"{MOUNT}/portal{page}")[2])
+        assert links
+        assert not [each for each in links if not each.startswith(f"{MOUNT}/")], page
+    assert "--accent" in visitor.send("GET", f"{MOUNT}/portal/theme.css")[2]
+    assert visitor.send("POST", f"{MOUNT}/portal/leave", {})[:2] == (303, f"{MOUNT}/portal")
