@@ -11,7 +11,7 @@ import random
 import secrets
 import shutil
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from pathlib import Path
 from socket import gethostname
@@ -58,6 +58,7 @@ from signalpost.listener.certificate import Certificate
 from signalpost.runtime.clock import Clock, SystemClock, database_clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.loop_delay import LoopDelay
+from signalpost.runtime.loop_executor import LoopExecutor
 from signalpost.sender.mailer import Mailer
 from signalpost.sender.sender import Sender
 from signalpost.sender.transport import Transport
@@ -372,7 +373,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _one_thread(opened: AsyncExitStack, name: str) -> Executor:
-    return opened.enter_context(ThreadPoolExecutor(1, name))
+    return opened.enter_context(LoopExecutor(1, name))
 
 
 def _run_until_closed(opened: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

@@ -151,7 +151,7 @@ def test_what_holds_up_deliveries_is_looked_at_on_a_thread(world: ScriptedWorld)
         await gateway.create("d")
         await gateway.until(lambda: bool(gateway.attempts("asks-to-wait", 1)))
         views, lanes = views_of(gateway, thread)
-        found = await views.undated([gateway.of("paused"), gateway.of("asks-to-wait")], thread)
+        found = await views.undated([gateway.of("paused"), gateway.of("asks-to-wait")], thread, list)
         assert [each.subscription.id for each in found] == [gateway.of("paused").id, gateway.of("asks-to-wait").id]
         assert [each.held_up.asked_to_wait_until is not None for each in found] == [False, True]
         assert all(each.looks for each in lanes)

@@ -34,7 +34,7 @@ from signalpost.console.accounts import JOIN, Accounts
 from signalpost.console.browser import keeps_cookie
 from signalpost.console.calls import CallFailed, Calls
 from signalpost.console.credentials import Credentials, CredentialsRefused
-from signalpost.console.front import Front, is_to_be_zipped
+from signalpost.console.front import Front
 from signalpost.console.html import environment
 from signalpost.console.identity_provider import IdentityProvider
 from signalpost.console.live import PATH as LIVE
@@ -172,7 +172,7 @@ class Console:
             if request.method == "POST":
                 return await self._carry_out(request, signed_in.session, visit, page)
             if (told := request.header(TOLD)) is not None:
-                show = partial(self._show_main, request, visit, page)
+                show = partial(self._show_main, visit, page)
                 if not page.is_shared:
                     return await show()
                 return await self._shared_regions.get(self._sight(request, visit), told, show)
@@ -269,7 +269,7 @@ class Console:
         except CallFailed:
             return 0
 
-    async def _show_main(self, request: Request, visit: Visit, page: Page) -> Response:
+    async def _show_main(self, visit: Visit, page: Page) -> Response:
         """The main part of a page alone, as it is sent. It knows of its visitor what others share with them."""
         seen_by = Principal(0, "", "", visit.principal.role, visit.principal.tenant_id)
         visit = replace(visit, principal=seen_by, is_proved=False)
@@ -279,9 +279,7 @@ class Console:
             "needing": await self._needing(visit),
             "noticed": await self._noticed(visit),
         }
-        tenant_id = self._tenant_id(visit)
-        response = await self._replies.full_page(200, page.template, {**context, **beside}, tenant_id)
-        return await self._replies.zipped(response, tenant_id) if is_to_be_zipped(response, request) else response
+        return await self._replies.full_page(200, page.template, {**context, **beside}, self._tenant_id(visit))
 
     def _tenant_id(self, visit: Visit) -> int:
         """The number of the tenant that is looked at; `NOBODY` if there is no such tenant."""
@@ -306,7 +304,7 @@ class Console:
         if problem.code == "tenant_not_found":
             return self._replies.error(problem.status, title, problem.detail)
         context = {**await self._context(visit, page, None), "title": title, "detail": problem.detail}
-        return self._replies.page(problem.status, "refused.html", context)
+        return await self._replies.full_page(problem.status, "refused.html", context, self._tenant_id(visit))
 
     async def _context(self, visit: Visit, page: Page, view: Any) -> dict[str, Any]:
         """What every template sees in addition to its view."""

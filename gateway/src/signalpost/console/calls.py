@@ -62,13 +62,13 @@ class Calls:
         self, name: str, shape: type[Shape], /, query: Mapping[str, str | None] | None = None, **path: str
     ) -> Shape:
         """The answer of a call that reads. Parameters that are None or empty are left out. Raises CallFailed."""
-        given = {each: value for each, value in (query or {}).items() if value}
-        response = await self._make(name, path, query=urlencode(given).encode())
+        given = [(each, value) for each, value in (query or {}).items() if value]
+        response = await self._make(name, path, given=given)
         return msgspec.json.decode(response.body, type=shape)
 
     async def read_version(self, name: str, shape: type[Shape], /, **path: str) -> tuple[Shape, str]:
         """What a call reads, and which version of it that is, for the `if_match` of a change. Raises CallFailed."""
-        response = await self._make(name, path, query=b"")
+        response = await self._make(name, path)
         return msgspec.json.decode(response.body, type=shape), dict(response.headers)["etag"]
 
     async def change(
@@ -103,11 +103,14 @@ class Calls:
         self,
         name: str,
         path: Mapping[str, str],
-        query: bytes,
+        query: bytes = b"",
         body: bytes = b"",
         headers: Sequence[tuple[bytes, bytes]] = (),
+        given: Sequence[tuple[str, str]] = (),
     ) -> Response:
-        request = self._request(name, path, query, WholeBody(body, self._page.body.gone), len(body), headers)
+        """`given` are the parameters of a query that need not be written and read again."""
+        whole = WholeBody(body, self._page.body.gone)
+        request = self._request(name, path, query, whole, len(body), headers, given)
         response = await self._api.call(name, self._principal, request)
         assert isinstance(response, Response), "streamed answers are for `stream`"
         if response.status >= 400:
@@ -122,6 +125,7 @@ class Calls:
         body: ArrivingBody,
         length: int = 0,
         headers: Sequence[tuple[bytes, bytes]] = (),
+        given: Sequence[tuple[str, str]] = (),
     ) -> Request:
         route, page = self._api.route(name), self._page.head
         target = route.path.format_map({each: quote(value, safe="") for each, value in path.items()})
@@ -137,7 +141,7 @@ class Calls:
             length=length,
             client=page.client,
         )
-        request = Request(head, body)
+        request = Request(head, body, given)
         request.path_params = dict(path)
         request.route = route.path
         return request

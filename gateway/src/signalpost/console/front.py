@@ -15,15 +15,13 @@ from signalpost.api.http.response import Response, StreamedResponse, answer_to
 from signalpost.api.routing.services import Services
 from signalpost.console.browser import is_own_host, is_same_origin
 from signalpost.console.places import Places
-from signalpost.console.replies import MOUNT, EarlyReply, Replies
+from signalpost.console.replies import MIN_ZIPPED, MOUNT, ZIPS, EarlyReply, Replies
 from signalpost.domain.errors import Unavailable
 from signalpost.listener.application import Answer, ArrivingBody, Head, Steps
 from signalpost.runtime.logger import log
 from signalpost.runtime.own_time import OwnTime
 from signalpost.sharing.shares import NOBODY
 
-MIN_ZIPPED: Final = 4_096
-"""Bytes from which on a page is compressed: below, it fits into the packets that are sent anyway."""
 POLICY: Final = "content-security-policy"
 
 Route = Callable[[Request, str], Awaitable[tuple[str, Response | StreamedResponse]]]
@@ -67,6 +65,7 @@ class Front:
 
     async def _answer(self, request: Request) -> Answer:
         MOUNT.set(_mount(request))
+        ZIPS.set(_may_be_zipped(request))
         try:
             response = await self._drawn(request)
         except BaseException:
@@ -90,7 +89,7 @@ class Front:
             ms=round(seconds * 1000, 1),
             key=None if request.principal is None else request.principal.name,
         )
-        if is_to_be_zipped(response, request):
+        if _is_to_be_zipped(response):
             tenant_id = NOBODY if request.caller is None else request.caller.tenant_id
             response = await self._replies.zipped(response, tenant_id)
         return response
@@ -137,13 +136,17 @@ def _mount(request: Request) -> str:
     return f"/{path}" if path else ""
 
 
-def is_to_be_zipped(response: Response | StreamedResponse, request: Request) -> TypeGuard[Response]:
-    """Whether to compress an answer. The answer to a form may show a secret, and its compressed size together with
+def _may_be_zipped(request: Request) -> bool:
+    """Whether to compress the answer. The answer to a form may show a secret, and its compressed size together with
     texts of others would reveal something about it, so it is not compressed."""
-    if isinstance(response, StreamedResponse) or request.method == "POST" or len(response.body) < MIN_ZIPPED:
+    return request.method != "POST" and "gzip" in (request.header(b"accept-encoding") or "")
+
+
+def _is_to_be_zipped(response: Response | StreamedResponse) -> TypeGuard[Response]:
+    """Whether to compress an answer that was not compressed as it was drawn."""
+    if isinstance(response, StreamedResponse) or not ZIPS.get() or len(response.body) < MIN_ZIPPED:
         return False
-    takes_gzip = "gzip" in (request.header(b"accept-encoding") or "")
-    return takes_gzip and "content-encoding" not in dict(response.headers)
+    return "content-encoding" not in dict(response.headers)
 
 
 def _with_safe_headers(response: Response | StreamedResponse) -> Response | StreamedResponse:

@@ -22,6 +22,10 @@ FORM_SECONDS: Final = 5
 MOUNT: Final[ContextVar[str]] = ContextVar("mount", default="")
 """The path under which a program has mounted the gateway, for the request that is answered: what every path begins with
 that a page leads to. Routes, and the pages that a visitor wants to go on to, are named without it."""
+ZIPS: Final[ContextVar[bool]] = ContextVar("zips", default=False)
+"""Whether the answer to the request that is answered may be compressed."""
+MIN_ZIPPED: Final = 4_096
+"""Bytes from which on a page is compressed: below, it fits into the packets that are sent anyway."""
 PARTS_IN_A_ROW: Final = 32
 """Parts of a page after which the thread may rest: to draw them takes some 0.05 ms."""
 _HTML: Final = (CONTENT_TYPE, "text/html; charset=utf-8")
@@ -52,13 +56,15 @@ class Replies:
         return Response(status, body.encode("utf-8", "replace"), (_HTML,))
 
     async def full_page(self, status: int, template: str, context: Mapping[str, Any], tenant_id: int) -> Response:
-        """A page that may have many rows. To draw one takes milliseconds, in which the event loop delivers: a thread
-        does it, in turns between tenants."""
-        values, within = {"mount": MOUNT.get(), **context}, copy_context()
-        body = await self._turns.run(
-            tenant_id, self._off_loop, lambda rest: within.run(self._draw, template, values, rest)
-        )
-        return Response(status, body, (_HTML,))
+        """A page that may have many rows, as it goes over the wire. To draw one takes milliseconds, in which the event
+        loop delivers: a thread does it, in turns between tenants."""
+        values, within, zips = {"mount": MOUNT.get(), **context}, copy_context(), ZIPS.get()
+
+        def made(rest: Rest) -> Response:
+            drawn = Response(status, within.run(self._draw, template, values, rest), (_HTML,))
+            return _zipped(drawn) if zips and len(drawn.body) >= MIN_ZIPPED else drawn
+
+        return await self._turns.run(tenant_id, self._off_loop, made)
 
     def _draw(self, template: str, context: Mapping[str, Any], rest: Rest) -> bytes:
         parts: list[str] = []
@@ -69,10 +75,8 @@ class Replies:
         return "".join(parts).encode("utf-8", "replace")
 
     async def zipped(self, response: Response, tenant_id: int) -> Response:
-        """A response as it goes over the wire to a browser that takes gzip."""
-        body = await self._turns.run(tenant_id, self._off_loop, lambda _: _gzip(response.body))
-        headers = (*response.headers, ("content-encoding", "gzip"), ("vary", "accept-encoding"))
-        return replace(response, body=body, headers=headers)
+        """Another response, as it goes over the wire to a browser that takes gzip."""
+        return await self._turns.run(tenant_id, self._off_loop, lambda _: _zipped(response))
 
     def error(self, status: int, title: str, detail: str) -> Response:
         return self.page(status, self._error, {"title": title, "detail": detail})
@@ -109,8 +113,9 @@ class Replies:
         return form
 
 
-def _gzip(content: bytes) -> bytes:
-    return gzip.compress(content, 1, mtime=0)
+def _zipped(response: Response) -> Response:
+    headers = (*response.headers, ("content-encoding", "gzip"), ("vary", "accept-encoding"))
+    return replace(response, body=gzip.compress(response.body, 1, mtime=0), headers=headers)
 
 
 def see_other(path: str, *headers: tuple[str, str]) -> Response:

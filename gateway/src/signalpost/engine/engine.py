@@ -5,7 +5,6 @@ Clock, randomness, transport and store are passed in, so the same code runs in a
 """
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING
@@ -53,6 +52,7 @@ from signalpost.engine.rehearsing.rehearsals import Rehearsals
 from signalpost.engine.revisions import Revisions
 from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import Clock
+from signalpost.runtime.loop_executor import LoopExecutor
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import MailTransport, Transport
 from signalpost.sharing.command_queues import Queue
@@ -97,11 +97,11 @@ class Engine:
         self.limits = self._make_limits()
         self.turns = LoopTurns(host.cpu)
         """Tenants take these turns for long work on the event loop."""
-        self._conditions = ThreadPoolExecutor(1, "conditions")
+        self._conditions = LoopExecutor(1, "conditions")
         self._log = LogCache(settings.cache_bytes)
         self.subjects = Subjects(self._conditions, RestingTurns(host.cpu), self._log.erased)
         """Events as conditions look at them, each decoded once."""
-        self._long_work, self._long_turns = ThreadPoolExecutor(1, "long-work"), RestingTurns(host.cpu)
+        self._long_work, self._long_turns = LoopExecutor(1, "long-work"), RestingTurns(host.cpu)
         self.rehearsals = Rehearsals(store, self._long_work, self._long_turns, clock, self._log.erased)
         self._lease = Lease(store.fleet.terms.lease, host.boot_time)
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._take_up, self._follow)

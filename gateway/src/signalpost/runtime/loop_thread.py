@@ -19,7 +19,10 @@ class LoopThread:
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run the work on the thread, and return its result. If the caller is cancelled, so is the work. What it takes
-        of the thread counts as the caller's own time: two threads of Python take turns at the interpreter."""
+        of the thread counts as the caller's own time: two threads of Python take turns at the interpreter.
+        What the thread itself asks for stays there."""
+        if asyncio.get_running_loop() is self._loop:
+            return await work
         timed = OwnTime(work)
         try:
             return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_result_of(timed), self._loop))

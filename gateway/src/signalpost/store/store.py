@@ -6,8 +6,8 @@ these only `access.note_uses`, `stats.add`, `audit.add`, `sign_ins` and `data_ke
 every write that returned before they began.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -36,6 +36,7 @@ from signalpost.store.nouns.sources import SourceStore
 from signalpost.store.nouns.stats import StatsStore
 from signalpost.store.nouns.versions import VersionStore
 
+T = TypeVar("T")
 MAX_SCANNED = 10_000
 """How many rows one page of a list looks through, so that it may be short, or empty, and still have a next one."""
 PAGE_BYTES = 4 * 1024 * 1024
@@ -213,6 +214,11 @@ class Store(Protocol):
 
         Raises Unavailable if nothing was committed, or if it is not known whether it was.
         """
+        ...
+
+    async def reading(self, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result of a coroutine that waits for nothing but what it reads here. It runs on a thread: to hand over
+        all that it asks at once costs the event loop as much as one question. Raises Unavailable, or what it raises."""
         ...
 
     async def size(self) -> StoreSize:

@@ -57,3 +57,24 @@ def test_reads_of_megabytes_may_rest_every_few_rows_and_short_ones_do_not() -> N
             assert await looks(readers.run, 9 * ROWS_IN_A_ROW) == 0
 
     asyncio.run(scenario())
+
+
+def test_reads_that_are_asked_together_are_one_piece_of_work_for_a_thread() -> None:
+    async def scenario() -> None:
+        thread = ToldThread()
+        readers = Readers([apsw.Connection(":memory:")], thread)
+
+        async def three() -> list[Any]:
+            return [await readers.rows(None, f"SELECT {number}") for number in range(3)]
+
+        asked = asyncio.ensure_future(readers.together(three))
+        await everything_else()
+        assert thread.asked == 1
+        assert thread.finish() == [[(0,)], [(1,)], [(2,)]]
+        await asked
+        alone = asyncio.ensure_future(readers.rows(None, "SELECT 4"))
+        await everything_else()
+        assert thread.finish() == [[(4,)]]
+        await alone
+
+    asyncio.run(scenario())

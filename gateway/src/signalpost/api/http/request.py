@@ -21,6 +21,7 @@ class Request:
     """A request, and what was found out about it on its way to a handler."""
 
     __slots__ = (
+        "_query",
         "body",
         "caller",
         "has_room",
@@ -38,12 +39,14 @@ class Request:
         "tenant",
     )
 
-    def __init__(self, head: Head, body: ArrivingBody) -> None:
+    def __init__(self, head: Head, body: ArrivingBody, query: Sequence[tuple[str, str]] = ()) -> None:
+        """`query` has the parameters of a call from within, of which none are in its head."""
         self.id = os.urandom(8).hex()
         self.head = head
         self.header: Callable[[bytes], str | None] = head.named.get
         """The value of the header with a name, which is given in lower case; None if there is none."""
         self.body = body
+        self._query = query
         self.method = head.method
         self.path = head.path
         self.own_path = head.path.removeprefix(head.root_path)
@@ -77,11 +80,11 @@ class Request:
         client = self.head.client
         return source_of(client, self.headers(_FORWARDED_FOR), proxies) if proxies else client
 
-    def query(self) -> list[tuple[str, str]]:
+    def query(self) -> Sequence[tuple[str, str]]:
         """The query's parameters in their order, repeated ones too."""
         query = self.head.query
         if not query:
-            return []
+            return self._query
         if b"%" in query or b"+" in query:
             return parse_qsl(query.decode("latin-1"), keep_blank_values=True)
         pairs = [pair.partition("=") for pair in query.decode("latin-1").split("&") if pair]

@@ -1,7 +1,6 @@
 """Deliveries: list and read them, each with why it is where it is, and ask for one more attempt."""
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Annotated
 
@@ -24,6 +23,7 @@ from signalpost.api.routing.shapes.deliveries import (
     Delivery,
     DeliveryPage,
     DeliveryWithAttempts,
+    RetryAsked,
     WaitingBehind,
 )
 from signalpost.api.routing.shapes.documents import Event as SentEvent
@@ -101,32 +101,39 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Deli
     if query.event_id is not None:
         event = await events.find_event(context, query.event_id)
         if event is None or not _passes(event, wanted):
-            return await _page(context, [], None)
+            return await _page(context, (), lambda _: (), None)
         return await _page_of_event(context, of, event, wanted.status, below, limit)
     found = await context.services.store.deliveries.page(context.tenant_id, of, wanted, below, limit)
-    lanes = await _lanes(context, _named(context, {view.subscription_id for view in found.data}))
     passed_over = await _passed_over(context, found.data)
-    data = (
-        listed(context, lane, view.entry, view, passed_over.get(view.entry.sequence))
-        for view in found.data
-        if (lane := lanes.get(view.subscription_id)) is not None
-        and is_for(context.portal, lane.subscription, view.status)
-    )
-    return await _page(context, data, found.next, found.looked_back_to)
+
+    def data(lanes: Mapping[str, LaneView]) -> Iterator[Delivery]:
+        return (
+            listed(context, lane, view.entry, view, passed_over.get(view.entry.sequence))
+            for view in found.data
+            if (lane := lanes.get(view.subscription_id)) is not None
+            and is_for(context.portal, lane.subscription, view.status)
+        )
+
+    return await _page(context, _named(context, found.data), data, found.next, found.looked_back_to)
 
 
 async def _page(
-    context: RequestContext, data: Iterable[Delivery], after: DeliveryPosition | None, back_to: int | None = None
+    context: RequestContext,
+    subscriptions: Iterable[Subscription],
+    data: Callable[[Mapping[str, LaneView]], Iterable[Delivery]],
+    after: DeliveryPosition | None,
+    back_to: int | None = None,
 ) -> Json[DeliveryPage]:
-    """A page of these deliveries, each of which is made as it is taken. A hundred take milliseconds, in which the event
-    loop delivers."""
+    """A page of deliveries, made of the lanes of these subscriptions, by the subscription's id. A hundred deliveries
+    take milliseconds, in which the event loop delivers."""
     looked_back_to = None if back_to is None else format_timestamp(back_to)
 
-    def shown() -> bytes:
-        return msgspec.json.encode(DeliveryPage([*data], next=write_cursor(after), looked_back_to=looked_back_to))
+    def shown(lanes: Sequence[LaneView]) -> bytes:
+        found = data({lane.subscription.id: lane for lane in lanes})
+        return msgspec.json.encode(DeliveryPage([*found], next=write_cursor(after), looked_back_to=looked_back_to))
 
-    loop = asyncio.get_running_loop()
-    return Json(await loop.run_in_executor(context.services.off_loop, shown))
+    services = context.services
+    return Json(await services.lane_views.undated(subscriptions, services.off_loop, shown))
 
 
 def _was_passed_over(view: DeliveryView | None) -> bool:
@@ -146,11 +153,11 @@ async def _passed_over(context: RequestContext, views: Iterable[DeliveryView]) -
     return {event.sequence: at_once(event) for event in events if len(event.body) <= LOOKED_INTO_BYTES}
 
 
-def _named(context: RequestContext, ids: Iterable[str]) -> list[Subscription]:
-    """The subscriptions with these ids that were not deleted meanwhile."""
+def _named(context: RequestContext, views: Iterable[DeliveryView]) -> Iterator[Subscription]:
+    """The subscriptions of deliveries that were not deleted meanwhile."""
     directory = context.services.directory
-    found = (directory.subscription(context.tenant_id, each) for each in ids)
-    return [each for each in found if each is not None]
+    found = (directory.subscription(context.tenant_id, each) for each in {view.subscription_id for view in views})
+    return (each for each in found if each is not None)
 
 
 def _passes(event: Event, wanted: DeliveryFilter) -> bool:
@@ -175,17 +182,19 @@ async def _page_of_event(
     left = newest_below(of, None if below is None else _numbers_below(below, event.sequence))
     page, entry = [*islice(left, limit)], row_of(event)
     views = await context.services.store.deliveries.of_event(page, entry)
-    lanes = await _lanes(context, page)
     subject = await _subject(context, event, views.values())
-    data = (
-        listed(context, lanes[each.id], entry, views[each.id], subject)
-        for each in page
-        if each.id in views
-        and status in (None, status_of(views[each.id]))
-        and is_for(context.portal, each, status_of(views[each.id]))
-    )
+
+    def data(lanes: Mapping[str, LaneView]) -> Iterator[Delivery]:
+        return (
+            listed(context, lanes[each.id], entry, views[each.id], subject)
+            for each in page
+            if each.id in views
+            and status in (None, status_of(views[each.id]))
+            and is_for(context.portal, each, status_of(views[each.id]))
+        )
+
     more = next(left, None) is not None
-    return await _page(context, data, DeliveryPosition(event.sequence, page[-1].number) if more else None)
+    return await _page(context, page, data, DeliveryPosition(event.sequence, page[-1].number) if more else None)
 
 
 def _numbers_below(position: DeliveryPosition, sequence: int) -> int | None:
@@ -199,14 +208,19 @@ def _numbers_below(position: DeliveryPosition, sequence: int) -> int | None:
 async def read(context: RequestContext) -> DeliveryWithAttempts:
     context.query()
     found = await subscriptions.find(context)
-    event = await event_in_path(context)
-    delivery = await find_delivery(context, found, event)
+
+    async def stored() -> tuple[Event, ReadDelivery, list[RetryAsked]]:
+        event = await event_in_path(context)
+        delivery = await find_delivery(context, found, event)
+        return event, delivery, await retries_asked(context, found, delivery)
+
+    event, delivery, asked = await context.services.store.reading(stored)
     view = delivery.view
     lane = await context.services.lane_views.of(found)
     whole = DeliveryWithAttempts.of(
         shown(context, lane, view.entry, view, await _subject(context, event, [view])),
         attempts=[shown_attempt(each) for each in delivery.attempts],
-        retries_asked=await retries_asked(context, found, delivery),
+        retries_asked=asked,
         waiting_behind=_waiting_behind(context, found, delivery.behind),
         diagnosis=diagnosis_of(found.with_secrets_of(context.services.clock.wall()), view, lane.waiting),
     )
@@ -234,13 +248,6 @@ def _waiting_behind(context: RequestContext, found: Subscription, behind: Behind
     if behind is None or not is_for(context.portal, found, "pending"):
         return None
     return WaitingBehind(count=behind.count, count_is_capped=behind.is_capped)
-
-
-async def _lanes(context: RequestContext, subscriptions: Sequence[Subscription]) -> dict[str, LaneView]:
-    """How the lanes of subscriptions do, by the subscription's id."""
-    services = context.services
-    lanes = await services.lane_views.undated(subscriptions, services.off_loop)
-    return {view.subscription.id: view for view in lanes}
 
 
 async def retry(context: RequestContext) -> Response:

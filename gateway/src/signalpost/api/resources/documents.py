@@ -8,6 +8,7 @@ from signalpost.api.http.pages import gathered, page
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import document_response
 from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.only_reads import only_reads
 from signalpost.api.routing.queries import FromText, ListQuery, Moment, Query, bad_cursor, cursor_to, write_cursor
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, OneChange, Reply, Route
 from signalpost.api.routing.shapes.documents import Document, DocumentPage, KnownState
@@ -81,6 +82,7 @@ async def list_all(context: RequestContext) -> Response:
     return Response(200, body, (("signalpost-sequence", str(holds)),))
 
 
+@only_reads
 async def read(context: RequestContext) -> Response:
     context.query()
     return _shown(context, await find_document(context))

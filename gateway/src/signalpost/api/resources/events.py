@@ -8,9 +8,10 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import asdict
 
-from signalpost.api.http.pages import gathered, page
+from signalpost.api.http.pages import page
 from signalpost.api.http.response import Json
 from signalpost.api.routing.context import RequestContext
+from signalpost.api.routing.only_reads import only_reads
 from signalpost.api.routing.queries import EventTypes, FromText, ListQuery, Query
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes.documents import ArrivalsOfEvents, EventArrivals, Feed, LogEntry
@@ -72,33 +73,44 @@ async def feed(context: RequestContext) -> Json[Feed]:
     after = query.after
     store = context.services.store
     found, last = await store.log.feed(context.tenant_id, after, query.event_type, query.external_id, query.limit)
-    # The retention may take events while the page is read. So the oldest event is looked up after that.
-    oldest = await store.log.floor(context.tenant_id)
-    if after + 1 < oldest:
-        detail = f"Events up to {oldest - 1} are no longer kept. Continue with after={oldest - 1}."
-        raise Gone("below_retention", detail, oldest=oldest)
-    shown = await gathered(await _all_shown(context, found), context.turn)
-    return Json(page(shown, {"last": last}))
+
+    async def shown() -> bytes:
+        # The retention may take events while the page is read. So the oldest event is looked up after that.
+        oldest = await store.log.floor(context.tenant_id)
+        if after + 1 < oldest:
+            detail = f"Events up to {oldest - 1} are no longer kept. Continue with after={oldest - 1}."
+            raise Gone("below_retention", detail, oldest=oldest)
+        return page(await _all_shown(context, found), {"last": last})
+
+    return Json(await store.reading(shown))
 
 
 async def _feed_back(context: RequestContext, query: FeedQuery) -> Json[Feed]:
     if query.after:
         detail = "Send either after, for the oldest events first, or before, for the newest first."
         raise Invalid([FieldError("?before", "not_with_after", detail)])
-    log, of_tenant = context.services.store.log, context.tenant_id
-    found = await log.back(of_tenant, query.before, query.event_type, query.external_id, query.limit)
-    shown = await gathered(await _all_shown(context, found.events), context.turn)
-    return Json(page(shown, {"last": found.last, "next": found.next}))
+    store, of_tenant = context.services.store, context.tenant_id
+    found = await store.log.back(of_tenant, query.before, query.event_type, query.external_id, query.limit)
+
+    async def shown() -> bytes:
+        return page(await _all_shown(context, found.events), {"last": found.last, "next": found.next})
+
+    return Json(await store.reading(shown))
 
 
-async def arrivals(context: RequestContext) -> ArrivalsOfEvents:
+async def arrivals(context: RequestContext) -> Json[ArrivalsOfEvents]:
     query: ArrivalsQuery = context.query()
-    subscriptions = context.services.directory.subscriptions(context.tenant_id)
-    found = await context.services.store.deliveries.arrivals(context.tenant_id, subscriptions, query.sequences or ())
-    data = [EventArrivals(sequence=sequence, **asdict(found[sequence])) for sequence in sorted(found, reverse=True)]
-    return ArrivalsOfEvents(data=data)
+    store, subscriptions = context.services.store, context.services.directory.subscriptions(context.tenant_id)
+
+    async def shown() -> bytes:
+        found = await store.deliveries.arrivals(context.tenant_id, subscriptions, query.sequences or ())
+        data = [EventArrivals(sequence=sequence, **asdict(found[sequence])) for sequence in sorted(found, reverse=True)]
+        return msgspec.json.encode(ArrivalsOfEvents(data=data))
+
+    return Json(await store.reading(shown))
 
 
+@only_reads
 async def read(context: RequestContext) -> Json[LogEntry]:
     context.query()
     [shown] = await _all_shown(context, [await find(context)])

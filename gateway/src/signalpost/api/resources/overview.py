@@ -82,6 +82,19 @@ class _Sums:
         self.soon += _ends_soon(lane, now)
 
 
+class _StoredFacts(NamedTuple):
+    """What the store says of the lanes that most need attention, and of what else is shown."""
+
+    closer: Sequence[LaneView]
+    """The lanes of the worst with what is known of their next attempts, and of what waits."""
+    failures: Mapping[str, DeliveryView]
+    """A failed delivery of each of the worst, by the subscription's id."""
+    minutes: Mapping[int, Mapping[int, Sequence[int]]]
+    """The last hour of the worst and of the tenant."""
+    running: Sequence[tuple[Replay, Subscription]]
+    sources: Sequence[Source]
+
+
 class _OverviewFacts(NamedTuple):
     """Everything that the overview is made of."""
 
@@ -92,14 +105,7 @@ class _OverviewFacts(NamedTuple):
     is_paused: bool
     """Whether the tenant is paused."""
     worst: Sequence[_Needy]
-    closer: Sequence[LaneView]
-    """The lanes of the worst with what is known of their next attempts."""
-    failures: Mapping[str, DeliveryView]
-    """A failed delivery of each of the worst, by the subscription's id."""
-    minutes: Mapping[int, Mapping[int, Sequence[int]]]
-    """The last hour of the worst and of the tenant."""
-    running: Sequence[tuple[Replay, Subscription]]
-    sources: Sequence[Source]
+    stored: _StoredFacts
 
 
 async def read(context: RequestContext) -> Json[Overview]:
@@ -111,26 +117,35 @@ async def read(context: RequestContext) -> Json[Overview]:
         directory, tenant_id, services.off_loop, partial(_summed, now)
     )
     services.attention_counts.note(tenant_id, sums.needing)
-    closer = await _looked_at_closely(context, worst)
-    failed = [each.lane.subscription for each in worst if each.found.need in _FAILED]
-    numbers = [WHOLE_TENANT, *(each.lane.subscription.number for each in worst)]
+    closer = await services.lane_views.closer([each.lane for each in worst])
+    read_of = partial(_read, context, now, worst, closer)
     seen = _OverviewFacts(
         now=now,
         sums=sums,
         resting=resting,
         is_paused=(tenant := directory.tenant_with(tenant_id)) is not None and tenant.paused_at is not None,
         worst=worst,
-        closer=closer,
-        failures=await services.store.deliveries.latest_failures(tenant_id, failed),
-        minutes=await services.store.stats.read_many(tenant_id, numbers, "minute", last_minutes(60, now)),
-        running=[
-            (replay, found)
-            for replay in await services.store.replays.running(tenant_id)
-            if (found := directory.subscription_with(replay.subscription_number)) is not None
-        ],
-        sources=await services.store.lists.page(Source, tenant_id, None, MOST_SOURCES),
+        stored=await services.store.reading(read_of),
     )
     return Json(await asyncio.get_running_loop().run_in_executor(services.off_loop, _shown, seen))
+
+
+async def _read(context: RequestContext, now: int, worst: Sequence[_Needy], closer: Sequence[LaneView]) -> _StoredFacts:
+    """Waits for nothing but the store: see `Store.reading`."""
+    store, directory, tenant_id = context.services.store, context.services.directory, context.tenant_id
+    failed = [each.lane.subscription for each in worst if each.found.need in _FAILED]
+    numbers = [WHOLE_TENANT, *(each.lane.subscription.number for each in worst)]
+    return _StoredFacts(
+        closer=await _dated(context, worst, closer),
+        failures=await store.deliveries.latest_failures(tenant_id, failed),
+        minutes=await store.stats.read_many(tenant_id, numbers, "minute", last_minutes(60, now)),
+        running=[
+            (replay, found)
+            for replay in await store.replays.running(tenant_id)
+            if (found := directory.subscription_with(replay.subscription_number)) is not None
+        ],
+        sources=await store.lists.page(Source, tenant_id, None, MOST_SOURCES),
+    )
 
 
 async def count(context: RequestContext) -> AttentionCount:
@@ -139,11 +154,9 @@ async def count(context: RequestContext) -> AttentionCount:
     return AttentionCount(count=counted)
 
 
-async def _looked_at_closely(context: RequestContext, worst: Sequence[_Needy]) -> list[LaneView]:
-    """Their lanes with what the owner knows of the next attempts and, if what waits may get old, with how old it is
-    and until when it is kept."""
+async def _dated(context: RequestContext, worst: Sequence[_Needy], lanes: Sequence[LaneView]) -> list[LaneView]:
+    """Their lanes and, if what waits may get old, with how old it is and until when it is kept."""
     views, kept = context.services.lane_views, context.services.directory.retention_days_of(context.tenant_id) * DAY
-    lanes = await views.closer([each.lane for each in worst])
     late = [lane for lane, each in zip(lanes, worst, strict=True) if each.found.need in _GETS_OLD]
     dated = {lane.subscription.number: lane for lane in await views.dated(late, kept)}
     return [dated.get(lane.subscription.number, lane) for lane in lanes]
@@ -175,7 +188,7 @@ def _needy(lane: LaneView, now: int) -> _Needy | None:
 def _shown(seen: _OverviewFacts) -> bytes:
     sums, states = seen.sums, seen.sums.states.copy()
     states["paused" if seen.is_paused else "healthy"] += seen.resting
-    worst = [_needy(lane, seen.now) or each for lane, each in zip(seen.closer, seen.worst, strict=True)]
+    worst = [_needy(lane, seen.now) or each for lane, each in zip(seen.stored.closer, seen.worst, strict=True)]
     shown = Overview(
         attention=[_needy_shown(each, seen) for each in worst],
         more=sums.needing - len(worst),
@@ -186,7 +199,7 @@ def _shown(seen: _OverviewFacts) -> bytes:
         failed=sums.failed,
         lost=sums.lost,
         most_behind=sums.most_behind,
-        last_hour=counted(total(seen.minutes[WHOLE_TENANT].values())),
+        last_hour=counted(total(seen.stored.minutes[WHOLE_TENANT].values())),
         replays=[
             RunningReplay(
                 id=replay.id,
@@ -202,7 +215,7 @@ def _shown(seen: _OverviewFacts) -> bytes:
                 waiting=replay.waiting,
                 created_by=replay.created_by,
             )
-            for replay, subscription in seen.running
+            for replay, subscription in seen.stored.running
         ],
         sources=[SourceShown.of(each, state=each.state(seen.now)) for each in _worst_sources(seen)],
         soon=_soon(sums.soon),
@@ -212,7 +225,7 @@ def _shown(seen: _OverviewFacts) -> bytes:
 
 def _needy_shown(needy: _Needy, seen: _OverviewFacts) -> NeedsAttention:
     subscription, standing, found = needy.lane.subscription, needy.standing, needy.found
-    view, due = seen.failures.get(subscription.id), needy.lane.standing.now.oldest_due
+    view, due = seen.stored.failures.get(subscription.id), needy.lane.standing.now.oldest_due
     signed = subscription.with_secrets_of(seen.now)
     return NeedsAttention(
         subscription=_named(subscription),
@@ -225,12 +238,12 @@ def _needy_shown(needy: _Needy, seen: _OverviewFacts) -> NeedsAttention:
         oldest_due_at=None if due is None or standing.status != "active" else format_timestamp(due),
         event_id=None if view is None else view.entry.id,
         diagnosis=None if view is None else diagnosis_of(signed, view, standing.waiting),
-        last_hour=points(seen.minutes[subscription.number]),
+        last_hour=points(seen.stored.minutes[subscription.number]),
     )
 
 
 def _worst_sources(seen: _OverviewFacts) -> list[Source]:
-    return sorted(seen.sources, key=lambda each: (not each.needs_someone(seen.now), each.name))
+    return sorted(seen.stored.sources, key=lambda each: (not each.needs_someone(seen.now), each.name))
 
 
 def _ends_soon(lane: LaneView, now: int) -> Iterator[tuple[int, str, Subscription]]:

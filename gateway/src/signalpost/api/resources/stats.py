@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, field
 
 from signalpost.api.routing.context import RequestContext
+from signalpost.api.routing.only_reads import only_reads
 from signalpost.api.routing.queries import Moment, Query
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes.overview import Counted, Stats, StatsPoint
@@ -46,6 +47,7 @@ class StatsQuery(Query, frozen=True):
     )
 
 
+@only_reads
 async def read(context: RequestContext) -> Stats:
     query: StatsQuery = context.query()
     number = WHOLE_TENANT

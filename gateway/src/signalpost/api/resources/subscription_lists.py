@@ -66,7 +66,8 @@ async def list_all(context: RequestContext) -> Json[SubscriptionPage]:
     found, reached = await loop.run_in_executor(services.off_loop, _matching, context.subscriptions(), query)
     if query.state is not None:
         found = await services.lane_views.glances(found, services.off_loop, partial(_in_state, query))
-    views = await dated(context, await services.lane_views.of_all(found))
+    lanes = await services.lane_views.undated(found, services.off_loop, list)
+    views = await dated(context, await services.lane_views.closer(lanes))
     listed = partial(_listed, context, views, query.limit, reached)
     return Json(await on_thread(services.off_loop, listed))
 

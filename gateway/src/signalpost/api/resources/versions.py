@@ -12,6 +12,7 @@ from signalpost.api.rendering import respond
 from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.resources.uploads import MAX_FILE_BYTES, add_version, received_file, too_large, within_limit
 from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.only_reads import only_reads
 from signalpost.api.routing.queries import FromText, ListQuery, cursor_to, write_cursor
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Binary, Example, OneChange, OpenRoute, Reply, Route
 from signalpost.api.routing.services import Services
@@ -64,6 +65,7 @@ async def upload(context: RequestContext) -> Response:
         return respond(outcome, context.services.links)
 
 
+@only_reads
 async def list_all(context: RequestContext) -> VersionPage:
     query: VersionQuery = context.query()
     row = await find_document(context)

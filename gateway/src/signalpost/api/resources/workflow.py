@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.only_reads import only_reads
 from signalpost.api.routing.queries import FromText, ListQuery, cursor_to, write_cursor
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, OneChange, Reply, Route
 from signalpost.api.routing.shapes.documents import (
@@ -38,6 +39,7 @@ def act(context: RequestContext) -> ActOnDocument:
     )
 
 
+@only_reads
 async def actions(context: RequestContext) -> Workflow:
     context.query()
     now = workflow_of(await find_document(context))

@@ -152,7 +152,7 @@ class RequestContext:
     def query(self) -> Any:
         """The query's parameters, each given at most once and checked: an instance of the route's `Query`. Raises
         Invalid naming every bad one."""
-        given = self.request.query() if self.request.head.query else ()
+        given = self.request.query()
         return read_query(self._query, given) if given else self._query()
 
     # --- Headers ------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -41,7 +42,7 @@ class DeliveryListView(Struct, frozen=True):
     again: str
     """The query of the page that sends these again."""
     given: Mapping[str, str]
-    spans: Sequence[tuple[str, str]]
+    spans: Callable[[], Sequence[tuple[str, str]]]
     """Times that people ask for: the words, and the query of the page that has them."""
     choice: SubscriptionChoice | None = None
     """None on the page of one subscription."""
@@ -94,7 +95,7 @@ async def _found(visit: Visit, of: str | None = None) -> DeliveryListView:
         looked_back_to=page.looked_back_to,
         again=query_of({**given, "status": REPLAYED.get(given["status"], "all")}),
         given=given,
-        spans=spans(visit, typed),
+        spans=partial(spans, visit, typed),
     )
 
 

@@ -1,8 +1,9 @@
 """The page of replays: exactly what will be sent again, and the replays so far."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -41,7 +42,7 @@ class ReplayListView(Struct, frozen=True):
     """Whether it was to be sent, and no subscription was ticked."""
     refused: Sequence[ReplayOfOne] = ()
     """Replays that could not be started just now."""
-    spans: Sequence[tuple[str, str]] = ()
+    spans: Callable[[], Sequence[tuple[str, str]]] = tuple
     """Times that people ask for: the words, and the query of the page that has them."""
 
     @property
@@ -71,7 +72,7 @@ async def view(visit: Visit) -> ReplayListView:
     given = typed_span(visit)
     choice = await subscription_choice(visit, given["subscription"])
     replays = await visit.calls.read("list_all_replays", NamedReplayPage, {"limit": "20"})
-    return ReplayListView(choice, given, replays.data, spans=_spans(visit))
+    return ReplayListView(choice, given, replays.data, spans=partial(_spans, visit))
 
 
 async def find(visit: Visit) -> ShownOnce:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from itertools import chain
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -41,6 +41,13 @@ OF_THE_GATEWAY = 0
 """The holder of turns that no tenant asked for."""
 RETRIES_IN_A_ROW = 4_000
 """After lanes with so many retries others have their turn: to find the oldest of 2,000 takes some 150 µs."""
+
+
+class _SeenHere(NamedTuple):
+    """Subscriptions of which other nodes own some, and those of this node as they are."""
+
+    subscriptions: Sequence[Subscription]
+    here: Mapping[int, LaneView]
 
 
 class LaneViews:
@@ -141,12 +148,25 @@ class LaneViews:
         lanes = (self._look(each, glance_at) or self._elsewhere(each, standings) for each in subscriptions)
         return await loop.run_in_executor(off_loop, told, lanes)
 
-    async def undated(self, subscriptions: Sequence[Subscription], off_loop: Executor) -> list[LaneView]:
-        """The health of the lanes of some of one tenant's subscriptions without their next attempts, in their order,
-        likewise. Raises Unavailable."""
+    async def undated(
+        self,
+        subscriptions: Iterable[Subscription],
+        off_loop: Executor,
+        told: Callable[[Sequence[LaneView]], T],
+    ) -> T:
+        """What `told` makes, likewise, of the lanes of some of one tenant's subscriptions without their next attempts,
+        in their order. Raises Unavailable."""
         look = partial(undated_view_of, now=self._clock.steady())
-        seen = await on_thread(off_loop, lambda: [(each.number, self._look(each, look)) for each in subscriptions])
-        return await self._completed(subscriptions, {number: view for number, view in seen if view is not None})
+
+        def seen() -> T | _SeenHere:
+            of = [*subscriptions]
+            here = {each.number: view for each in of if (view := self._look(each, look)) is not None}
+            return told([*here.values()]) if len(here) == len(of) else _SeenHere(of, here)
+
+        found = await on_thread(off_loop, seen)
+        if not isinstance(found, _SeenHere):  # as on most nodes
+            return found
+        return await on_thread(off_loop, partial(told, await self._completed(*found)))
 
     def _not_here(self, subscriptions: Iterable[Subscription]) -> list[Subscription]:
         return [
@@ -199,10 +219,14 @@ class LaneViews:
     async def closer(self, glances: Sequence[LaneView]) -> list[LaneView]:
         """The same lanes of one tenant with their next attempts, if this node owns them. Between lanes with many
         retries others have their turn."""
-        lanes, retries = [], 0
+        lanes, retries, now = [], 0, self._clock.steady()
         for glance in glances:
-            lanes.append(self.here(glance.subscription) or glance)
-            retries += glance.standing.counts.awaiting_retry
+            worker, standing = self._workers.get(glance.subscription.number), glance.standing
+            due = None if worker is None else worker.lane.retry_queue.oldest_due(now)
+            if due is not None:
+                glance = replace(glance, standing=replace(standing, now=replace(standing.now, oldest_due=due)))
+            lanes.append(glance)
+            retries += standing.counts.awaiting_retry
             if retries >= RETRIES_IN_A_ROW:
                 retries = 0
                 await self._turns.turn(glance.subscription.tenant_id)

@@ -10,7 +10,7 @@ each, and returns the result. Steps are one transaction, and know nothing of con
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -140,6 +140,12 @@ class ReadSessions:
         if self._closed:
             raise Stopping
         return await self._thread.run(self._rows([limits(_only(tenant_id), READS_WITHIN), Statement(sql, parameters)]))
+
+    async def together(self, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result of a coroutine that waits for nothing but what it reads here. It runs on the thread."""
+        if self._closed:
+            raise Stopping
+        return await self._thread.run(asking())
 
     async def all(self, tenant_id: int | None, statements: Sequence[Statement]) -> list[list[Row]]:
         """See `RowReader`."""

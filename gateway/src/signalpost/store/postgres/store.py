@@ -1,7 +1,7 @@
 """The store on PostgreSQL. Several nodes may have the same database open, each with connections of its own."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar
 
 import psycopg
 
@@ -42,6 +42,8 @@ from signalpost.store.vault import MasterKeys, Vault
 
 PUBLISHING: Final = 2
 """How many batches of commands may be committed at the same time."""
+
+T = TypeVar("T")
 
 
 class PostgresStore:
@@ -94,6 +96,9 @@ class PostgresStore:
 
     async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
         return await self._publisher.publish(commands)
+
+    async def reading(self, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await self.readers.together(asking)
 
     async def size(self) -> StoreSize:
         [(size,)] = await self.readers.rows(EVERY_TENANT, "SELECT pg_database_size(current_database())")

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from functools import partial, wraps
+from threading import local
 from time import thread_time
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
@@ -28,6 +29,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class _ThreadConnection(local):
+    """The connection on which the present thread is in the middle of several queries."""
+
+    connection: apsw.Connection | None = None
+
+
 class Readers:
     """Queries wait for one of the executor's threads; there must be a connection for each of these."""
 
@@ -41,12 +48,27 @@ class Readers:
         self._idle = [*connections]
         self._executor = executor
         self._turns = RestingTurns(cpu)
+        self._here = _ThreadConnection()
         self._closed = False
 
     async def run(self, query: Callable[[apsw.Connection], T]) -> T:
         """What the query returns. Raises Unavailable if the database cannot be read now."""
+        if (connection := self._here.connection) is not None:
+            return query(connection)
         loop = asyncio.get_running_loop()
         return await self._answered(lambda: loop.run_in_executor(self._executor, self._in_snapshot, query))
+
+    async def together(self, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result of a coroutine that waits for nothing but these readers: it runs on a thread, in one snapshot.
+        Queries that take turns are not for it."""
+        return await self.run(partial(self._hold, asking))
+
+    def _hold(self, asking: Callable[[], Coroutine[Any, Any, T]], connection: apsw.Connection) -> T:
+        self._here.connection = connection
+        try:
+            return at_once(asking())
+        finally:
+            self._here.connection = None
 
     async def rows(self, _tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
         """See `RowReader`. Every tenant's rows are in the same file."""

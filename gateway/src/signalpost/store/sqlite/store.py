@@ -1,12 +1,12 @@
 """The store on SQLite: one writer thread, a few readers, one file."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from time import thread_time
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
 
@@ -14,6 +14,7 @@ from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command
 from signalpost.domain.audit import Notary
 from signalpost.runtime.histogram import Histogram
+from signalpost.runtime.loop_executor import LoopExecutor
 from signalpost.store.halving import halved
 from signalpost.store.nouns.access import AccessStore
 from signalpost.store.nouns.fleet import ALONE, Terms
@@ -44,6 +45,7 @@ from signalpost.store.sqlite.writer import Writer
 from signalpost.store.store import MAX_SCANNED, PublishedBatch, StoreSize
 from signalpost.store.vault import DataKey, MasterKeys, Vault
 
+T = TypeVar("T")
 READERS = 2
 
 
@@ -59,7 +61,7 @@ def thread_executors() -> Executors:
     return Executors(
         ThreadPoolExecutor(1, "writer"),
         ThreadPoolExecutor(1, "checkpoint"),
-        ThreadPoolExecutor(READERS, "reader"),
+        LoopExecutor(READERS, "reader"),
     )
 
 
@@ -140,6 +142,9 @@ class SqliteStore:
             return data_keys.find(connection, number)
         finally:
             connection.close()
+
+    async def reading(self, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await self.readers.together(asking)
 
     async def size(self) -> StoreSize:
         return await asyncio.to_thread(_size, self._path)
