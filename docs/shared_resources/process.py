@@ -116,13 +116,13 @@ LOOP_AND_THREADS: Rows = (
                 f"events above {subjects.LARGE_BYTES // 1024} KiB, and conditions on them",
                 "event",
                 AFTER_EACH_PIECE,
-                ("engine/engine.py RestingTurns", "engine/engine.py ThreadPoolExecutor"),
+                ("engine/engine.py RestingTurns", "engine/engine.py LoopExecutor"),
             ),
             (
                 "rehearsals, and looks at what is wrong",
                 f"page of {rehearsals.BOUNDS.page:,} events, or {rehearsals.BOUNDS.page_of_types:,} types; look",
                 f"{AFTER_EACH_PIECE} {FOR_REHEARSALS}",
-                ("engine/engine.py RestingTurns", "engine/engine.py ThreadPoolExecutor"),
+                ("engine/engine.py RestingTurns", "engine/engine.py LoopExecutor"),
             ),
         )
     ),
@@ -133,7 +133,7 @@ LOOP_AND_THREADS: Rows = (
         FIRST_COME,
         f"{READERS} that read, one that writes, one for checkpoints",
         WAITS,
-        ("store/sqlite/store.py ThreadPoolExecutor",) * 3,
+        (*("store/sqlite/store.py ThreadPoolExecutor",) * 2, "store/sqlite/store.py LoopExecutor"),
     ),
     Row(
         "connections to PostgreSQL",
@@ -164,7 +164,7 @@ LOOP_AND_THREADS: Rows = (
         FIRST_COME,
         "one each for the free disk space, pages, hashes of passwords, and bodies",
         WAITS,
-        ("gateway.py ThreadPoolExecutor",),
+        ("gateway.py LoopExecutor",),
     ),
     Row(
         "the database, for removals that no caller waits for",

@@ -16,7 +16,7 @@ SOURCES = ROOT / "gateway" / "src" / "signalpost"
 ROOM = SOURCES / "sharing"
 VALUES = {"Caller", "Limits", "Queue", "Slots", "Trees"}
 """Classes of the room that bound nothing by themselves."""
-OTHERS = {"ConnectionLimits", "LogCache", "Semaphore", "SessionPool", "SharedRendering", "Subjects"}
+OTHERS = {"ConnectionLimits", "LogCache", "LoopExecutor", "Semaphore", "SessionPool", "SharedRendering", "Subjects"}
 OTHERS |= {"ThreadPoolExecutor", "TlsSessions", "TooMany"}
 """What bounds something for all, and is not of the room."""
 COUNTED = {"MAX_AT_ONCE", "MAX_BATCH", "MAX_UNRECORDED", "MAX_WAITING"}
