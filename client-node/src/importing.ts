@@ -18,6 +18,13 @@ const PLACE_BYTES = 8 * 1024;
 export const BATCH_BYTES = 512 * 1024;
 /** Statuses of a line that the lines after it would have, too. */
 const OF_THE_WHOLE: ReadonlySet<number> = new Set([401, 403]);
+/** Codes that say so, whatever the status. */
+const CODES_OF_THE_WHOLE: ReadonlySet<string> = new Set([
+  "tenant_not_found",
+  "tenant_paused",
+  "tenant_takes_no_documents",
+  "too_many_refused",
+]);
 
 /** A line of an import: a snapshot or deletion, or its JSON. */
 export type Line = object | string;
@@ -127,7 +134,7 @@ export class LineImport {
     if (NOT_NOW.has(given.status) || problem.code === "incomplete_body") {
       return this.#wait(problemOf(given.status, problem), now);
     }
-    if (OF_THE_WHOLE.has(given.status) || problem.code === "too_many_refused") throw problemOf(given.status, problem);
+    if (OF_THE_WHOLE.has(given.status) || CODES_OF_THE_WHOLE.has(problem.code)) throw problemOf(given.status, problem);
     this.#waiting.shift();
     this.#bytes -= sent.size;
     this.#places -= sent.places;

@@ -82,15 +82,24 @@ def test_a_refused_line_is_answered_and_the_others_go_on() -> None:
     assert [isinstance(each, shapes.ImportedLine) and each.problem is None for each in found] == [False, True]
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, errors.Unauthorized), (403, errors.Forbidden)])
-def test_what_every_line_would_suffer_is_raised(status: int, kind: type[errors.Problem]) -> None:
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (401, "unknown_key", errors.Unauthorized),
+        (403, "document_limit", errors.Forbidden),
+        (404, "tenant_not_found", errors.NotFound),
+        (409, "tenant_paused", errors.Conflict),
+        (409, "tenant_takes_no_documents", errors.Conflict),
+    ],
+)
+def test_what_every_line_would_suffer_is_raised(status: int, code: str, kind: type[errors.Problem]) -> None:
     one = importing()
     one.take("a")
     sent(one)
     with pytest.raises(kind):
-        answered(one, answer(1, status, problem={**BUSY, "status": status, "code": "no"}))
+        answered(one, answer(1, status, problem={**BUSY, "status": status, "code": code}))
     with pytest.raises(kind):
-        one.refused(Answer(status, {}, json.dumps({"code": "no"}).encode()), NOW)
+        one.refused(Answer(status, {}, json.dumps({"code": code}).encode()), NOW)
 
 
 def test_the_deadline_begins_anew_with_every_answer() -> None:

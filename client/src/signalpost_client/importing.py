@@ -29,6 +29,8 @@ _CALL: Final = Call[object]("POST", path("documents", "import"), {}, media_type=
 _NOT_NOW: Final = {429, 502, 503, 504}
 _OF_THE_WHOLE: Final = {401, 403}
 """Statuses of a line that every line after it would have, too."""
+_CODES_OF_THE_WHOLE: Final = {"tenant_not_found", "tenant_paused", "tenant_takes_no_documents", "too_many_refused"}
+"""Codes that say so, whatever the status."""
 
 Line = Mapping[str, Any] | bytes | str
 
@@ -109,7 +111,7 @@ class LineImport:
         answer, problem = self._read(raw)
         if answer.status in _NOT_NOW or problem.get("code") == "incomplete_body":
             return self._wait(problem_of(answer.status, problem), now)
-        if answer.status in _OF_THE_WHOLE or problem.get("code") == "too_many_refused":
+        if answer.status in _OF_THE_WHOLE or problem.get("code") in _CODES_OF_THE_WHOLE:
             raise problem_of(answer.status, problem)
         self._count(self._waiting.popleft(), -1)
         self._patience.tries = 0

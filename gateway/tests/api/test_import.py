@@ -489,6 +489,24 @@ def test_what_cannot_be_committed_is_said_of_each_line_and_the_stream_goes_on(
     other.close()
 
 
+def test_a_line_that_is_refused_as_the_tenant_is_paused_is_the_last_also_if_that_is_over_at_once(
+    make_world: Callable[..., "World"],
+) -> None:
+    """Otherwise the second state would be taken, and the first one be too old when it is sent again."""
+    world = make_world()
+    make_tenant(world, "acme")
+    key = make_key(world, "app", "acme")["authorization"].removeprefix("Bearer ")
+    with Stream(world.port, key) as talk:
+        talk.send(line(1, sourceVersion=1))
+        assert talk.answer()["status"] == 201
+        world.send("PATCH", "/v1/tenants/acme", {"status": "paused"}).ok()
+        talk.send(line(2, sourceVersion=1))
+        refused = talk.answer()
+        assert (refused["line"], refused["problem"]["code"]) == (2, "tenant_paused")
+        world.send("PATCH", "/v1/tenants/acme", {"status": "active"}).ok()
+        assert talk.answer() is None
+
+
 def test_beyond_what_may_wait_lines_are_read_no_further_and_none_is_refused(make_world: Callable[..., "World"]) -> None:
     """Many imports at once, while the database stands still."""
     world = make_world()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from gateway.tests.api.moved_clock import MovedClock
-from gateway.tests.api.stream import Stream, line
+from gateway.tests.api.stream import Stream, external_id, line
 from gateway.tests.captured_log import captured_log
 
 from signalpost.api.guards.principals import DIGESTS_REMEMBERED, Principals
@@ -178,11 +178,10 @@ def test_an_import_under_way_ends_with_its_key(world: "World") -> None:
         assert talk.answer()["status"] == 201
         assert world.send("DELETE", f"/v1/keys/{made['id']}").status == 204
         talk.send(line(70_002) + line(70_003))
-        refused = [talk.answer(), talk.answer()]
-        talk.end()
-    assert [answer["status"] for answer in refused] == [401, 401]
-    assert refused[0]["problem"]["code"] == "unknown_key"
-    world.get("/v1/documents/00000000-0000-4000-8000-000000070002").refused(404)
+        [refused] = talk.answers()
+    assert (refused["line"], refused["status"], refused["problem"]["code"]) == (2, 401, "unknown_key")
+    for number in (70_002, 70_003):
+        world.get(f"/v1/documents/{external_id(number)}").refused(404)
 
 
 @pytest.mark.parametrize("identity", [ABSENT, "0", "no-UUID", "operator", "%00"])

@@ -5,6 +5,9 @@ answers are sent, each once it and all before it are there. A line holds places 
 sent. So a commit takes many lines, memory stays the same however long the import is, and a client that does not read
 its answers is not read from either. An answered line is committed. If the response ends early, the client can send all
 lines without an answer again.
+
+If a line is refused for what is not wrong with it (the key, the tenant, the disk), it is the last one: were that over
+before the next line, a later state of its document would be taken before it.
 """
 
 import asyncio
@@ -46,6 +49,8 @@ NDJSON: Final = "application/x-ndjson"
 MAX_REFUSED = 1_000
 """Number of refused lines after which an import ends: each costs as much as many correct ones, and its answer is some
 hundred times its size."""
+WRONG_LINE: Final = (Invalid, TooLarge, Unparseable)
+"""How a line is refused for what is wrong with it. Whatever else it is refused for, the next one would be, too."""
 MAX_PROBLEM_CHARACTERS = 4 * 1024
 """How much the answer to one line may say of what is wrong with it."""
 LINES_IN_A_ROW = 64
@@ -165,6 +170,8 @@ class _Import:
         """Lines without an answer, oldest first; None after the last line."""
         self._came = asyncio.Event()
         """Set when something was added to `_waiting`."""
+        self._is_over = False
+        """Whether no line is read any more."""
 
     async def answers(self) -> AsyncGenerator[bytes, None]:
         """The lines of the response, in parts: each part has what one commit settled. If the body breaks off, too many
@@ -217,6 +224,8 @@ class _Import:
         try:
             async for found in self._lines:
                 for line in found:
+                    if self._is_over:
+                        break
                     places = 1 + len(line.content or b"") // PLACE_BYTES
                     while self._places < places:
                         self._freed.clear()
@@ -228,6 +237,8 @@ class _Import:
                     if waiting.result.done():
                         await self._call.turn()  # it was refused, which costs as much as many that are right
                         await self._call.pay(REFUSED_SECONDS)
+                if self._is_over:
+                    break
             self._call.services.engine.wait_for_no_more()
         finally:
             self._waiting.append(None)
@@ -252,6 +263,7 @@ class _Import:
             external_id = command.document_id
             result = await self._call.services.engine.enqueue(command)
         except (CallerError, Unavailable) as error:
+            self._is_over = not isinstance(error, WRONG_LINE)
             external_id = _external_id(given) if said is None else said.external_id
             result = asyncio.get_running_loop().create_future()
             result.set_exception(error)
