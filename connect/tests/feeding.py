@@ -1,6 +1,8 @@
 """What a gateway is fed with, and what it has made of it."""
 
+import random
 import uuid
+from collections.abc import Sequence
 
 from connect.tests.conftest import FedGateway
 from gateway.tests.acceptance.client import until
@@ -14,6 +16,28 @@ def changes(*titles: str) -> list[Change]:
     """The states of a new document."""
     document = str(uuid.uuid4())
     return [Change(document, version, title) for version, title in enumerate(titles, 1)]
+
+
+def names(number: int) -> list[str]:
+    """New documents."""
+    return [str(uuid.uuid4()) for _ in range(number)]
+
+
+def states(documents: Sequence[str], first: int, last: int) -> list[Change]:
+    """Some states of each document, one document after the other."""
+    return [Change(each, version, f"v{version}") for version in range(first, last + 1) for each in documents]
+
+
+def titles(first: int, last: int) -> list[str]:
+    """What is told of a document that has these states."""
+    return [f"v{version}" for version in range(first, last + 1)]
+
+
+def seeded() -> random.Random:
+    """Chance, whose seed is told: `pytest -s` shows it."""
+    seed = random.randrange(1_000_000)
+    print(f"seed {seed}")
+    return random.Random(seed)
 
 
 def newest_of(gateway: FedGateway) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -12,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import CommandProcess, write_config
-from connect.tests.feeding import kill_one, newest_of, told_of, until_fed_more
+from connect.tests.feeding import kill_one, newest_of, seeded, told_of, until_fed_more
 from gateway.tests.acceptance.client import until
 
 from signalpost_bench.free_port import free_port
@@ -84,7 +83,7 @@ class KilledConformance(PlatformConformance):
     def test_kills_lose_no_change_make_none_twice_and_keep_the_order(self, tmp_path: Path) -> None:
         """The connector, the gateway and the server in turn, at random moments, each while there is work under way. The
         server is there for what is put."""
-        documents = [str(uuid.uuid4()) for _ in range(50)]
+        chance, documents = seeded(), [str(uuid.uuid4()) for _ in range(50)]
         before = newest_of(self.gateway)
         with self._connector(tmp_path) as connector:
             for number in range(KILLS):
@@ -93,12 +92,13 @@ class KilledConformance(PlatformConformance):
                     [Change(each, 8 * number + part + 1, f"{number} {part}") for part in range(8) for each in documents]
                 )
                 until_fed_more(self.gateway, newest)
-                time.sleep(random.uniform(0, 0.4))
+                time.sleep(chance.uniform(0, 0.4))
                 kill_one(number, connector, self.gateway, self.platform.server)
             wanted = [f"{number} {part}" for number in range(KILLS) for part in range(8)]
             until(lambda: newest_of(self.gateway) >= before + len(wanted) * len(documents), connector.log)
             assert connector.stop() == 0
         found = told_of(self.gateway)
+        print(f"{len(wanted) * len(documents)} changes of {len(documents)} documents, {KILLS} kills")
         assert {each for each in documents if found[each] != wanted} == set()
         assert not self.dead()
 

@@ -5,7 +5,6 @@
 
 import json
 import os
-import random
 import time
 import uuid
 from collections import defaultdict
@@ -13,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import CommandProcess
-from connect.tests.feeding import kill_one, told_of, until_fed_more
+from connect.tests.feeding import kill_one, seeded, told_of, until_fed_more
 from connect.tests.kafka_broker import TopicMessage, Writer
 from connect.tests.kafka_rig import Topics, broker, needs_broker, topics
 from gateway.tests.acceptance.client import until
@@ -63,12 +62,6 @@ def kill_at_random(topics: Topics, gateway: FedGateway, program: CommandProcess)
         time.sleep(chance.uniform(0, 0.6))
         kill_one(number, program, gateway, topics.broker)
     until_fed_more(gateway)
-
-
-def seeded() -> random.Random:
-    seed = random.randrange(1_000_000)
-    print(f"seed {seed}")
-    return random.Random(seed)
 
 
 def states_of(messages: Sequence[TopicMessage]) -> Mapping[str, Sequence[str]]:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import random
 import socket
 import subprocess
 import time
@@ -18,7 +17,7 @@ from urllib.request import Request, urlopen
 import pytest
 from connect.tests.conftest import FedGateway
 from connect.tests.connector_process import CommandProcess
-from connect.tests.feeding import kill_one, newest_of, told_of, until_fed_more
+from connect.tests.feeding import kill_one, newest_of, seeded, told_of, until_fed_more
 from gateway.tests.acceptance.client import until
 
 from signalpost_bench.free_port import free_port
@@ -194,19 +193,21 @@ def test_kills_make_no_change_twice_and_leave_the_last_states(
     What serves SQS here keeps messages in memory alone, so it is not killed. And of the messages of a group that come
     again as they were not settled, it gives the last one first, which SQS does not: so some states are overtaken.
     """
-    documents = [str(uuid.uuid4()) for _ in range(10)]
+    chance, documents = seeded(), [str(uuid.uuid4()) for _ in range(10)]
     connector.start()
     for number in range(KILLS):
         newest = newest_of(gateway)
         changes = [Change(each, 4 * number + part + 1, f"{number} {part}") for part in range(4) for each in documents]
         queues.send([(each.document, each.line) for each in changes])
         until_fed_more(gateway, newest)
-        time.sleep(random.uniform(0, 0.4))
+        time.sleep(chance.uniform(0, 0.4))
         kill_one(number, connector, gateway)
     until(lambda: queues.left() == 0, connector.log)
     assert connector.stop() == 0
     states = [f"{number} {part}" for number in range(KILLS) for part in range(4)]
     found = told_of(gateway)
+    told = sum(len(found[each]) for each in documents)
+    print(f"{len(states) * len(documents)} changes of {len(documents)} documents, {told} told, {KILLS} kills")
     for each in documents:
         places = [states.index(state) for state in found[each]]
         assert places == sorted(set(places)), "a state came twice, or after a later one"

@@ -329,14 +329,15 @@ class Conformance(ABC):
 
 
 def states_told(client: Client, after: int) -> dict[str, list[str]]:
-    """The titles, or `deleted`, of each document in the events after a sequence, in their order."""
+    """The titles, or `deleted`, of each document in the events after a sequence, in their order. Those of documents
+    that were erased say nothing."""
     found: dict[str, list[str]] = defaultdict(list)
     while (page := client.events.list(after=after, limit=250)).data:
         for entry in page.data:
             document = entry.event.data.document
-            assert document is not None
-            is_deleted = entry.event.type == "documentDeleted"
-            found[document.external_id].append("deleted" if is_deleted else document.title)
+            if document is not None:
+                is_deleted = entry.event.type == "documentDeleted"
+                found[document.external_id].append("deleted" if is_deleted else document.title)
         after = page.last
     return found
 

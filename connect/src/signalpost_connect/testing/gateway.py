@@ -21,7 +21,7 @@ class ServedGateway:
     def __init__(self, folder: Path) -> None:
         """`folder` is for its data and its log, and has to be empty."""
         self._folder = folder
-        self._port = _free_port()
+        self._port = free_port()
         self._process: subprocess.Popen[str] | None = None
         self.url = f"http://127.0.0.1:{self._port}"
         self.start()
@@ -70,7 +70,7 @@ def served_gateway(folder: Path) -> Iterator[ServedGateway]:
         gateway.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port that is free, and below those that the system gives to what connects: none is taken while the gateway is
     stopped."""
     while True:

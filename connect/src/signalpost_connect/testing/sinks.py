@@ -29,14 +29,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
+import httpx
+
 from signalpost_client import AsyncClient, Client, SignalpostError
 from signalpost_connect.draining import Drain, entries_of, page_after
 from signalpost_connect.progress import DrainProgress
 from signalpost_connect.sink import Entry, Sink, SinkAway
 from signalpost_connect.testing.conformance import Change, Killable, RunningGateway
+from signalpost_connect.testing.gateway import free_port
 
 KILLS = int(os.environ.get("KILLS", "6"))
 DOCUMENTS = 100
+BETWEEN_CHANGES = 0.02
+"""Seconds between the imports of what changes: so a drain keeps up, and a kill interrupts what is new."""
 
 
 class SinkMessage(NamedTuple):
@@ -185,25 +190,25 @@ class SinkConformance(ABC):
         self._check(self._log(start), self.read(), may_repeat=not self.writes_once)
 
     def test_kills_lose_no_event_and_keep_the_order(self, tmp_path: Path) -> None:
-        """The drain, the gateway and the server in turn, at random moments, while documents change."""
-        start = self._newest()
-        config, log = self._configured(tmp_path, start), tmp_path / "drain.log"
-        chance = random.Random()  # noqa: S311 - no secret
-        with _Process(config, log) as drain:
+        """The drain, the gateway and the server in turn, at random moments, each while the drain writes."""
+        start, seed = self._newest(), random.randrange(1_000_000)  # noqa: S311 - no secret
+        chance = random.Random(seed)  # noqa: S311
+        with self._process(tmp_path, start) as drain:
             with self._feeding():
                 for number in range(self.kills):
-                    self._until_changed()
+                    self._until_written_more(drain)
                     time.sleep(chance.uniform(0, 0.6))
                     victim: Killable = (drain, self.gateway, self.server)[number % 3]
                     victim.kill()
                     victim.start()
-                self._until_changed()
+                self._until_written_more(drain)
             events = self._log(start)
-            self._until(lambda: {each.id for each in self.read()} >= {each.id for each in events}, log.read_text)
+            self._until(lambda: drain.last_sequence() >= events[-1].sequence, drain.log)
             drain.stop()
         written = self.read()
         repeats = len(written) - len({each.id for each in written})
-        print(f"{len(events)} events, {self.kills} kills, {repeats} repeats")  # noqa: T201 - who runs it wants to know
+        told = f"seed {seed}: {len(events)} events, {self.kills} kills, {repeats} repeats"
+        print(told)  # noqa: T201 - who runs it wants to know
         self._check(events, written, may_repeat=not self.writes_once)
 
     # --- How they are tried -------------------------------------------------------------------------------------------
@@ -245,7 +250,7 @@ class SinkConformance(ABC):
             names = [str(uuid.uuid4()) for _ in range(DOCUMENTS)]
             state = 0
             with Client(self.gateway.url, self.gateway.key, deadline=5.0) as client:
-                while not stopping.is_set():
+                while not stopping.wait(BETWEEN_CHANGES):
                     state += 1
                     try:
                         [*client.documents.import_lines([_line(each, state) for each in names[state % 10 :: 10]])]
@@ -260,9 +265,9 @@ class SinkConformance(ABC):
             stopping.set()
             thread.join()
 
-    def _until_changed(self) -> None:
-        before = self._newest()
-        self._until(lambda: self._newest() > before, lambda: "no document changes")
+    def _until_written_more(self, drain: "_Process") -> None:
+        before = drain.last_sequence()
+        self._until(lambda: drain.last_sequence() > before, drain.log)
 
     def _until(self, condition: Callable[[], bool], why: Callable[[], str]) -> None:
         end = time.monotonic() + self.patience
@@ -293,14 +298,14 @@ class SinkConformance(ABC):
             while f"last_sequence {newest}\n" not in self._progress.metrics():
                 await asyncio.sleep(min(await drain.round(), 0.5))
 
-    def _configured(self, folder: Path, after: int) -> Path:
-        key, config = folder / "drain.key", folder / "drain.toml"
+    def _process(self, folder: Path, after: int) -> "_Process":
+        key, config, port = folder / "drain.key", folder / "drain.toml", free_port()
         key.write_text(self.gateway.operator_key)
         config.write_text(
             f'after = {after}\n[gateway]\nurl = "{self.gateway.url}"\nkey = {{ file = "{key}" }}\n'
-            f"[sink]\n{self.table()}"
+            f"[sink]\n{self.table()}[watch]\nport = {port}\n"
         )
-        return config
+        return _Process(config, folder / "drain.log", port)
 
 
 class _DrainHere(Drain):
@@ -321,9 +326,11 @@ class _DrainHere(Drain):
 class _Process:
     """`signalpost-connect drain`, a process of its own."""
 
-    def __init__(self, config: Path, log: Path) -> None:
+    def __init__(self, config: Path, log: Path, port: int) -> None:
+        """`port` is the one of `[watch]`."""
         self._config = config
         self._log = log
+        self._port = port
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "_Process":
@@ -333,6 +340,17 @@ class _Process:
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
             self.kill()
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def last_sequence(self) -> int:
+        """Up to which event this process has written; 0 if it has written none, or does not answer yet."""
+        try:
+            told = httpx.get(f"http://127.0.0.1:{self._port}/metrics").text
+        except httpx.TransportError:
+            return 0
+        return int(told.partition("\nsignalpost_connect_last_sequence ")[2].partition("\n")[0])
 
     def start(self) -> None:
         with self._log.open("ab") as log:
@@ -349,7 +367,7 @@ class _Process:
         """Ask it to end, as an operator does."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait() == 0, self._log.read_text()
+        assert self._process.wait() == 0, self.log()
         self._process = None
 
 
