@@ -142,7 +142,7 @@ queues: .venv/dev .venv-sqs/ready ## Hold kinds for services of Amazon against i
 	@$(BIN)/python -m pytest -v -rs destinations/tests/test_aws_beside_amazons.py
 
 connect-kills: .venv/dev ## Kill a connector and a gateway while documents change, and see that no change is lost or doubled (KILLS=200)
-	@KILLS=$${KILLS:-200} $(BIN)/python -m pytest connect/tests/test_kills.py -s
+	@FLEET=whole KILLS=$${KILLS:-200} $(BIN)/python -m pytest connect/tests/test_kills.py connect/tests/test_fleet_meetings.py -s
 
 prometheus: .venv/dev .venv/prometheus ## Try alerts and dashboards with promtool, and beside a Prometheus and gateways at work
 	@$(BIN)/pytest -v -rs gateway/tests/test_alerts.py gateway/tests/acceptance/test_dashboards.py

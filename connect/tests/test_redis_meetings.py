@@ -1,32 +1,26 @@
 """A stream of Redis where it meets a gateway that refuses documents, a tenant that is erased, and a fleet."""
 
 import asyncio
-import base64
 import os
-import secrets
 import shutil
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from itertools import count
 from pathlib import Path
 
 import pytest
-import trustme
 from connect.tests.conftest import FedGateway
-from connect.tests.feeding import told_of
+from connect.tests.feeding import names, states, titles, told_of
+from connect.tests.fleet_rig import two_nodes, url_of
 from connect.tests.redis_server import Streams, server, streams
 from gateway.tests.acceptance.client import until
-from gateway.tests.acceptance.gateway_process import GatewayProcess
-from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
+from gateway.tests.patience import PATIENCE
 
-from signalpost_bench import postgres_server
 from signalpost_client import AsyncClient, Client
 from signalpost_connect.mapping import LineMaker
 from signalpost_connect.progress import Progress
 from signalpost_connect.pump import Pump
 from signalpost_connect.redis.stream import RedisStream
-from signalpost_connect.testing import Change
 from signalpost_connect.testing.conformance import states_told
 
 __all__ = ["server", "streams"]
@@ -67,18 +61,6 @@ def fed(streams: Streams, act: Callable[[Feed], Awaitable[None]]) -> None:
             await feed.source.close()
 
     asyncio.run(run())
-
-
-def states(documents: Sequence[str], first: int, last: int) -> list[Change]:
-    return [Change(each, version, f"v{version}") for version in range(first, last + 1) for each in documents]
-
-
-def titles(first: int, last: int) -> list[str]:
-    return [f"v{version}" for version in range(first, last + 1)]
-
-
-def names(number: int) -> list[str]:
-    return [str(uuid.uuid4()) for _ in range(number)]
 
 
 # --- Refused documents ------------------------------------------------------------------------------------------------
@@ -161,40 +143,13 @@ def test_what_an_erased_tenant_did_not_take_stays_for_the_next_one(streams: Stre
 # --- A fleet ----------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def two_nodes(folder: Path) -> Iterator[tuple[GatewayProcess, GatewayProcess]]:
-    """Two gateways on one database that is empty at first."""
-    authority = folder / "authority.pem"
-    trustme.CA().cert_pem.write_to_path(str(authority))
-    with postgres_server.running(settings=postgres_server.THROWAWAY) as database:
-        shared: Mapping[str, str] = {
-            "database_url": database.loopback_url(),
-            "master_key": base64.b64encode(secrets.token_bytes(32)).decode(),
-            "operator_key": f"sp_{secrets.token_urlsafe(32)}",
-            "public_url": "https://gateway.example.com",
-            "attempt_timeout": f"{ATTEMPT_TIMEOUT:g}",
-        }
-        nodes = list[GatewayProcess]()
-        try:
-            for number in range(2):
-                logs = folder / f"logs-{number}"
-                logs.mkdir()
-                nodes.append(GatewayProcess(folder / "data", logs, authority, "http://127.0.0.1:9", **shared))
-                nodes[-1].start()
-            yield nodes[0], nodes[1]
-        finally:
-            for each in nodes:
-                each.end()
-        assert [fault for each in nodes for fault in each.faults] == []
-
-
 def test_two_gateways_in_turn_take_each_change_once_though_one_is_killed(streams: Streams, tmp_path: Path) -> None:
     """Each import goes to the other one, as a balancer has it. One is killed while it takes lines, and comes back."""
     documents = names(50)
     streams.put(states(documents, 1, 40))
     with two_nodes(tmp_path) as nodes:
         key = nodes[0].api.ask("POST", "/v1/keys", {"name": "source", "role": "app"}, expect=201)["key"]
-        urls = ["http://{}:{}".format(*each.address) for each in nodes]
+        urls = [url_of(each) for each in nodes]
         operator = nodes[0].operator_key
 
         def kill() -> None:
@@ -212,7 +167,7 @@ def test_two_gateways_in_turn_take_each_change_once_though_one_is_killed(streams
             assert streams.left(), "all was taken before the kill: this proves nothing"
             assert await feed.round(urls[0], key) > 0, "it answers, though it was killed"
             await asyncio.to_thread(nodes[0].start)
-            urls[0] = "http://{}:{}".format(*nodes[0].address)
+            urls[0] = url_of(nodes[0])
             for number in count():
                 await feed.round(urls[number % 2], key)
                 if not streams.left():
