@@ -16,7 +16,6 @@ from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.vault import MasterKeys, Vault
 
 ALSO: Final[dict[str, dict[str, Any]]] = {
-    "event": {"cause": 0},
     "attempt": {"exchange": b""},
     "lane": {"tenant_id": 1},
 }
