@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -276,11 +276,24 @@ class World(Client):
         assert isinstance(store, SqliteStore)
         readers = store._executors.readers
         assert isinstance(readers, ThreadPoolExecutor)
-        goes_on = threading.Event()
-        for _ in range(READERS):
-            readers.submit(goes_on.wait)
-        try:
+        with self.holding(readers, READERS):
             yield lambda: not readers._work_queue.empty()
+
+    @contextlib.contextmanager
+    def holding(self, executor: Executor, threads: int) -> Iterator[None]:
+        """So many threads of the gateway do nothing else meanwhile."""
+        goes_on, held = threading.Event(), threading.Semaphore(0)
+
+        def hold() -> None:
+            held.release()
+            goes_on.wait()
+
+        for _ in range(threads):
+            self.loop.call_soon_threadsafe(executor.submit, hold)
+        try:
+            for _ in range(threads):
+                held.acquire()
+            yield
         finally:
             goes_on.set()
 

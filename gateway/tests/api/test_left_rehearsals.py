@@ -3,9 +3,8 @@ goes on."""
 
 import json
 import socket
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -33,16 +32,9 @@ def path(world: "World") -> str:
     return f"/v1/subscriptions/{world.create_subscription()['id']}"
 
 
-@contextmanager
-def held(world: "World") -> Iterator[None]:
+def held(world: "World") -> AbstractContextManager[None]:
     """No rehearsal comes to its end meanwhile."""
-    goes_on = threading.Event()
-    engine = world.gateway._services.engine
-    engine._long_work.submit(goes_on.wait)
-    try:
-        yield
-    finally:
-        goes_on.set()
+    return world.holding(world.gateway._services.engine._long_work, 1)
 
 
 def is_running(world: "World") -> bool:
