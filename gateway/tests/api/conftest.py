@@ -281,7 +281,7 @@ class World(Client):
 
     @contextlib.contextmanager
     def holding(self, executor: Executor, threads: int) -> Iterator[None]:
-        """So many threads of the gateway do nothing else meanwhile."""
+        """Keep this number of threads of the gateway busy meanwhile."""
         goes_on, held = threading.Event(), threading.Semaphore(0)
 
         def hold() -> None:
