@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from signalpost.domain.evidence import (
     MAX_BYTES,
@@ -21,9 +22,11 @@ from signalpost.domain.evidence import (
     StatedSubscription,
     Unproven,
     check,
+    url_of,
 )
 from signalpost.domain.signing_key import SigningKey
-from signalpost.domain.timestamps import SECOND, format_timestamp
+from signalpost.domain.subscription import UNSAVED
+from signalpost.domain.timestamps import MINUTE, SECOND, format_timestamp
 
 NOW = 1_800_000_000 * SECOND
 BODY = '{"id":"e","type":"documentCreated","data":{"document":{"title":"Vertrag über 7 €"}}}'.encode()
@@ -188,3 +191,13 @@ def test_whatever_was_sent_and_answered_is_proven_as_it_was(body: str, answer: s
     )
     proven = check(msgspec.json.encode(SIGNER.sign(statement, written)), KEYS)
     assert (proven.statement, proven.body) == (statement, written.decode())
+
+
+def test_the_url_is_stated_only_of_attempts_that_no_node_can_have_made_to_a_former_one() -> None:
+    """A node that hears late of another URL sends to the former one meanwhile."""
+    never_moved = replace(UNSAVED, url="https://a.example/hook?key=canary")
+    assert url_of(never_moved, NOW) == "https://a.example/hook?key=***"
+    moved = replace(never_moved, url_since=NOW)
+    stated = [url_of(moved, NOW + after) for after in (-SECOND, 0, SECOND, MINUTE)]
+    assert stated == [None, None, None, "https://a.example/hook?key=***"]
+    assert url_of(replace(never_moved, kind="slack"), NOW) is None

@@ -23,9 +23,9 @@ from signalpost.domain.evidence import (
     StatedAttempt,
     StatedEvent,
     StatedSubscription,
+    url_of,
 )
-from signalpost.domain.shown_url import shown_url
-from signalpost.domain.subscription import WEBHOOK, Subscription
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.store.nouns.deliveries import AttemptRow, ReadDelivery
 
@@ -59,15 +59,13 @@ def _statement(context: RequestContext, found: Subscription, event: Event, deliv
 
 
 def _attempt(found: Subscription, row: AttemptRow) -> StatedAttempt:
-    """The URL is the present one: where an attempt went under another is not kept of those that were delivered."""
-    had_url = found.kind == WEBHOOK and row.started_at >= found.url_since
     shown = shown_attempt(row)
     return StatedAttempt(
         number=shown.number,
         run=shown.run,
         started_at=shown.started_at,
         duration_ms=shown.duration_ms,
-        to=shown_url(found.url) if had_url else None,
+        to=url_of(found, row.started_at),
         status_code=shown.status_code,
         error=None if shown.error is None else str(shown.error),
         answer=shown.answer,
