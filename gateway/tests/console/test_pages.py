@@ -179,6 +179,45 @@ def test_what_is_refused_is_said_within_the_frame_with_the_number_of_the_request
     assert b'aria-label="Console"' in answer.body
 
 
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("/deliveries?status=lost", "Status: This must be one of"),
+        ("/events?before=yesterday", "<p>Before: "),
+        ("/documents?status=lost", "Status: This must be one of"),
+    ],
+)
+def test_an_address_that_asks_for_what_cannot_be_is_answered_by_what_is_wrong_in_it(
+    shop: Shop, path: str, named: str
+) -> None:
+    answer = shop.browser().get(f"/console/t/default{path}")
+    assert answer.status == 422
+    assert named.encode() in answer.body
+    assert b"See `errors`" not in answer.body
+
+
+def test_every_page_of_a_tenant_that_is_paused_says_so_and_its_customers_too(make_world: Any) -> None:
+    world = make_world()
+    said, link = "The tenant held-up is paused", 'href="/console/t/held-up/tenants/held-up">Resume it</a>'
+    world.send("POST", "/v1/tenants", {"name": "held-up"}).ok(201)
+    tenant = {"signalpost-tenant": "held-up"}
+    keys = {"name": "viewer", "role": "viewer"}
+    viewer = Browser(world).sign_in(world.send("POST", "/v1/keys", keys, tenant).ok(201)["key"])
+    operator = Browser(world).sign_in(world.key)
+    guest = Guest(world).enter(headers=tenant)
+    assert said not in operator.open("/console/t/held-up")
+    assert "Everything here is paused" not in guest.open()
+    world.send("PATCH", "/v1/tenants/held-up", {"status": "paused"}).ok()
+    for path in ("", "/deliveries", "/subscriptions", "/documents"):
+        text = operator.open(f"/console/t/held-up{path}")
+        assert said in text
+        assert link in text
+    assert said in viewer.open("/console/t/held-up")
+    assert link not in viewer.open("/console/t/held-up"), "who may not resume it is not led there"
+    assert "Everything here is paused" in guest.open()
+    assert said not in operator.open("/console/t/default")
+
+
 def test_a_search_that_finds_one_thing_leads_to_it(shop: Shop) -> None:
     made = shop.world.create_subscription(name="Found by its name")["id"]
     browser = shop.browser()

@@ -35,7 +35,7 @@ from signalpost.console.browser import keeps_cookie
 from signalpost.console.calls import CallFailed, Calls
 from signalpost.console.credentials import Credentials, CredentialsRefused
 from signalpost.console.front import Front
-from signalpost.console.html import environment
+from signalpost.console.html import environment, refusal
 from signalpost.console.identity_provider import IdentityProvider
 from signalpost.console.live import PATH as LIVE
 from signalpost.console.live import Live
@@ -57,6 +57,7 @@ _NO_COOKIE: Final = (
     "Over plain HTTP, browsers keep you signed in only on the gateway's own machine. Open the console over HTTPS: "
     "set TLS_CERT and TLS_KEY, or put a proxy with TLS in front and name it in PUBLIC_URL."
 )
+_NO_TENANT: Final = "There is no such tenant, or it is not yours."
 _ASSETS: Final = {
     "console.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
@@ -302,8 +303,8 @@ class Console:
             raise EarlyReply(see_other(SIGN_IN))
         title = {403: "Not for your role", 404: "Not here, or no longer"}.get(problem.status, problem.title)
         if problem.code == "tenant_not_found":
-            return self._replies.error(problem.status, title, problem.detail)
-        context = {**await self._context(visit, page, None), "title": title, "detail": problem.detail}
+            return self._replies.error(problem.status, title, _NO_TENANT)
+        context = {**await self._context(visit, page, None), "title": title, "detail": refusal(problem)}
         return await self._replies.full_page(problem.status, "refused.html", context, self._tenant_id(visit))
 
     async def _context(self, visit: Visit, page: Page, view: Any) -> dict[str, Any]:
@@ -332,6 +333,7 @@ class Console:
             "page": page,
             "view": view,
             "now": visit.now,
+            "is_paused": (tenant := self._directory.tenant(visit.tenant)) is not None and tenant.status == "paused",
             "done": page.done.get(visit.query.get("done", "")),
             "errors": {each.pointer: each.detail for each in errors},
         }

@@ -13,6 +13,7 @@ from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
 from signalpost.api.routing.shapes.deliveries import Attempt, DeliveryWithAttempts, RetryAsked
+from signalpost.api.routing.shapes.service import Problem
 from signalpost.console.charts import busiest, chart, sparkline, timings
 from signalpost.console.coloured_json import coloured, folding
 from signalpost.console.condition_form import VALUES, fields, operators, sentences
@@ -314,6 +315,11 @@ def field(pointer: str) -> str:
     """A name for the field that a problem points at, such as `Share` for `/share`, if no form has one."""
     said = " ".join(words(each) for each in pointer.strip("/?").split("/"))
     return said.upper() if said == "url" else said.capitalize()
+
+
+def refusal(problem: Problem) -> str:
+    """Why a page cannot be shown: what is wrong with each part of its address, or else what the problem says."""
+    return " ".join(f"{field(each.pointer)}: {each.detail}" for each in problem.errors or ()) or problem.detail
 
 
 def text(value: Any) -> str:

@@ -23,6 +23,7 @@ from signalpost.api.routing.shapes.service import Problem
 from signalpost.console.browser import keeps_cookie
 from signalpost.console.calls import CallFailed, Calls
 from signalpost.console.front import Front
+from signalpost.console.html import refusal
 from signalpost.console.page import Download, Page, ShownOnce, Visit
 from signalpost.console.places import Places
 from signalpost.console.portal import ENTER, ROOT
@@ -30,6 +31,7 @@ from signalpost.console.portal.entry import Guest, PortalEntry, framed_by
 from signalpost.console.portal.pages import PAGES
 from signalpost.console.portal.theme import css
 from signalpost.console.replies import EarlyReply, Replies, see_other
+from signalpost.domain.access.tenant import Tenant
 from signalpost.listener.application import ArrivingBody, Head, Steps
 
 _NO_COOKIE: Final = "Browsers do not keep you signed in over plain HTTP. Open this page over HTTPS."
@@ -81,7 +83,7 @@ class Portal:
         return f"{ROOT}{page.path}", await self._page(request, guest, page, params)
 
     async def _page(self, request: Request, guest: Guest, page: Page, params: Mapping[str, str]) -> Response:
-        tenant = self._services.directory.tenant_with(guest.link.tenant_id)
+        tenant = self._tenant_of(guest)
         visit = Visit(
             calls=Calls(self._api, request, guest.principal, "" if tenant is None else tenant.name),
             principal=guest.principal,
@@ -125,9 +127,12 @@ class Portal:
             status, page.template, self._context(guest, visit, page, view), guest.link.tenant_id
         )
 
+    def _tenant_of(self, guest: Guest) -> Tenant | None:
+        return self._services.directory.tenant_with(guest.link.tenant_id)
+
     def _refused(self, guest: Guest, problem: Problem) -> Response:
         titles = {403: "Not allowed here", 404: "Not here, or no longer"}
-        return self._error(problem.status, guest, titles.get(problem.status, problem.title), problem.detail)
+        return self._error(problem.status, guest, titles.get(problem.status, problem.title), refusal(problem))
 
     def _error(self, status: int, guest: Guest, title: str, detail: str) -> Response:
         return self._replies.page(
@@ -143,6 +148,7 @@ class Portal:
             "view": view,
             "theme": guest.link.theme,
             "now": visit.now,
+            "is_paused": (tenant := self._tenant_of(guest)) is not None and tenant.status == "paused",
             "done": page.done.get(visit.query.get("done", "")),
             "errors": {each.pointer: each.detail for each in errors},
         }
