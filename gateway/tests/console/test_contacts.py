@@ -38,6 +38,7 @@ def test_contacts_are_typed_with_commas_between_and_a_wrong_one_is_said_at_the_f
     form = office.form(path, "change")
     assert ("contacts", f"{ADA}, {BOB}") in form.fields
     refused = office.send(path, form.pressed("change", {"contacts": [f"{ADA}, nobody"]}))
+    assert b"<strong>Contacts</strong>: " in refused.body
     assert refused.status == 422
     assert b'aria-describedby="wrong-contacts"' in refused.body
     assert f'value="{ADA}, nobody"'.encode() in refused.body

@@ -39,6 +39,7 @@ def test_an_objective_is_typed_in_percent_and_shown_with_what_is_left_of_its_bud
         answer = browser.post(edit, {"do": "change", "share": share, "within": within, "key": f"{share}{within}"})
         assert answer.status == 422
         assert f'aria-describedby="wrong-{wrong}"'.encode() in answer.body
+        assert (b"between 50 and 99.99" in answer.body) == (share == "100"), "in percent, as it was typed"
     assert browser.post(edit, {"do": "change", "share": "", "within": "", "key": "o2"}).status == 303
     assert "objective" not in world.get(f"/v1/subscriptions/{made}").ok()
 

@@ -15,6 +15,7 @@ from gateway.tests.console.test_portal import Guest
 from gateway.tests.domain.access.test_portal_link import png
 
 from signalpost import console
+from signalpost.api.resources.search import MAX_OF_A_KIND
 from signalpost.api.routing.shapes.documents import EventArrivals
 from signalpost.console.html import deed, environment, moment, prose
 from signalpost.console.pages.gateway import GROUPS
@@ -196,6 +197,45 @@ def test_an_address_that_asks_for_what_cannot_be_is_answered_by_what_is_wrong_in
     assert b"See `errors`" not in answer.body
 
 
+def test_a_search_that_lists_no_more_of_a_kind_says_that_there_may_be_more(make_world: Any) -> None:
+    world = make_world()
+    browser, path = Browser(world).sign_in(world.key), "/console/t/default/find?q=Alike"
+    for count in range(1, MAX_OF_A_KIND + 1):
+        world.create_document(title="Alike")
+        if count == MAX_OF_A_KIND - 1:
+            assert f"Found: {count} documents<" in browser.open(path)
+    text = browser.open(path)
+    assert f"Found: {MAX_OF_A_KIND} documents or more<" in text
+    assert "Type more of what you look for" in text
+
+
+def test_a_reason_that_is_that_of_the_row_above_is_said_once_among_those_of_one_subscription(make_world: Any) -> None:
+    world = make_world()
+    made, said = world.create_subscription()["id"], "The subscription is paused."
+    for _ in range(3):
+        world.create_document()
+    browser = Browser(world).sign_in(world.key)
+    assert browser.open(f"/console/t/default/subscriptions/{made}/deliveries").count(said) == 1
+    assert browser.open("/console/t/default/deliveries").count(said) == 3
+
+
+def test_more_that_need_somebody_are_led_to_by_what_is_wrong_with_them() -> None:
+    attention = environment().get_template("needs.html")
+    visit = {"path": lambda below: f"/t{below}"}
+    shown = {"o": {"attention": (), "more": 32}, "visit": visit}
+    text = attention.render(**shown, view={"counts": {"failing": 52, "disabled": 0}})
+    assert "32 more" in text
+    assert 'href="/t/subscriptions?state=failing">All that fail<' in text
+    assert "disabled" not in text
+    assert 'href="/t/subscriptions"' in attention.render(**shown, view={"counts": {"failing": 0, "disabled": 0}})
+
+
+def test_a_name_that_is_cut_off_is_cut_at_its_own_end_whichever_way_it_is_written() -> None:
+    for template in TEMPLATES.rglob("*.html"):
+        text = template.read_text()
+        assert text.count('class="cut') == text.count('dir="auto"'), template
+
+
 def test_every_page_of_a_tenant_that_is_paused_says_so_and_its_customers_too(make_world: Any) -> None:
     world = make_world()
     said, link = "The tenant held-up is paused", 'href="/console/t/held-up/tenants/held-up">Resume it</a>'
@@ -241,7 +281,7 @@ def test_the_audit_calls_what_was_changed_by_its_name(shop: Shop) -> None:
     for body in ({"rateLimit": 7}, {"name": "Called so now"}, {"rateLimit": 8}):
         shop.world.send("PATCH", f"/v1/subscriptions/{made}", body).ok()
     text = shop.browser().open(f"/console/t/default/audit?object={made}")
-    assert re.findall(r'title="All entries[^>]*><span class="cut">([^<]+)<', text) == ["Called so now"] * 4
+    assert re.findall(r'title="All entries[^>]*><span class="cut"[^>]*>([^<]+)<', text) == ["Called so now"] * 4
 
 
 def test_the_audit_is_read_as_words_and_verified(shop: Shop) -> None:
@@ -1035,6 +1075,8 @@ def test_a_tenant_is_made_limited_paused_resumed_and_deleted_by_its_name(shop: S
     browser = shop.browser()
     made = browser.post("/console/t/default/tenants", {"do": "create", "name": "northwind", "key": "made"})
     assert made.headers["location"] == "/console/t/default/tenants/northwind?done=created"
+    unlike = browser.post("/console/t/default/tenants", {"do": "create", "name": "North Wind", "key": "unlike"})
+    assert b"Write it like acme-legal." in unlike.body
     page = "/console/t/default/tenants/northwind"
     wrong = browser.post(page, {"do": "limit", "documents": "many", "days": "0"})
     assert wrong.status == 422

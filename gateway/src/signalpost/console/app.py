@@ -35,7 +35,7 @@ from signalpost.console.browser import keeps_cookie
 from signalpost.console.calls import CallFailed, Calls
 from signalpost.console.credentials import Credentials, CredentialsRefused
 from signalpost.console.front import Front
-from signalpost.console.html import environment, refusal
+from signalpost.console.html import environment, refusal, wrong_fields
 from signalpost.console.identity_provider import IdentityProvider
 from signalpost.console.live import PATH as LIVE
 from signalpost.console.live import Live
@@ -327,7 +327,6 @@ class Console:
 
     def _main_context(self, visit: Visit, page: Page, view: Any) -> dict[str, Any]:
         """What the main part of a page is made of."""
-        errors = {} if visit.problem is None or not visit.problem.errors else visit.problem.errors
         return {
             "visit": visit,
             "page": page,
@@ -335,7 +334,7 @@ class Console:
             "now": visit.now,
             "is_paused": (tenant := self._directory.tenant(visit.tenant)) is not None and tenant.status == "paused",
             "done": page.done.get(visit.query.get("done", "")),
-            "errors": {each.pointer: each.detail for each in errors},
+            "errors": wrong_fields(visit.problem),
         }
 
     def _asset(self, request: Request, path: str) -> Response:

@@ -19,6 +19,7 @@ from signalpost.console.coloured_json import coloured, folding
 from signalpost.console.condition_form import VALUES, fields, operators, sentences
 from signalpost.console.delay_form import UNITS, duration_of
 from signalpost.console.drawings import said, versions, words, workflow
+from signalpost.console.objective_form import IN_PERCENT
 from signalpost.console.verifiers import verifiers
 from signalpost.domain.delivery.diagnosis_rules import EASED_BY_LIMIT
 from signalpost.domain.language.names import all_names
@@ -280,13 +281,14 @@ _LABELS = {
     "/eventTypes": "Events",
     "/ordering": "Order",
     "/rateLimit": "Requests a second, at most",
-    "/objective/share": "Promised share, in percent",
-    "/objective/within": "In time is within, in seconds",
+    "/objective/share": "Events promised in time, in percent",
+    "/objective/within": "In time means within, in seconds",
     "/after/seconds": "Wait first",
     "/after/if": "And then, only if",
     "/when": "Only if",
     "/trace": "Tell the endpoint of traces",
     "/headers": "Additional headers",
+    "/contacts": "Contacts",
     "/email": "E-mail address",
     "/expiresAt": "Expires on",
     "/can": "Allows",
@@ -315,6 +317,12 @@ def field(pointer: str) -> str:
     """A name for the field that a problem points at, such as `Share` for `/share`, if no form has one."""
     said = " ".join(words(each) for each in pointer.strip("/?").split("/"))
     return said.upper() if said == "url" else said.capitalize()
+
+
+def wrong_fields(problem: Problem | None) -> dict[str, str]:
+    """What is wrong with the fields of a form, as it asks for them, by the pointers to them."""
+    found = () if problem is None else problem.errors or ()
+    return {each.pointer: IN_PERCENT.get((each.pointer, each.code), each.detail) for each in found}
 
 
 def refusal(problem: Problem) -> str:

@@ -4,7 +4,7 @@ Nothing is checked here: the API checks what is sent.
 """
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -14,6 +14,10 @@ from signalpost.domain.objective import Objective
 SHARE, WITHIN = "share", "within"
 """The names of the two fields."""
 _is_number = re.compile(r"[0-9]{1,9}([.,][0-9]{1,9})?").fullmatch
+
+
+IN_PERCENT: Final = {("/objective/share", "out_of_range"): "This must lie between 50 and 99.99."}
+"""What a form says instead of the API: by the pointer and the code of what is wrong."""
 
 
 class ObjectiveForm(Struct, frozen=True):

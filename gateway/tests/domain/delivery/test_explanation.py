@@ -83,7 +83,7 @@ SKIPPED = subscription(skip_to=11, skipped_at=1_000_000)
         (
             known("pending", probe_at=0, last_error="No answer came."),
             Cause.BREAKER_OPEN,
-            "keeps failing. No answer came. It is probed next at 1970-01-01",
+            "keeps failing. No answer came. The next attempt there is at 1970-01-01",
         ),
         (
             known("retrying", due=0, failed_attempts=2, last_attempt=FAILED),

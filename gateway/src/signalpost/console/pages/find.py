@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from signalpost.api.resources.search import MAX_OF_A_KIND
 from signalpost.api.routing.shapes.deliveries import DeliveryPage
 from signalpost.api.routing.shapes.search import SearchResult, SearchResults
 from signalpost.console.page import GoOn, Page, Visit
@@ -38,12 +39,23 @@ class SearchView(Struct, frozen=True):
     @property
     def counted(self) -> str:
         """What was found, in a few words: `1 event, 3 deliveries`."""
-        counts = Counter(each.what.lower() for each in self.found)
-        return ", ".join(f"{count} {_plural(what) if count > 1 else what}" for what, count in counts.items())
+        return ", ".join(_counted(what, count) for what, count in self._counts.items())
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there may be more of a kind than are listed."""
+        return any(count >= MAX_OF_A_KIND for count in self._counts.values())
+
+    @property
+    def _counts(self) -> Counter[str]:
+        return Counter(each.what.lower() for each in self.found)
 
 
-def _plural(what: str) -> str:
-    return f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+def _counted(what: str, count: int) -> str:
+    if count == 1:
+        return f"1 {what}"
+    plural = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    return f"{count} {plural}{' or more' if count >= MAX_OF_A_KIND else ''}"
 
 
 async def view(visit: Visit) -> SearchView:
@@ -65,7 +77,9 @@ async def _found(visit: Visit, result: SearchResult) -> list[SearchHit]:
         )
     ]
     if result.kind == "event":
-        deliveries = await visit.calls.read("list_deliveries", DeliveryPage, {"eventId": result.id, "limit": "20"})
+        deliveries = await visit.calls.read(
+            "list_deliveries", DeliveryPage, {"eventId": result.id, "limit": str(MAX_OF_A_KIND)}
+        )
         found += [
             SearchHit(
                 "Delivery",

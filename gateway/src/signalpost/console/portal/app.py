@@ -23,7 +23,7 @@ from signalpost.api.routing.shapes.service import Problem
 from signalpost.console.browser import keeps_cookie
 from signalpost.console.calls import CallFailed, Calls
 from signalpost.console.front import Front
-from signalpost.console.html import refusal
+from signalpost.console.html import refusal, wrong_fields
 from signalpost.console.page import Download, Page, ShownOnce, Visit
 from signalpost.console.places import Places
 from signalpost.console.portal import ENTER, ROOT
@@ -141,7 +141,6 @@ class Portal:
 
     def _context(self, guest: Guest, visit: Visit, page: Page, view: Any) -> dict[str, Any]:
         """What every template sees in addition to its view."""
-        errors = () if visit.problem is None else visit.problem.errors or ()
         return {
             "visit": visit,
             "page": page,
@@ -150,5 +149,5 @@ class Portal:
             "now": visit.now,
             "is_paused": (tenant := self._tenant_of(guest)) is not None and tenant.status == "paused",
             "done": page.done.get(visit.query.get("done", "")),
-            "errors": {each.pointer: each.detail for each in errors},
+            "errors": wrong_fields(visit.problem),
         }

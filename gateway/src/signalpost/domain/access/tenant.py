@@ -25,6 +25,7 @@ TenantName = Annotated[
         max_length=63,
         pattern=TENANT_NAME,
         description="Lower-case letters, digits and hyphens.",
+        examples=["acme-legal"],
     ),
 ]
 

@@ -214,7 +214,7 @@ def _breaker_open(known: KnownFacts) -> Explanation | None:
         return None
     error = "" if known.last_error is None else f" {known.last_error.rstrip('.')}."
     at = format_timestamp(known.probe_at)
-    sentence = f"The breaker is open, because the endpoint keeps failing.{error} It is probed next at {at}."
+    sentence = f"It waits, because the endpoint keeps failing.{error} The next attempt there is at {at}."
     return Explanation(Cause.BREAKER_OPEN, sentence)
 
 
