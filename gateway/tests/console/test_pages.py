@@ -219,6 +219,16 @@ def test_a_reason_that_is_that_of_the_row_above_is_said_once_among_those_of_one_
     assert browser.open("/console/t/default/deliveries").count(said) == 3
 
 
+def test_what_there_is_one_of_is_said_so(make_world: Any) -> None:
+    world = make_world()
+    world.create_subscription()
+    assert "1 subscription in all" in Browser(world).sign_in(world.key).open("/console/t/default/gateway")
+    secret = {"since": "2026-11-26T10:00:00.000000+00:00", "fingerprint": "1a2b", "attempts": 1, "accepted": 0}
+    shown = {"view": {"secret": secret}, "s": {"rotation_ends_at": None}, "may_rotate": False}
+    said = environment().get_template("secret_state.html").render(**shown)
+    assert "The one attempt since then was not accepted." in said
+
+
 def test_more_that_need_somebody_are_led_to_by_what_is_wrong_with_them() -> None:
     attention = environment().get_template("needs.html")
     visit = {"path": lambda below: f"/t{below}"}
