@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from gateway.tests.engine.off_loop import ForThread, OffLoop
+from gateway.tests.engine.off_loop import OffLoop
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.engine.subscriptions import subscription
 from gateway.tests.world.network import HANG, Reply
@@ -133,28 +133,17 @@ def test_what_a_tenant_has_in_flight_is_counted_on_a_thread_and_no_lane_is_kept_
     world.run(scenario)
 
 
-def views_of(gateway: RunningGateway, thread: OffLoop) -> tuple[LaneViews, list[ForThread]]:
-    """What sees the lanes of a gateway that may be looked at on a thread alone, and these lanes."""
-    of = gateway.engine.lanes.here
-    lanes = {each.subscription.number: ForThread(thread, each) for each in of.workers}
-    here: Any = SimpleNamespace(workers=lanes, resting=of.resting, paused_tenants=of.paused_tenants)
-    return LaneViews(gateway.store, gateway.clock, here, LogCache(1_000), gateway.engine.turns), [*lanes.values()]
-
-
-def test_what_holds_up_deliveries_is_looked_at_on_a_thread(world: ScriptedWorld) -> None:
-    thread = OffLoop()
-
+def test_what_holds_up_deliveries_is_looked_at_where_the_store_is_read(world: ScriptedWorld) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         await gateway.subscribe("asks-to-wait")
         await gateway.subscribe("paused", status="paused")
         world.endpoint("asks-to-wait").answers(Reply(status=503, retry_after="100"))
         await gateway.create("d")
         await gateway.until(lambda: bool(gateway.attempts("asks-to-wait", 1)))
-        views, lanes = views_of(gateway, thread)
-        found = await views.undated([gateway.of("paused"), gateway.of("asks-to-wait")], thread, list)
-        assert [each.subscription.id for each in found] == [gateway.of("paused").id, gateway.of("asks-to-wait").id]
+        views, of = gateway.engine.lanes.views, [gateway.of("paused"), gateway.of("asks-to-wait")]
+        found = await gateway.store.reading(lambda: views.undated(of))
+        assert [each.subscription.id for each in found] == [each.id for each in of]
         assert [each.held_up.asked_to_wait_until is not None for each in found] == [False, True]
-        assert all(each.looks for each in lanes)
 
     world.run(scenario)
 

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from gateway.tests.engine.off_loop import ForThread, OffLoop
@@ -12,10 +13,22 @@ from gateway.tests.engine.scripted_world import TENANT, RunningGateway, Scripted
 from signalpost.api.resources import notices
 from signalpost.api.resources.subscription_lists import SubscriptionQuery, list_all
 from signalpost.domain.access.api_key import Role
+from signalpost.store.sqlite.readers import at_once
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
+T = TypeVar("T")
 MANY = 40
+
+
+class ReadOn:
+    """A store that is read on this thread."""
+
+    def __init__(self, thread: OffLoop) -> None:
+        self._thread = thread
+
+    async def reading(self, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: at_once(asking()))
 
 
 def test_a_list_of_subscriptions_is_put_in_words_on_a_thread(world: ScriptedWorld) -> None:
@@ -26,6 +39,7 @@ def test_a_list_of_subscriptions_is_put_in_words_on_a_thread(world: ScriptedWorl
         engine = gateway.engine
         services = SimpleNamespace(
             off_loop=thread,
+            store=ReadOn(thread),
             clock=ForThread(thread, gateway.clock),
             directory=engine.directory,
             lane_views=engine.lanes.views,

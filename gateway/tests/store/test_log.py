@@ -95,6 +95,22 @@ def test_an_event_keeps_the_trace_that_it_was_asked_for_in_if_that_is_sampled(
     play(scenario)
 
 
+def test_a_page_of_events_is_read_in_one_turn_with_what_else_there_is_to_read(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.publish(make.create(1), make.create(2))
+        log = shop.store.log
+
+        async def page() -> tuple[list[Event], int]:
+            return (await log.back(1, 9, sum(EventType), None, 10)).events, await log.floor(1)
+
+        events = (await log.after(1, 0, 10)).events
+        assert await shop.store.reading_in_turn(1, page) == (events[::-1], 1)
+
+    play(scenario)
+
+
 def test_a_page_of_large_events_has_few_of_them(play: "Play", make: "type[Tools]") -> None:
     facts = {f"fact {number}": "x" * 4_000 for number in range(220)}
 

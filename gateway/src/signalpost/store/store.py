@@ -221,6 +221,10 @@ class Store(Protocol):
         all that it asks at once costs the event loop as much as one question. Raises Unavailable, or what it raises."""
         ...
 
+    async def reading_in_turn(self, tenant_id: int, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The same for what may read megabytes of a tenant: such reads take turns between tenants."""
+        ...
+
     async def size(self) -> StoreSize:
         """How much disk the store takes now, and when it was last copied."""
         ...

@@ -1,8 +1,10 @@
 """Deliveries: list and read them, each with why it is where it is, and ask for one more attempt."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
-from typing import Annotated
+from time import thread_time
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta, field
@@ -10,7 +12,7 @@ from msgspec import Meta, field
 from signalpost.api.http.response import Json, Response
 from signalpost.api.portal_views import delivery_for, is_for
 from signalpost.api.rendering import submit
-from signalpost.api.resources import events, subscriptions
+from signalpost.api.resources import subscriptions
 from signalpost.api.resources.diagnoses import diagnosis_of
 from signalpost.api.resources.events import find_event
 from signalpost.api.resources.retries_asked import retries_asked
@@ -33,9 +35,12 @@ from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import EVERY_TYPE, Event
 from signalpost.domain.fields import Uuid
 from signalpost.domain.language.names import Subject
+from signalpost.domain.language.subject import subject_of
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.lanes.lane_health import LaneView
+from signalpost.engine.lanes.subjects import is_large
+from signalpost.runtime.own_time import add_to_own_time
 from signalpost.store.nouns.deliveries import (
     Behind,
     DeliveryFilter,
@@ -48,6 +53,13 @@ from signalpost.store.nouns.log import row_of
 
 LOOKED_INTO_BYTES = 16 * 1024
 """How large an event may be so that a list of deliveries says what of it does not meet a condition."""
+
+
+class _TimedPage(NamedTuple):
+    """A page of deliveries, and how many seconds of a thread it took to put it in words."""
+
+    body: bytes
+    seconds: float
 
 
 class DeliveryQuery(ListQuery, frozen=True):
@@ -89,24 +101,34 @@ async def list_all(context: RequestContext) -> Json[DeliveryPage]:
     return await _list(context, [] if found is None else [found], query)
 
 
-async def _list(context: RequestContext, of: Sequence[Subscription], query: DeliveryQuery) -> Json[DeliveryPage]:
-    wanted = DeliveryFilter(
-        status=query.status,
-        types=query.event_type,
-        document_id=query.external_id,
-        created_from=query.created_from,
-        created_to=query.created_to,
-    )
-    below, limit = query.cursor, query.limit
-    if query.event_id is not None:
-        event = await events.find_event(context, query.event_id)
-        if event is None or not _passes(event, wanted):
-            return await _page(context, (), lambda _: (), None)
-        return await _page_of_event(context, of, event, wanted.status, below, limit)
-    found = await context.services.store.deliveries.page(context.tenant_id, of, wanted, below, limit)
-    passed_over = await _passed_over(context, found.data)
+class _LargeEvent(Exception):
+    """The page says why subscriptions did not want an event, which is too large to be decoded while others wait."""
 
-    def data(lanes: Mapping[str, LaneView]) -> Iterator[Delivery]:
+    def __init__(self, event: Event) -> None:
+        super().__init__(event.id)
+        self.event = event
+
+
+async def _list(context: RequestContext, of: Sequence[Subscription], query: DeliveryQuery) -> Json[DeliveryPage]:
+    services = context.services
+    make = partial(_page, context, of, query) if query.event_id is None else partial(_page_of_event, context, of, query)
+    try:
+        body, seconds = await services.store.reading(make)
+    except _LargeEvent as large:
+        subject = await services.engine.subjects.of(large.event)
+        body, seconds = await services.store.reading(partial(_page_of_event, context, of, query, subject))
+    add_to_own_time(seconds)
+    return Json(body)
+
+
+async def _page(context: RequestContext, of: Sequence[Subscription], query: DeliveryQuery) -> _TimedPage:
+    """Waits for nothing but the store: see `Store.reading`."""
+    wanted = _wanted(query)
+    found = await context.services.store.deliveries.page(context.tenant_id, of, wanted, query.cursor, query.limit)
+    passed_over = await _passed_over(context, found.data)
+    lanes = await _lanes(context, _named(context, found.data))
+
+    def data() -> Iterator[Delivery]:
         return (
             listed(context, lane, view.entry, view, passed_over.get(view.entry.sequence))
             for view in found.data
@@ -114,26 +136,32 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Deli
             and is_for(context.portal, lane.subscription, view.status)
         )
 
-    return await _page(context, _named(context, found.data), data, found.next, found.looked_back_to)
+    return _in_words(data, found.next, found.looked_back_to)
 
 
-async def _page(
-    context: RequestContext,
-    subscriptions: Iterable[Subscription],
-    data: Callable[[Mapping[str, LaneView]], Iterable[Delivery]],
-    after: DeliveryPosition | None,
-    back_to: int | None = None,
-) -> Json[DeliveryPage]:
-    """A page of deliveries, made of the lanes of these subscriptions, by the subscription's id. A hundred deliveries
-    take milliseconds, in which the event loop delivers."""
+def _wanted(query: DeliveryQuery) -> DeliveryFilter:
+    return DeliveryFilter(
+        status=query.status,
+        types=query.event_type,
+        document_id=query.external_id,
+        created_from=query.created_from,
+        created_to=query.created_to,
+    )
+
+
+async def _lanes(context: RequestContext, of: Sequence[Subscription]) -> Mapping[str, LaneView]:
+    """The lanes of these subscriptions, by their ids."""
+    return {lane.subscription.id: lane for lane in await context.services.lane_views.undated(of)}
+
+
+def _in_words(
+    data: Callable[[], Iterator[Delivery]], after: DeliveryPosition | None, back_to: int | None = None
+) -> _TimedPage:
+    """A page of deliveries: a hundred take milliseconds."""
+    begun = thread_time()
     looked_back_to = None if back_to is None else format_timestamp(back_to)
-
-    def shown(lanes: Sequence[LaneView]) -> bytes:
-        found = data({lane.subscription.id: lane for lane in lanes})
-        return msgspec.json.encode(DeliveryPage([*found], next=write_cursor(after), looked_back_to=looked_back_to))
-
-    services = context.services
-    return Json(await services.lane_views.undated(subscriptions, services.off_loop, shown))
+    shown = DeliveryPage([*data()], next=write_cursor(after), looked_back_to=looked_back_to)
+    return _TimedPage(msgspec.json.encode(shown), thread_time() - begun)
 
 
 def _was_passed_over(view: DeliveryView | None) -> bool:
@@ -149,15 +177,14 @@ async def _passed_over(context: RequestContext, views: Iterable[DeliveryView]) -
     """The events that lanes passed over, by sequence, as far as they are small: why is then said of each."""
     sequences = {view.entry.sequence for view in views if _was_passed_over(view)}
     events = await context.services.store.log.events(context.tenant_id, sorted(sequences)) if sequences else []
-    at_once = context.services.engine.subjects.at_once
-    return {event.sequence: at_once(event) for event in events if len(event.body) <= LOOKED_INTO_BYTES}
+    return {event.sequence: subject_of(event) for event in events if len(event.body) <= LOOKED_INTO_BYTES}
 
 
-def _named(context: RequestContext, views: Iterable[DeliveryView]) -> Iterator[Subscription]:
+def _named(context: RequestContext, views: Iterable[DeliveryView]) -> list[Subscription]:
     """The subscriptions of deliveries that were not deleted meanwhile."""
     directory = context.services.directory
     found = (directory.subscription(context.tenant_id, each) for each in {view.subscription_id for view in views})
-    return (each for each in found if each is not None)
+    return [each for each in found if each is not None]
 
 
 def _passes(event: Event, wanted: DeliveryFilter) -> bool:
@@ -170,31 +197,35 @@ def _passes(event: Event, wanted: DeliveryFilter) -> bool:
 
 
 async def _page_of_event(
-    context: RequestContext,
-    of: Sequence[Subscription],
-    event: Event,
-    status: str | None,
-    below: DeliveryPosition | None,
-    limit: int,
-) -> Json[DeliveryPage]:
+    context: RequestContext, of: Sequence[Subscription], query: DeliveryQuery, subject: Subject | None = None
+) -> _TimedPage:
     """What happened to one event at some subscriptions, newest first. Unless a status was asked for, this includes
-    subscriptions that have no delivery of the event."""
+    subscriptions that have no delivery of the event. Waits for nothing but the store. Raises _LargeEvent if that is to
+    be decoded first, into `subject`."""
+    assert query.event_id is not None
+    event, below = await find_event(context, query.event_id), query.cursor
+    if event is None or not _passes(event, _wanted(query)):
+        return _in_words(lambda: iter(()), None)
     left = newest_below(of, None if below is None else _numbers_below(below, event.sequence))
-    page, entry = [*islice(left, limit)], row_of(event)
+    page, entry = [*islice(left, query.limit)], row_of(event)
     views = await context.services.store.deliveries.of_event(page, entry)
-    subject = await _subject(context, event, views.values())
+    if subject is None and any(map(_was_passed_over, views.values())):
+        if is_large(event):
+            raise _LargeEvent(event)
+        subject = subject_of(event)
+    lanes = await _lanes(context, page)
 
-    def data(lanes: Mapping[str, LaneView]) -> Iterator[Delivery]:
+    def data() -> Iterator[Delivery]:
         return (
             listed(context, lanes[each.id], entry, views[each.id], subject)
             for each in page
             if each.id in views
-            and status in (None, status_of(views[each.id]))
+            and query.status in (None, status_of(views[each.id]))
             and is_for(context.portal, each, status_of(views[each.id]))
         )
 
     more = next(left, None) is not None
-    return await _page(context, page, data, DeliveryPosition(event.sequence, page[-1].number) if more else None)
+    return _in_words(data, DeliveryPosition(event.sequence, page[-1].number) if more else None)
 
 
 def _numbers_below(position: DeliveryPosition, sequence: int) -> int | None:

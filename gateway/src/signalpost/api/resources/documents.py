@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from signalpost.api.http.pages import gathered, page
+from signalpost.api.http.pages import page
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import document_response
 from signalpost.api.routing.context import RequestBody, RequestContext
@@ -21,7 +21,8 @@ from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.workflow import Status
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.fields import Email, Text
-from signalpost.store.nouns.documents import DocumentFilter, DocumentPosition
+from signalpost.runtime.own_time import on_thread
+from signalpost.store.nouns.documents import DocumentFilter, DocumentPosition, DocumentRows
 from signalpost.store.nouns.log import END_OF_LOG
 
 
@@ -74,11 +75,17 @@ async def list_all(context: RequestContext) -> Response:
     if below is not None and below.number == 0 and wanted.updated_after is None:
         bad = bad_cursor()  # only a list with `updatedAfter` walks through the log
         raise Invalid([FieldError("?cursor", bad.code, bad.detail)])
-    # Looked up first, so that the page holds whatever the events up to there say.
-    holds = (await store.log.after(context.tenant_id, END_OF_LOG, 1)).last
-    found = await store.documents.page(context.tenant_id, wanted, below, query.limit)
-    shown = await gathered((_shown(context, row).body for row in found.data), context.turn)
-    body = page(shown, {"next": write_cursor(found.next)})
+
+    async def read_page() -> tuple[int, DocumentRows]:
+        # Looked up first, so that the page holds whatever the events up to there say.
+        holds = (await store.log.after(context.tenant_id, END_OF_LOG, 1)).last
+        return holds, await store.documents.page(context.tenant_id, wanted, below, query.limit)
+
+    def shown() -> bytes:
+        return page((_shown(context, row).body for row in found.data), {"next": write_cursor(found.next)})
+
+    holds, found = await store.reading_in_turn(context.tenant_id, read_page)
+    body = await on_thread(context.services.off_loop, shown)
     return Response(200, body, (("signalpost-sequence", str(holds)),))
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Annotated, Final
 
 import msgspec
@@ -69,7 +70,8 @@ class FeedQuery(ListQuery, frozen=True):
 async def feed(context: RequestContext) -> Json[Feed]:
     query: FeedQuery = context.query()
     if query.before is not None:
-        return await _feed_back(context, query)
+        back = partial(_feed_back, context, query)
+        return await context.services.store.reading_in_turn(context.tenant_id, back)
     after = query.after
     store = context.services.store
     found, last = await store.log.feed(context.tenant_id, after, query.event_type, query.external_id, query.limit)
@@ -91,11 +93,7 @@ async def _feed_back(context: RequestContext, query: FeedQuery) -> Json[Feed]:
         raise Invalid([FieldError("?before", "not_with_after", detail)])
     store, of_tenant = context.services.store, context.tenant_id
     found = await store.log.back(of_tenant, query.before, query.event_type, query.external_id, query.limit)
-
-    async def shown() -> bytes:
-        return page(await _all_shown(context, found.events), {"last": found.last, "next": found.next})
-
-    return Json(await store.reading(shown))
+    return Json(page(await _all_shown(context, found.events), {"last": found.last, "next": found.next}))
 
 
 async def arrivals(context: RequestContext) -> Json[ArrivalsOfEvents]:

@@ -3,7 +3,6 @@
 Nothing is counted for it: lanes keep their numbers, and statistics are sums that are kept.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -82,21 +81,8 @@ class _Sums:
         self.soon += _ends_soon(lane, now)
 
 
-class _StoredFacts(NamedTuple):
-    """What the store says of the lanes that most need attention, and of what else is shown."""
-
-    closer: Sequence[LaneView]
-    """The lanes of the worst with what is known of their next attempts, and of what waits."""
-    failures: Mapping[str, DeliveryView]
-    """A failed delivery of each of the worst, by the subscription's id."""
-    minutes: Mapping[int, Mapping[int, Sequence[int]]]
-    """The last hour of the worst and of the tenant."""
-    running: Sequence[tuple[Replay, Subscription]]
-    sources: Sequence[Source]
-
-
 class _OverviewFacts(NamedTuple):
-    """Everything that the overview is made of."""
+    """What this node knows for the overview."""
 
     now: int
     sums: _Sums
@@ -105,7 +91,21 @@ class _OverviewFacts(NamedTuple):
     is_paused: bool
     """Whether the tenant is paused."""
     worst: Sequence[_Needy]
-    stored: _StoredFacts
+    closer: Sequence[LaneView]
+    """The lanes of the worst with what is known of their next attempts."""
+
+
+class _StoredFacts(NamedTuple):
+    """What the store says of the lanes that most need attention, and of what else is shown."""
+
+    closer: Sequence[LaneView]
+    """The lanes of the worst, also with what is known of what waits."""
+    failures: Mapping[str, DeliveryView]
+    """A failed delivery of each of the worst, by the subscription's id."""
+    minutes: Mapping[int, Mapping[int, Sequence[int]]]
+    """The last hour of the worst and of the tenant."""
+    running: Sequence[tuple[Replay, Subscription]]
+    sources: Sequence[Source]
 
 
 async def read(context: RequestContext) -> Json[Overview]:
@@ -117,28 +117,26 @@ async def read(context: RequestContext) -> Json[Overview]:
         directory, tenant_id, services.off_loop, partial(_summed, now)
     )
     services.attention_counts.note(tenant_id, sums.needing)
-    closer = await services.lane_views.closer([each.lane for each in worst])
-    read_of = partial(_read, context, now, worst, closer)
     seen = _OverviewFacts(
         now=now,
         sums=sums,
         resting=resting,
         is_paused=(tenant := directory.tenant_with(tenant_id)) is not None and tenant.paused_at is not None,
         worst=worst,
-        stored=await services.store.reading(read_of),
+        closer=await services.lane_views.closer([each.lane for each in worst]),
     )
-    return Json(await asyncio.get_running_loop().run_in_executor(services.off_loop, _shown, seen))
+    return Json(await services.store.reading(partial(_read, context, seen)))
 
 
-async def _read(context: RequestContext, now: int, worst: Sequence[_Needy], closer: Sequence[LaneView]) -> _StoredFacts:
-    """Waits for nothing but the store: see `Store.reading`."""
+async def _read(context: RequestContext, seen: _OverviewFacts) -> bytes:
+    """The overview with what the store says. Waits for nothing but the store: see `Store.reading`."""
     store, directory, tenant_id = context.services.store, context.services.directory, context.tenant_id
-    failed = [each.lane.subscription for each in worst if each.found.need in _FAILED]
-    numbers = [WHOLE_TENANT, *(each.lane.subscription.number for each in worst)]
-    return _StoredFacts(
-        closer=await _dated(context, worst, closer),
+    failed = [each.lane.subscription for each in seen.worst if each.found.need in _FAILED]
+    numbers = [WHOLE_TENANT, *(each.lane.subscription.number for each in seen.worst)]
+    stored = _StoredFacts(
+        closer=await _dated(context, seen),
         failures=await store.deliveries.latest_failures(tenant_id, failed),
-        minutes=await store.stats.read_many(tenant_id, numbers, "minute", last_minutes(60, now)),
+        minutes=await store.stats.read_many(tenant_id, numbers, "minute", last_minutes(60, seen.now)),
         running=[
             (replay, found)
             for replay in await store.replays.running(tenant_id)
@@ -146,6 +144,7 @@ async def _read(context: RequestContext, now: int, worst: Sequence[_Needy], clos
         ],
         sources=await store.lists.page(Source, tenant_id, None, MOST_SOURCES),
     )
+    return _shown(seen, stored)
 
 
 async def count(context: RequestContext) -> AttentionCount:
@@ -154,12 +153,12 @@ async def count(context: RequestContext) -> AttentionCount:
     return AttentionCount(count=counted)
 
 
-async def _dated(context: RequestContext, worst: Sequence[_Needy], lanes: Sequence[LaneView]) -> list[LaneView]:
-    """Their lanes and, if what waits may get old, with how old it is and until when it is kept."""
+async def _dated(context: RequestContext, seen: _OverviewFacts) -> list[LaneView]:
+    """The lanes of the worst and, if what waits may get old, with how old it is and until when it is kept."""
     views, kept = context.services.lane_views, context.services.directory.retention_days_of(context.tenant_id) * DAY
-    late = [lane for lane, each in zip(lanes, worst, strict=True) if each.found.need in _GETS_OLD]
+    late = [lane for lane, each in zip(seen.closer, seen.worst, strict=True) if each.found.need in _GETS_OLD]
     dated = {lane.subscription.number: lane for lane in await views.dated(late, kept)}
-    return [dated.get(lane.subscription.number, lane) for lane in lanes]
+    return [dated.get(lane.subscription.number, lane) for lane in seen.closer]
 
 
 def _summed(now: int, lanes: Iterable[LaneView]) -> tuple[list[_Needy], _Sums]:
@@ -185,12 +184,12 @@ def _needy(lane: LaneView, now: int) -> _Needy | None:
     return None if found is None else _Needy(lane, standing, found)
 
 
-def _shown(seen: _OverviewFacts) -> bytes:
+def _shown(seen: _OverviewFacts, stored: _StoredFacts) -> bytes:
     sums, states = seen.sums, seen.sums.states.copy()
     states["paused" if seen.is_paused else "healthy"] += seen.resting
-    worst = [_needy(lane, seen.now) or each for lane, each in zip(seen.stored.closer, seen.worst, strict=True)]
+    worst = [_needy(lane, seen.now) or each for lane, each in zip(stored.closer, seen.worst, strict=True)]
     shown = Overview(
-        attention=[_needy_shown(each, seen) for each in worst],
+        attention=[_needy_shown(each, seen.now, stored) for each in worst],
         more=sums.needing - len(worst),
         subscriptions=SubscriptionCounts(
             healthy=states["healthy"], failing=states["failing"], paused=states["paused"], disabled=states["disabled"]
@@ -199,7 +198,7 @@ def _shown(seen: _OverviewFacts) -> bytes:
         failed=sums.failed,
         lost=sums.lost,
         most_behind=sums.most_behind,
-        last_hour=counted(total(seen.stored.minutes[WHOLE_TENANT].values())),
+        last_hour=counted(total(stored.minutes[WHOLE_TENANT].values())),
         replays=[
             RunningReplay(
                 id=replay.id,
@@ -215,18 +214,18 @@ def _shown(seen: _OverviewFacts) -> bytes:
                 waiting=replay.waiting,
                 created_by=replay.created_by,
             )
-            for replay, subscription in seen.stored.running
+            for replay, subscription in stored.running
         ],
-        sources=[SourceShown.of(each, state=each.state(seen.now)) for each in _worst_sources(seen)],
+        sources=[SourceShown.of(each, state=each.state(seen.now)) for each in _worst_sources(stored.sources, seen.now)],
         soon=_soon(sums.soon),
     )
     return msgspec.json.encode(shown)
 
 
-def _needy_shown(needy: _Needy, seen: _OverviewFacts) -> NeedsAttention:
+def _needy_shown(needy: _Needy, now: int, stored: _StoredFacts) -> NeedsAttention:
     subscription, standing, found = needy.lane.subscription, needy.standing, needy.found
-    view, due = seen.stored.failures.get(subscription.id), needy.lane.standing.now.oldest_due
-    signed = subscription.with_secrets_of(seen.now)
+    view, due = stored.failures.get(subscription.id), needy.lane.standing.now.oldest_due
+    signed = subscription.with_secrets_of(now)
     return NeedsAttention(
         subscription=_named(subscription),
         need=found.need,
@@ -238,12 +237,12 @@ def _needy_shown(needy: _Needy, seen: _OverviewFacts) -> NeedsAttention:
         oldest_due_at=None if due is None or standing.status != "active" else format_timestamp(due),
         event_id=None if view is None else view.entry.id,
         diagnosis=None if view is None else diagnosis_of(signed, view, standing.waiting),
-        last_hour=points(seen.stored.minutes[subscription.number]),
+        last_hour=points(stored.minutes[subscription.number]),
     )
 
 
-def _worst_sources(seen: _OverviewFacts) -> list[Source]:
-    return sorted(seen.stored.sources, key=lambda each: (not each.needs_someone(seen.now), each.name))
+def _worst_sources(sources: Sequence[Source], now: int) -> list[Source]:
+    return sorted(sources, key=lambda each: (not each.needs_someone(now), each.name))
 
 
 def _ends_soon(lane: LaneView, now: int) -> Iterator[tuple[int, str, Subscription]]:

@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.routing.context import RequestBody, RequestContext
-from signalpost.api.routing.only_reads import only_reads
+from signalpost.api.routing.only_reads import only_reads, reads_in_turn
 from signalpost.api.routing.queries import FromText, ListQuery, cursor_to, write_cursor
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, OneChange, Reply, Route
 from signalpost.api.routing.shapes.documents import (
@@ -57,6 +57,7 @@ class HistoryQuery(ListQuery, frozen=True):
     cursor: Annotated[FromText, cursor_to(HistoryPosition)] = None
 
 
+@reads_in_turn
 async def history(context: RequestContext) -> HistoryPage:
     query: HistoryQuery = context.query()
     if not query.deleted:

@@ -20,3 +20,15 @@ def only_reads(
         return await context.services.store.reading(partial(handler, context))
 
     return on_thread
+
+
+def reads_in_turn(
+    handler: Callable[[RequestContext], Coroutine[Any, Any, T]],
+) -> Callable[[RequestContext], Coroutine[Any, Any, T]]:
+    """The same for a handler that may read megabytes of its tenant."""
+
+    @wraps(handler)
+    async def on_thread(context: RequestContext) -> T:
+        return await context.services.store.reading_in_turn(context.tenant_id, partial(handler, context))
+
+    return on_thread

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from itertools import chain
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -25,7 +25,6 @@ from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lanes_here import LanesHere
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.runtime.clock import Clock
-from signalpost.runtime.own_time import on_thread
 from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.store.nouns.lanes import LaneNow, LaneStanding
 from signalpost.store.nouns.log import LATEST_AMONG
@@ -41,13 +40,6 @@ OF_THE_GATEWAY = 0
 """The holder of turns that no tenant asked for."""
 RETRIES_IN_A_ROW = 4_000
 """After lanes with so many retries others have their turn: to find the oldest of 2,000 takes some 150 µs."""
-
-
-class _SeenHere(NamedTuple):
-    """Subscriptions of which other nodes own some, and those of this node as they are."""
-
-    subscriptions: Sequence[Subscription]
-    here: Mapping[int, LaneView]
 
 
 class LaneViews:
@@ -148,25 +140,13 @@ class LaneViews:
         lanes = (self._look(each, glance_at) or self._elsewhere(each, standings) for each in subscriptions)
         return await loop.run_in_executor(off_loop, told, lanes)
 
-    async def undated(
-        self,
-        subscriptions: Iterable[Subscription],
-        off_loop: Executor,
-        told: Callable[[Sequence[LaneView]], T],
-    ) -> T:
-        """What `told` makes, likewise, of the lanes of some of one tenant's subscriptions without their next attempts,
-        in their order. Raises Unavailable."""
+    async def undated(self, subscriptions: Sequence[Subscription]) -> list[LaneView]:
+        """The lanes of some of one tenant's subscriptions without their next attempts, in their order. It waits for
+        nothing but the store (`Store.reading`), and reads only numbers and frozen values of lanes. Raises
+        Unavailable."""
         look = partial(undated_view_of, now=self._clock.steady())
-
-        def seen() -> T | _SeenHere:
-            of = [*subscriptions]
-            here = {each.number: view for each in of if (view := self._look(each, look)) is not None}
-            return told([*here.values()]) if len(here) == len(of) else _SeenHere(of, here)
-
-        found = await on_thread(off_loop, seen)
-        if not isinstance(found, _SeenHere):  # as on most nodes
-            return found
-        return await on_thread(off_loop, partial(told, await self._completed(*found)))
+        here = {each.number: view for each in subscriptions if (view := self._look(each, look)) is not None}
+        return await self._completed(subscriptions, here)
 
     def _not_here(self, subscriptions: Iterable[Subscription]) -> list[Subscription]:
         return [

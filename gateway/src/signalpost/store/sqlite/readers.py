@@ -33,6 +33,8 @@ class _ThreadConnection(local):
     """The connection on which the present thread is in the middle of several queries."""
 
     connection: apsw.Connection | None = None
+    has_turn = False
+    """Whether what runs here may read megabytes."""
 
 
 class Readers:
@@ -63,6 +65,17 @@ class Readers:
         Queries that take turns are not for it."""
         return await self.run(partial(self._hold, asking))
 
+    async def together_in_turn(self, tenant_id: int, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The same for queries that take turns: all of it is one turn."""
+        return await self.run_in_turn(tenant_id, partial(self._hold_turn, asking))
+
+    def _hold_turn(self, asking: Callable[[], Coroutine[Any, Any, T]], connection: apsw.Connection) -> T:
+        self._here.has_turn = True
+        try:
+            return self._hold(asking, connection)
+        finally:
+            self._here.has_turn = False
+
     def _hold(self, asking: Callable[[], Coroutine[Any, Any, T]], connection: apsw.Connection) -> T:
         self._here.connection = connection
         try:
@@ -82,6 +95,8 @@ class Readers:
     async def run_in_turn(self, tenant_id: int, query: Callable[[apsw.Connection], T], rests: int = RESTS) -> T:
         """The same for queries that may read megabytes: one of them at a time, in turns between tenants, so that the
         other threads are left to short ones. It may rest every few rows, so many times as long as it worked."""
+        if self._here.has_turn and (connection := self._here.connection) is not None:
+            return query(connection)
         return await self._answered(
             lambda: self._turns.run(tenant_id, self._executor, partial(self._with_rests, query), rests=rests)
         )

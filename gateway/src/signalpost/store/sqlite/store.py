@@ -146,6 +146,9 @@ class SqliteStore:
     async def reading(self, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return await self.readers.together(asking)
 
+    async def reading_in_turn(self, tenant_id: int, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await self.readers.together_in_turn(tenant_id, asking)
+
     async def size(self) -> StoreSize:
         return await asyncio.to_thread(_size, self._path)
 
