@@ -197,6 +197,26 @@ def test_a_row_can_die_under_a_number_that_died_before(platform: Platform) -> No
     assert platform.dead() == ["bad"]
 
 
+def test_columns_can_be_added_while_it_is_read(platform: Platform) -> None:
+    """Whatever their names: the statements are prepared, and name what they read."""
+
+    async def read(source: Outbox) -> list[int]:
+        counts = []
+        for column in (*(None,) * 6, "region text NOT NULL DEFAULT 'eu'", "problem text", "before int", "seconds int"):
+            if column is not None:
+                platform.sql.execute(f"ALTER TABLE signalpost_outbox ADD COLUMN {column}".encode())
+            insert(platform.sql, "one")
+            insert(platform.sql, "two")
+            batch = await source.take(500, 0)
+            await source.settle(batch, [APPLIED, dead("bad")])
+            counts.append(len(batch.messages))
+        return counts
+
+    assert with_source(platform, read) == [2] * 10
+    assert platform.dead() == ["bad"] * 10
+    assert platform.left() == 0
+
+
 def test_a_snapshot_that_is_no_object_is_taken_as_it_is(platform: Platform) -> None:
     """The message will be dead, as no line can be made of it."""
     platform.sql.execute(

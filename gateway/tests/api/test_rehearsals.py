@@ -93,6 +93,18 @@ def test_a_new_subscription_is_rehearsed_from_the_beginning_of_the_log(world: "W
     assert b"canary" not in answer.body
 
 
+def test_a_new_subscription_that_says_where_it_begins_is_rehearsed_from_there(world: "World") -> None:
+    """C14: it gets exactly these."""
+    made_at = [world.create_document()["createdAt"] for _ in range(3)]
+    for begins in ({"startsAfter": 2}, {"startsAt": made_at[2]}):
+        draft = {"url": "https://a.example/hook", "eventTypes": ["documentCreated"], **begins}
+        shown = world.send("POST", "/v1/subscriptions/rehearsals", {**PERIOD, "subscription": draft}).ok()
+        assert (shown["fromSequence"], shown["toSequence"], shown["then"]) == (3, 3, 1)
+    never = {"url": "https://a.example/hook", "eventTypes": ["documentCreated"], "startsAt": "2999-01-01T00:00:00Z"}
+    refused = world.send("POST", "/v1/subscriptions/rehearsals", {**PERIOD, "subscription": never})
+    refused.refused(422, "/subscription/startsAt")
+
+
 def test_the_exact_requests_are_shown_and_no_secret_signs_them(world: "World") -> None:
     made = world.create_subscription(
         url="https://a.example/hook?token=canary", headers={"x-key": "canary"}, secret="canary-of-a-secret"

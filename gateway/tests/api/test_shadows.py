@@ -328,6 +328,14 @@ def test_a_promotion_swaps_the_endpoints_and_each_receiver_goes_on_verifying(wor
     world.wait_until(lambda: world.get(path(shadow, "/comparison")).ok()["compared"] == 1)
 
 
+def test_after_a_promotion_each_has_its_secret_since_then(world: World, receiver: Receiver) -> None:
+    """What either sent before, and is counted for it, was signed with the other one."""
+    original, shadow = compared(world, receiver, 1, "/since")
+    promoted = world.send("POST", path(shadow, "/promote")).ok()
+    for each in (original, shadow):
+        assert world.get(path(each, "/secret")).ok()["since"] == promoted["updatedAt"]
+
+
 def test_a_shadow_that_fails_is_promoted_only_if_that_is_asked_for(world: World, receiver: Receiver) -> None:
     original = world.create_subscription(url=f"{receiver.url}/old", status="active")
     shadow = make(world, original, f"{receiver.url}/new").ok(201)

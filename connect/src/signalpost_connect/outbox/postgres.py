@@ -40,7 +40,8 @@ _DEAD: Final = """
 WITH judged AS (SELECT * FROM unnest(%s::bigint[], %s::text[]) AS judged (id, problem)),
 moved AS (DELETE FROM signalpost_outbox WHERE tenant = %s AND id IN (SELECT id FROM judged) RETURNING *)
 INSERT INTO signalpost_outbox_dead (tenant, id, document_id, source_version, snapshot, traceparent, at, problem)
-SELECT tenant, id, document_id, source_version, snapshot, traceparent, at, problem FROM moved JOIN judged USING (id)
+SELECT tenant, id, document_id, source_version, snapshot, traceparent, at, judged.problem
+FROM moved JOIN judged USING (id)
 ON CONFLICT (tenant, id) DO UPDATE SET document_id = excluded.document_id, source_version = excluded.source_version,
   snapshot = excluded.snapshot, traceparent = excluded.traceparent, at = excluded.at, problem = excluded.problem,
   died_at = clock_timestamp()

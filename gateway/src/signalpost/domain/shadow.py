@@ -39,7 +39,7 @@ NOT_OF_SHADOWS: Final = {
 }
 """What other subscriptions have and a shadow does not, with what to tell a caller who sends it."""
 _OF_ENDPOINT: Final = (
-    "url", "secret", "next_secret", "promote_at", "secret_since", "headers", "sign_also", "trace",
+    "url", "secret", "next_secret", "promote_at", "headers", "sign_also", "trace",
     "key_pair", "next_key_pair", "client_certificate", "authorities", "oauth",
 )  # fmt: skip
 """What a promotion swaps: all that is said about an endpoint, so that each receiver goes on verifying what it gets."""
@@ -146,8 +146,9 @@ def swapped(original: Subscription, shadow: Subscription, at: int) -> Pair:
 
 def _with_endpoint_of(other: Subscription, one: Subscription, at: int) -> Subscription:
     has = {name: getattr(other, name) for name in _OF_ENDPOINT}
+    secret_since = one.secret_since if other.secret == one.secret else at
     headers_since = one.headers_since if other.headers == one.headers else at
-    return replace(one, **has, url_since=at, headers_since=headers_since)
+    return replace(one, **has, url_since=at, secret_since=secret_since, headers_since=headers_since)
 
 
 class ShadowHealth(Protocol):

@@ -60,7 +60,8 @@ async def of_new(context: RequestContext) -> Rehearsal:
     asked: NewRehearsal | NewConnectorRehearsal | NewReadRehearsal = await context.read_body(subscription=_each(found))
     with _below("subscription"):
         then = _side(context, _draft(context, asked.subscription))
-    question = await _question(context, asked, 0, None, then)
+        begins = await checks.beginning_of(context, asked.subscription)
+    question = await _question(context, asked, 0 if begins is None else begins.starts_after, None, then)
     return _shown(context, question, await _rehearsed(context, question), is_saved=False)
 
 
@@ -122,7 +123,8 @@ def _below(name: str) -> Iterator[None]:
 
 
 def _draft(context: RequestContext, new: SubscriptionRequest | ConnectorRequest | ReadRequest) -> Subscription:
-    """What a subscription would be that has been there from the beginning of the log."""
+    """What a subscription would be that has been there from the beginning of the log. Where it begins, if it says so,
+    is left to the question."""
     made = replace(
         UNSAVED,
         id=context.new_id(),
