@@ -479,6 +479,7 @@ def test_a_test_that_fails_says_what_it_most_likely_means(shop: Shop) -> None:
     text = browser.post(path, {"do": "test"}).body.decode()
     assert "The test did not arrive" in text
     assert "For the customer:" in text
+    assert '<h3>Answer</h3><pre><span class="muted">none</span>' in text
     browser.post(path, {"do": "pause", "key": "pause-first"})
     assert "The test did not arrive" in browser.post(path, {"do": "test-resume", "key": "tr"}).body.decode()
     assert shop.world.get(f"/v1/subscriptions/{shop.subscription}").ok()["status"] == "paused"
@@ -1019,6 +1020,7 @@ def test_what_to_reach_is_chosen_or_searched_for(shop: Shop) -> None:
     assert "/subscriptions/new/xero_bill" in found
     assert "/subscriptions/new/slack" not in found
     assert 'name="url"' not in found
+    assert re.search(r'id="find"[^>]* value="">', found), "what is searched for here is not searched for everywhere"
     nothing = browser.open(f"{path}?q={quote(HOSTILE)}")
     assert "Nothing that can be reached is called like that." in nothing
 

@@ -27,7 +27,7 @@ _DONE: Final = {
     "changed": "The password is changed. Every other session has ended.",
     "ended": "That session has ended.",
 }
-_USED_UP: Final = "It works once, for three days. Ask an operator for another one: `signalpost members invite-again`."
+_USED_UP: Final = "It works once, for three days. Ask an operator for another one."
 
 
 class Accounts:

@@ -140,7 +140,7 @@ class SignIn:
             return self._replies.error(
                 410,
                 "This link was used or has expired",
-                "A link works once, within 15 minutes. The command `signalpost console` makes another one.",
+                "A link works once, within 15 minutes. The command signalpost console makes another one.",
             )
         return await self.begin(request, principal, "link")
 
