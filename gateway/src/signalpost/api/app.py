@@ -70,6 +70,8 @@ class Api:
 
     def __init__(self, services: Services, routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> None:
         self._services = services
+        self.off_loop = services.off_loop
+        """A thread for what would keep the event loop for milliseconds."""
         self._notes = RequestNotes(services)
         self._routes = {route.name: route for route in routes}
         handlers: dict[str, dict[str, Handler]] = {}

@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage, DeliveryWithAttempts
 from signalpost.api.routing.shapes.documents import LogEntry
 from signalpost.api.routing.shapes.subscriptions import SecretStatus, SignatureVerdict, Subscription
+from signalpost.console.differences import Difference
 from signalpost.console.drawings import words
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages.documents import changes_of, events_of
@@ -31,12 +32,45 @@ NO_DELIVERY: Final[Mapping[str, str]] = {
 """Why a subscription has no delivery of an event, in a few words."""
 
 
+class SentEvent(Struct, frozen=True):
+    """An event of the log, with the bytes that are the body of every request with it. To put a large one in words
+    takes milliseconds, so that is asked as the page is drawn."""
+
+    entry: LogEntry
+    content: bytes
+
+    @classmethod
+    def of(cls, answer: bytes) -> "SentEvent":
+        return cls(msgspec.json.decode(answer, type=LogEntry), bytes_of(answer))
+
+    @property
+    def title(self) -> str:
+        """The document's title at the event; of a notice, what it says."""
+        data = self.entry.event.data
+        if data.notice is not UNSET:
+            return data.notice.sentence
+        document = data.kept_document
+        return "An erased document" if document is None else document.title
+
+    @property
+    def body(self) -> str:
+        """The event as its receivers get it, indented."""
+        return msgspec.json.format(self.content, indent=2).decode()
+
+    @property
+    def sha256(self) -> str:
+        """The first and the last digits."""
+        digest = hashlib.sha256(self.content).hexdigest()
+        return f"{digest[:8]} … {digest[-8:]}"
+
+    def changes(self, before: Sequence[LogEntry]) -> Sequence[Difference]:
+        """What it changed of its document, if the event before it is known."""
+        return changes_of([self.entry, *before]).get(self.entry.event.id, ())
+
+
 class SignatureDetails(Struct, frozen=True):
     """How an event's bytes are signed, without the secret."""
 
-    bytes: int
-    sha256: str
-    """The first and the last digits."""
     since: str
     """Since when the secret signs."""
     fingerprint: str
@@ -47,16 +81,9 @@ class SignatureDetails(Struct, frozen=True):
 class DeliveryPageView(Struct, frozen=True):
     delivery: DeliveryWithAttempts
     subscription: Subscription
-    title: str
-    """The document's."""
-    by: str | None
-    """The name of the key that asked for the change."""
-    changed: str
-    """What the event changed of its document, in a few words; empty if it made or deleted it."""
-    body: str
-    """The event as it is sent, indented."""
-    curl: str | None
-    """A command that sends it again from a shell; None for what is no webhook."""
+    event: SentEvent
+    before: Sequence[LogEntry]
+    """The event of the document before it, if it changed the document."""
     signed: SignatureDetails | None
     """How that is signed; None for what is no webhook."""
     others: Sequence[Delivery]
@@ -70,51 +97,49 @@ class DeliveryPageView(Struct, frozen=True):
         """Why a subscription has no delivery of the event, in a few words."""
         return NO_DELIVERY.get(other.cause.code, "none")
 
+    @property
+    def changed(self) -> str:
+        """What the event changed of its document, in a few words; empty if it made or deleted it."""
+        names = [
+            f"status → {words(each.new or '')}" if each.attribute == "status" else each.attribute
+            for each in (self.event.changes(self.before) if self.before else ())
+        ]
+        return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+
+    @property
+    def curl(self) -> str | None:
+        """A command that sends it again from a shell; None for what is no webhook."""
+        return None if self.signed is None else curl(self.subscription.url, self.event.content)
+
 
 async def view(visit: Visit) -> DeliveryPageView:
     of, event_id = visit.params["id"], visit.params["eventId"]
     delivery = await visit.calls.read("read_delivery", DeliveryWithAttempts, id=of, eventId=event_id)
     subscription = await visit.calls.read("read_subscription", Subscription, id=of)
-    event = await visit.calls.read("read_event", msgspec.Raw, id=event_id)
-    entry = msgspec.json.decode(event, type=LogEntry)
+    event = await visit.calls.read_as("read_event", SentEvent.of, id=event_id)
     is_webhook = subscription.kind is UNSET
     others = await visit.calls.read("list_deliveries", DeliveryPage, {"eventId": event_id, "limit": "20"})
     return DeliveryPageView(
         delivery=delivery,
         subscription=subscription,
-        title=title_of(entry),
-        by=entry.by,
-        changed=await _changed(visit, entry),
-        body=body_of(event),
-        curl=curl(subscription.url, bytes_of(event)) if is_webhook else None,
-        signed=await _signed(visit, bytes_of(event), delivery) if is_webhook else None,
+        event=event,
+        before=await _before(visit, event.entry),
+        signed=await _signed(visit, delivery) if is_webhook else None,
         others=[each for each in others.data if each.subscription_id != of],
         has_more=others.next is not None,
     )
 
 
-async def _changed(visit: Visit, entry: LogEntry) -> str:
+async def _before(visit: Visit, entry: LogEntry) -> Sequence[LogEntry]:
     document = entry.event.data.kept_document
     if document is None or entry.event.type != UPDATED:
-        return ""
-    before = await events_of(visit, document.external_id, str(entry.sequence), 1)
-    names = [
-        f"status → {words(each.new or '')}" if each.attribute == "status" else each.attribute
-        for each in changes_of([entry, *before]).get(entry.event.id, ())
-    ]
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+        return ()
+    return await events_of(visit, document.external_id, str(entry.sequence), 1)
 
 
-async def _signed(visit: Visit, body: bytes, delivery: DeliveryWithAttempts) -> SignatureDetails:
+async def _signed(visit: Visit, delivery: DeliveryWithAttempts) -> SignatureDetails:
     secret = await visit.calls.read("read_secret_status", SecretStatus, id=delivery.subscription_id)
-    digest = hashlib.sha256(body).hexdigest()
-    return SignatureDetails(
-        bytes=len(body),
-        sha256=f"{digest[:8]} … {digest[-8:]}",
-        since=secret.since,
-        fingerprint=secret.fingerprint,
-        signature=_last_signature(delivery),
-    )
+    return SignatureDetails(secret.since, secret.fingerprint, _last_signature(delivery))
 
 
 def _last_signature(delivery: DeliveryWithAttempts) -> str | None:
@@ -123,27 +148,13 @@ def _last_signature(delivery: DeliveryWithAttempts) -> str | None:
     return next((each.value for each in headers if each.name == PAGE_SIGNATURE), None)
 
 
-def title_of(entry: LogEntry) -> str:
-    """The document's title at the event; of a notice, what it says."""
-    data = entry.event.data
-    if data.notice is not UNSET:
-        return data.notice.sentence
-    document = data.kept_document
-    return "An erased document" if document is None else document.title
-
-
 class _SentEntry(Struct):
     event: msgspec.Raw
 
 
-def bytes_of(entry: msgspec.Raw) -> bytes:
+def bytes_of(entry: bytes) -> bytes:
     """An event's bytes, which are the body of every request with it."""
     return bytes(msgspec.json.decode(entry, type=_SentEntry).event)
-
-
-def body_of(entry: msgspec.Raw) -> str:
-    """An event as its receivers get it, indented."""
-    return msgspec.json.format(bytes_of(entry), indent=2).decode()
 
 
 def curl(url: str, body: bytes) -> str:

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.documents import ArrivalsOfEvents, EventArrivals, Feed, LogEntry
-from signalpost.console.differences import Difference
 from signalpost.console.listed import ListPart, listed, query_of
 from signalpost.console.page import Page, Visit
-from signalpost.console.pages.delivery import body_of, title_of
-from signalpost.console.pages.documents import changes_of, events_of
+from signalpost.console.pages.delivery import SentEvent
+from signalpost.console.pages.documents import events_of
 
 SHOWN = "50"
 """How many events a page has."""
@@ -47,11 +45,9 @@ async def _arrivals(visit: Visit, entries: Sequence[LogEntry]) -> dict[int, Even
 
 
 class EventView(Struct, frozen=True):
-    entry: LogEntry
-    title: str
-    body: str
-    changes: Sequence[Difference]
-    """What it changed of its document, if the event before it is known."""
+    event: SentEvent
+    before: Sequence[LogEntry]
+    """The event of its document before it, if that is known."""
     arrivals: EventArrivals | None
     """How many subscriptions got it; None if the retention has just removed it."""
     deliveries: ListPart[Delivery]
@@ -59,19 +55,15 @@ class EventView(Struct, frozen=True):
 
 async def view_one(visit: Visit) -> EventView:
     event_id = visit.params["id"]
-    entry = await visit.calls.read("read_event", msgspec.Raw, id=event_id)
+    event = await visit.calls.read_as("read_event", SentEvent.of, id=event_id)
     query = {"eventId": event_id, "limit": RECIPIENTS, "cursor": visit.cursor}
     deliveries = await visit.calls.read("list_deliveries", DeliveryPage, query)
-    read = msgspec.json.decode(entry, type=LogEntry)
-    document = read.event.data.kept_document
-    before = [] if document is None else await events_of(visit, document.external_id, str(read.sequence), 1)
-    changes = changes_of([read, *before]).get(event_id, ())
+    entry, document = event.entry, event.entry.event.data.kept_document
+    before = [] if document is None else await events_of(visit, document.external_id, str(entry.sequence), 1)
     return EventView(
-        entry=read,
-        title=title_of(read),
-        body=body_of(entry),
-        changes=changes,
-        arrivals=(await _arrivals(visit, [read])).get(read.sequence),
+        event=event,
+        before=before,
+        arrivals=(await _arrivals(visit, [entry])).get(entry.sequence),
         deliveries=listed(visit, deliveries),
     )
 
