@@ -1,9 +1,9 @@
 """The real SQLite store, with faults to order before and after what it is asked for."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -33,6 +33,8 @@ from signalpost.store.sqlite.store import SqliteStore
 from signalpost.store.sqlite.writer import Writer
 from signalpost.store.store import MAX_SCANNED, PublishedBatch
 from signalpost.store.vault import Vault
+
+T = TypeVar("T")
 
 
 class Operation(StrEnum):
@@ -101,22 +103,31 @@ class FaultyLog(SqliteLog):
         self.pages_read = 0
         self.bodies_read = 0
 
+    @asynccontextmanager
+    async def _around(self, operation: Operation) -> AsyncIterator[None]:
+        """What is read together waits, and goes wrong, as a whole: see `FaultyStore.reading`."""
+        if self._readers.is_reading_together:
+            yield
+        else:
+            async with self._faults.around(operation):
+                yield
+
     async def after(self, tenant_id: int, sequence: int, limit: int) -> LogPart:
         self.pages_read += 1
-        async with self._faults.around(Operation.PAGE):
+        async with self._around(Operation.PAGE):
             return await super().after(tenant_id, sequence, limit)
 
     async def latest(self, tenant_id: int, after: int) -> LatestOfTypes:
-        async with self._faults.around(Operation.PAGE):
+        async with self._around(Operation.PAGE):
             return await super().latest(tenant_id, after)
 
     async def newest(self, tenant_id: int, document_id: str) -> Event | None:
-        async with self._faults.around(Operation.PAGE):
+        async with self._around(Operation.PAGE):
             return await super().newest(tenant_id, document_id)
 
     async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
         self.bodies_read += len(sequences)
-        async with self._faults.around(Operation.BODIES):
+        async with self._around(Operation.BODIES):
             return await super().events(tenant_id, sequences)
 
 
@@ -274,3 +285,11 @@ class FaultyStore(SqliteStore):
     async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
         async with self._faults.around(Operation.PUBLISH):
             return await super().publish(commands)
+
+    async def reading(self, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        async with self._faults.around(Operation.PAGE):
+            return await super().reading(asking)
+
+    async def reading_in_turn(self, tenant_id: int, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        async with self._faults.around(Operation.PAGE):
+            return await super().reading_in_turn(tenant_id, asking)

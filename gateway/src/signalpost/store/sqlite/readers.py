@@ -60,6 +60,11 @@ class Readers:
         loop = asyncio.get_running_loop()
         return await self._answered(lambda: loop.run_in_executor(self._executor, self._in_snapshot, query))
 
+    @property
+    def is_reading_together(self) -> bool:
+        """Whether the present thread is in the middle of what is read together."""
+        return self._here.connection is not None
+
     async def together(self, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The result of a coroutine that waits for nothing but these readers: it runs on a thread, in one snapshot.
         Queries that take turns are not for it."""
