@@ -6,6 +6,7 @@ import re
 import sys
 import tracemalloc
 from decimal import Decimal
+from itertools import accumulate
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from signalpost.api.http import body, crowded_body
 from signalpost.api.http.body import read_json
 from signalpost.api.http.broken_json import break_in
-from signalpost.api.http.crowded_body import MAX_VALUES, crowded_at
+from signalpost.api.http.crowded_body import MAX_DEPTH, MAX_VALUES, crowded_at, nests_too_deep
 from signalpost.domain.errors import Unparseable
 
 if TYPE_CHECKING:
@@ -187,6 +188,38 @@ def test_how_many_levels_are_read_depends_on_nothing_else(levels: int, pair: str
         with pytest.raises(Unparseable) as refused:
             read_json(text.encode())
         assert refused.value.code == "nested_too_deep"
+
+
+@pytest.mark.parametrize("body", [b"[" * 16_000, b"[" * 8_000 + b"]" * 8_000, (b"[" * 90 + b"]" * 90) * 90])
+def test_how_deep_a_body_is_is_found_at_once_and_not_level_by_level(body: bytes) -> None:
+    """Counted in calls: each may look at the whole body."""
+    called = 0
+
+    def count(_frame: FrameType, event: str, _given: Any) -> None:
+        nonlocal called
+        called += event == "c_call"
+
+    sys.setprofile(count)
+    try:
+        deep = nests_too_deep(body)
+    finally:
+        sys.setprofile(None)
+    assert (deep, called < 20) == (not body.startswith(b"[" * 90 + b"]"), True)
+
+
+def _nested(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    lists = st.lists(values).map(lambda each: f"[{', '.join(each)}]")
+    return lists | st.lists(values).map(lambda each: "{" + ", ".join(f'"]": {value}' for value in each) + "}")
+
+
+@given(st.recursive(st.sampled_from(["1", '"]}]}"', '"[{"']), _nested, max_leaves=30))
+def test_as_many_levels_are_counted_as_a_body_has(text: str) -> None:
+    levels = [1 if mark in "[{" else -1 for mark in re.sub(r'"[^"]*"|[^][{}]', "", text)]
+    most = max(accumulate(levels), default=0)
+    for around in (MAX_DEPTH - most, MAX_DEPTH - most + 1):
+        wrapped = "[" * around + text + "]" * around
+        assert nests_too_deep(wrapped.encode()) == (around + most > MAX_DEPTH)
+        assert not nests_too_deep(("]" * MAX_DEPTH + wrapped).encode()), "it is no JSON from its first byte on"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
+from gateway.tests.api.two_tenants import make_key, make_tenant
 from gateway.tests.patience import PATIENCE
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from signalpost.console.pages_beside_api import MAX_WAITING
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.clock import SystemClock
+from signalpost.sharing.loop_shares import LISTENING, REFUSAL, RESTS
 from signalpost.sharing.refusals import STRANGERS_PER_SECOND
 from signalpost.sharing.shares import Caller, Shares
 
@@ -182,6 +184,21 @@ def test_whoever_is_not_known_is_refused_at_once_only_so_often(make_world: Calla
     assert took > 19 / STRANGERS_PER_SECOND, "after a second's worth, each waits for its distance to the one before"
     assert len(told) == STRANGERS_PER_SECOND + 20
     assert set(told) <= {401, 404}
+
+
+def test_a_refused_change_counts_with_what_reading_its_body_took(world: "World") -> None:
+    """However long it is to find out what is wrong, its tenant's next refusal waits for as long in proportion."""
+    make_tenant(world, "acme")
+    key, shares = make_key(world, "app", "acme"), world.gateway._services.limits.loop
+
+    def costs(body: bytes) -> int:
+        """What the next refusal of the tenant is expected to take; 0 if no other tenant calls beside it."""
+        world.get("/v1/documents?limit=1").ok()
+        world.send("POST", "/v1/documents", body, key).refused(400, "/0/0")
+        return max((share.expected for group, share in shares._of.items() if isinstance(group, int)), default=0)
+
+    usual = int((LISTENING + REFUSAL) * SECOND) * (1 + RESTS)
+    world.wait_until(lambda: costs(b"[" * 16_000) > usual)
 
 
 def test_few_wait_for_pages_that_are_being_loaded(make_world: Callable[..., "World"]) -> None:

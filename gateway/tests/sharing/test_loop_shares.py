@@ -93,7 +93,7 @@ def test_a_refusal_that_was_not_measured_takes_its_share_too_and_an_operator_has
         tenant = Caller(MINE, (MINE, (MINE, "key", 7)))
         refused = 0
         while shares.begin(tenant.group) == 0:
-            await shares.pay(tenant)
+            await shares.pay(tenant, REFUSAL)
             refused += 1
         assert refused <= AT_ONCE / ((LISTENING + REFUSAL) * SECOND * (1 + RESTS)) + 1
         assert shares.begin(Caller(MINE, ((MINE, "key", 0),)).group) == 0, "an operator in the same tenant"

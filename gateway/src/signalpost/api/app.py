@@ -43,6 +43,7 @@ from signalpost.domain.errors import (
 from signalpost.listener.application import Answer, ArrivingBody, Head, Steps, answer_of
 from signalpost.runtime.logger import log
 from signalpost.runtime.own_time import OwnTime
+from signalpost.sharing.loop_shares import REFUSAL
 from signalpost.sharing.shares import NOBODY, Caller
 
 OPERATORS_LEAST: Final = 20
@@ -210,12 +211,14 @@ class Api:
         return handler(request)
 
     async def _refuse_in_turn(self, request: Request) -> None:
-        """Have a refusal wait, since a refused client may ask again at once. What reads is measured in any case."""
+        """Have a refusal wait, since a refused client may ask again at once. What reads is measured in any case; of a
+        change, reading its body is."""
         limits, principal = self._services.limits, request.principal
         if principal is None:
             await limits.strangers.turn()
         elif request.caller is None or not request.is_timed:
-            await limits.loop.pay(request.caller or caller_of(principal, principal.tenant_id or NOBODY))
+            caller = request.caller or caller_of(principal, principal.tenant_id or NOBODY)
+            await limits.loop.pay(caller, REFUSAL + request.refused_body_seconds)
 
     def _call_with_key(self, route: Route, request: Request) -> Handling:
         principal = self._services.principals.at_once(request.header(b"authorization"))

@@ -3,7 +3,8 @@
 Each of them is short, but a few clients that ask again as soon as they are answered keep the loop busy in every round,
 and another tenant's change passes through several rounds. So what each request took is measured, and the tenant's next
 one waits for nine times as long. A tenant that no one else calls beside never waits, and neither do changes that are
-made: they have queues and limits of their own. A refusal of one waits, as if it had been measured.
+made: they have queues and limits of their own. A refusal of one waits for what reading its body took, and for what
+the rest of a refusal usually takes.
 """
 
 import asyncio
@@ -22,8 +23,8 @@ LISTENING: Final = 0.00015
 """How many seconds of the loop's time the listener takes to read a request and write its answer, which is not measured:
 more than what answers that are kept take."""
 REFUSAL: Final = 0.00035
-"""How many seconds more a refused change counts for: what parsing, refusing and logging it take, and the search for
-what is wrong with it, which takes the interpreter from the loop."""
+"""How many seconds more a refused change counts for, beside what reading its body took: what parsing, refusing and
+logging it take, and the search for what is wrong with it, which takes the interpreter from the loop."""
 AT_ONCE: Final = 10_000
 """How many µs a tenant's requests may be ahead of their time, so that a few that come together do not wait."""
 MOST: Final = SECOND // 10
@@ -59,9 +60,8 @@ class LoopShares:
         if (wait := self.begin(group)) > 0:
             await asyncio.sleep(wait / SECOND)
 
-    async def pay(self, caller: Caller, seconds: float = REFUSAL) -> None:
-        """Wait until something that took so much of the loop's time may be answered. A refusal of a change is not
-        measured."""
+    async def pay(self, caller: Caller, seconds: float) -> None:
+        """Wait until something that took so much of the loop's time may be answered."""
         self.note_call(caller.tenant_id)
         await self.turn(caller.group)
         self.end(caller.group, seconds)

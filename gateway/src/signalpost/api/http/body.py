@@ -107,10 +107,9 @@ def read_json(body: bytes, rest: Rest = no_rest) -> Any:
     try:
         return read_quickly(body, rest)
     except DecoderRefused as refused:
-        text = _text(body)
         if len(body) > LARGE_BODY_BYTES:
-            raise _fault_of_large(body, text, refused.__cause__, rest) from None
-        return _read_slowly(text, rest)
+            raise _fault_of_large(body, _text(body), refused.__cause__, rest) from None
+        return read_slowly(body, rest)
 
 
 def _text(body: bytes) -> str:
@@ -150,7 +149,9 @@ def _fault_of_large(body: bytes, text: str, error: BaseException | None, rest: R
     return _unparseable("invalid_json", f"This is not JSON: {told[1]}", text, position, rest)
 
 
-def _read_slowly(text: str, rest: Rest) -> Any:
+def read_slowly(body: bytes, rest: Rest = no_rest) -> Any:
+    """See `read_json`: a small body that the fast decoder has refused."""
+    text = _text(body)
     deep = _too_deep(text, rest)
     if deep is not None:
         raise _too_deep_at(text, deep, rest)

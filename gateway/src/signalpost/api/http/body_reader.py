@@ -10,7 +10,7 @@ from functools import partial
 from time import thread_time
 from typing import Any, Final
 
-from signalpost.api.http.body import read_json
+from signalpost.api.http.body import LARGE_BODY_BYTES, read_json, read_slowly
 from signalpost.sharing.resting_turns import RestingTurns
 
 FOLLOWS_PER_BYTE: Final = 16e-9
@@ -31,10 +31,12 @@ class BodyReader:
         """How long it took for each byte of the last large body until its change was answered, in seconds."""
 
     async def read(self, tenant_id: int, body: bytes, *, is_shared: bool) -> Any:
-        """See `read_json`. `is_shared` says that other tenants call, who are to meet few of such bodies."""
+        """See `read_json`; a small body comes here once the fast decoder has refused it. `is_shared` says that other
+        tenants call, who are to meet few of such bodies."""
+        work = read_json if len(body) > LARGE_BODY_BYTES else read_slowly
         per_byte = max(FOLLOWS_PER_BYTE, self._committed_within if len(body) >= COMMIT_FROM else 0.0)
         follows = len(body) * per_byte if is_shared else 0.0
-        return await self._turns.run(tenant_id, self._thread, partial(read_json, body), follows)
+        return await self._turns.run(tenant_id, self._thread, partial(work, body), follows)
 
     def answered(self, size: int, seconds: float) -> None:
         """A change with a large body of so many bytes was made, so long after the body was read."""

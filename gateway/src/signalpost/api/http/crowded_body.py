@@ -6,6 +6,7 @@ the decoder stands depends on Python's version, from a thousand to many thousand
 """
 
 import re
+from itertools import accumulate
 from typing import Final
 
 from signalpost.sharing.resting_turns import Rest, no_rest
@@ -20,7 +21,8 @@ _PART_OF_STRING = re.compile(rb'(?:[^"\\]+|\\.){1,4096}', re.DOTALL)
 """The part of a string that one step takes."""
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[{]}")
-_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+"""One level more or less, as signed bytes."""
 
 
 def crowded_at(body: bytes, rest: Rest = no_rest) -> int | None:
@@ -46,11 +48,11 @@ def _end_of_string(body: bytes, at: int) -> int:
 
 
 def nests_too_deep(body: bytes) -> bool:
-    """Whether the values of a body are nested in more than `MAX_DEPTH` levels. Of one that is malformed, it may miss as
-    many again."""
+    """Whether the values of a body are nested in more than `MAX_DEPTH` levels, up to where it stops being JSON."""
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return False
-    left = _STRING.sub(b"", body).translate(_ONE_KIND, _NO_BRACKETS)
-    for _ in range(MAX_DEPTH):
-        left = left.replace(b"[]", b"")
-    return b"[]" in left or left.count(b"[") > MAX_DEPTH
+    steps = _STRING.sub(b"", body).translate(_STEPS, _NO_BRACKETS)
+    if (begun := steps.count(b"\x01")) <= MAX_DEPTH:
+        return False
+    # What ends more values than it begins is no JSON from there on, however long it is.
+    return max(accumulate(memoryview(steps)[: 2 * begun].cast("b"))) > MAX_DEPTH

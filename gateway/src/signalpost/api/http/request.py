@@ -35,6 +35,7 @@ class Request:
         "path",
         "path_params",
         "principal",
+        "refused_body_seconds",
         "route",
         "tenant",
     )
@@ -65,6 +66,8 @@ class Request:
         """What it takes of the event loop's time is measured, and counts against its tenant's share."""
         self.large_body: tuple[int, float] | None = None
         """How many bytes a large body had, and when it was read, by the event loop's clock."""
+        self.refused_body_seconds = 0.0
+        """How much of the event loop's time a body took that was refused, or that another thread had to read."""
 
     @property
     def span(self) -> bytes:

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
+from time import thread_time
 from typing import Any, Final, TypeVar
 
 from msgspec import UNSET, Struct
@@ -16,8 +17,8 @@ from signalpost.api.http.body import (
     MAX_BODY_BYTES,
     SMALL_BODY_BYTES,
     DecoderRefused,
-    read_json,
     read_quickly,
+    read_slowly,
     read_typed,
 )
 from signalpost.api.http.body_reader import COMMIT_FROM
@@ -31,7 +32,7 @@ from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.audit import Actor
 from signalpost.domain.body import read
 from signalpost.domain.checks import Bad, Check
-from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
+from signalpost.domain.errors import CallerError, FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
 from signalpost.domain.event import event_id
 from signalpost.domain.subscription import Subscription
 
@@ -298,9 +299,16 @@ class RequestContext:
 
     def _checked_body(self, also: Mapping[str, Check]) -> Any:
         """Raises NotYet, and as `read_body` does."""
-        takes = self._takes
-        if takes is None:
+        if self._takes is None:
             return None
+        begun = thread_time()
+        try:
+            return self._body_of(self._takes, also)
+        except (CallerError, NotYet):
+            self.request.refused_body_seconds += thread_time() - begun
+            raise
+
+    def _body_of(self, takes: RequestBody, also: Mapping[str, Check]) -> Any:
         content = self._whole_body()
         if takes.optional and not content:
             return read(takes.kind, {})
@@ -392,7 +400,7 @@ def _decoded_at_once(content: bytes) -> Any:
             return read_quickly(content)
         except DecoderRefused:
             if len(content) <= SMALL_BODY_BYTES:
-                return read_json(content)
+                return read_slowly(content)
     return UNSET
 
 
