@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import pytest
 from gateway.tests.api.stream import PATH, SNAPSHOT, Stream, external_id, line, read, statuses
-from gateway.tests.api.two_tenants import make_key, make_tenant
+from gateway.tests.api.two_tenants import in_tenant, make_key, make_tenant
 from gateway.tests.captured_log import captured_log
 from gateway.tests.patience import PATIENCE
 from gateway.tests.sqlite_file import database_file
@@ -469,24 +469,42 @@ def test_a_client_that_takes_nothing_is_cut_off(impatient: "World") -> None:
 # --- Others meanwhile -------------------------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_committed_is_said_of_each_line_and_the_stream_goes_on(
+def test_an_import_ends_with_the_first_line_that_cannot_be_committed(
     make_world: Callable[..., "World"],
 ) -> None:
+    """Otherwise the second state would be taken, and the first one be too old when it is sent again."""
     world = make_world()
     other = apsw.Connection(str(database_file(world.settings.data_dir)))
+    first, second = (line(2, sourceVersion=version, title=f"state {version}") for version in (1, 2))
     with stream(world) as talk:
         talk.send(line(1))
         assert talk.answer()["status"] == 201
         other.execute("BEGIN IMMEDIATE")
-        talk.send(line(2))
+        talk.send(first + second)
         refused = talk.answer()
         other.execute("ROLLBACK")
         assert (refused["line"], refused["status"], refused["externalId"]) == (2, 503, external_id(2))
         assert refused["problem"]["code"] == "unavailable"
-        talk.send(line(2))
-        assert talk.answer()["status"] == 201
-        talk.end()
+        assert talk.answer() is None
     other.close()
+    again = imported(world, first + second)
+    assert [(each["status"], each["changed"]) for each in again] == [(201, True), (200, True)]
+
+
+def test_an_import_ends_with_the_first_line_beyond_a_limit_of_the_tenant(make_world: Callable[..., "World"]) -> None:
+    """A moment later there may be room, as after the deletion here."""
+    world = make_world()
+    make_tenant(world, "acme")
+    key = make_key(world, "app", "acme")["authorization"].removeprefix("Bearer ")
+    world.send("PATCH", "/v1/tenants/acme", {"limits": {"documents": 1}}).ok()
+    gone = json.dumps({"externalId": external_id(1), "sourceVersion": 2, "deleted": True}).encode() + b"\n"
+    with Stream(world.port, key) as talk:
+        talk.send(line(1, sourceVersion=1) + line(2, sourceVersion=1) + gone + line(2, sourceVersion=2))
+        answers = [*talk.answers()]
+    assert [(each["line"], each["status"]) for each in answers] == [(1, 201), (2, 403)]
+    assert answers[1]["problem"]["code"] == "document_limit"
+    listed = world.get("/v1/documents", **in_tenant("acme")).json["data"]
+    assert [each["externalId"] for each in listed] == [external_id(1)]
 
 
 def test_a_line_that_is_refused_as_the_tenant_is_paused_is_the_last_also_if_that_is_over_at_once(

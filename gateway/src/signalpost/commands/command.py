@@ -100,6 +100,16 @@ class RowKey(NamedTuple):
     by: str = "id"
 
 
+class OrderedLines:
+    """The lines of one import. Once one must be sent again, those after it are not taken: a later state of a document
+    would be taken before an earlier one."""
+
+    __slots__ = ("must_be_repeated",)
+
+    def __init__(self) -> None:
+        self.must_be_repeated = False
+
+
 class BaseCommand(Struct, frozen=True, gc=False, kw_only=True):
     """What every command has. Unless one says otherwise, it waits among operators' changes, and the gateway itself asks
     for it."""
@@ -110,6 +120,8 @@ class BaseCommand(Struct, frozen=True, gc=False, kw_only=True):
     idempotency: IdempotencyKey | None = None
     actor: Actor = GATEWAY
     trace: bytes = NOT_TRACED
+    lines: OrderedLines | None = None
+    """The lines of the import that it is a line of."""
 
     def asked_by(self, actor: Actor) -> Self:
         return replace(self, actor=actor)
@@ -250,7 +262,19 @@ class Command(Protocol[Result]):
         ...
 
     @property
+    def lines(self) -> OrderedLines | None:
+        """The lines of an import that it is one of."""
+        ...
+
+    @property
     def reads(self) -> Reads: ...
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[Result]:
         """Pure. Raises CallerError to refuse."""
+
+
+def repeat_lines(commands: Iterable[Command[Any]]) -> None:
+    """Have no line taken any more of the imports that have one of these commands, which could not be committed."""
+    for command in commands:
+        if command.lines is not None:
+            command.lines.must_be_repeated = True

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from signalpost.commands.command import Command, CommandOutcome, Result
+from signalpost.commands.command import Command, CommandOutcome, Result, repeat_lines
 from signalpost.domain.errors import SignalpostError, Stopping
 from signalpost.engine.counts import Counts
 from signalpost.runtime.logger import log
@@ -161,6 +161,7 @@ class Committer:
             published = await self._store.publish([waiting.command for waiting in batch])
         except Exception as error:
             self._counts.failed_commits += 1
+            repeat_lines(waiting.command for waiting in batch)
             if not isinstance(error, SignalpostError):
                 log.exception("a batch could not be committed")
             for waiting in batch:

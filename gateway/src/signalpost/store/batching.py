@@ -18,9 +18,10 @@ from signalpost.commands.command import (
     DocumentKey,
     NumberedRow,
     VersionKey,
+    repeat_lines,
 )
 from signalpost.domain.audit import AuditEntry
-from signalpost.domain.errors import CallerError
+from signalpost.domain.errors import CallerError, Forbidden, Unavailable
 from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
 from signalpost.store.nouns.fleet import TenantMark
@@ -89,9 +90,14 @@ def wanted(commands: Sequence[Command[Any]]) -> BatchWanted:
 
 def run(batch: Batch, command: Command[Any]) -> CommandOutcome[Any] | Exception:
     """Decide a command. The result of one that is refused, or that fails, is its error."""
+    lines = command.lines
+    if lines is not None and lines.must_be_repeated:
+        return Unavailable("An earlier line of this import was not taken. Send that line and those after it again.")
     try:
         return batch.run(command)
     except CallerError as refused:
+        if isinstance(refused, Forbidden):  # a limit of the tenant, below which it may be a moment later
+            repeat_lines((command,))
         return refused
     except Exception as defect:
         log.exception("a command could not be decided", command=type(command).__name__)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from signalpost.commands.command import Command
+from signalpost.commands.command import Command, repeat_lines
 from signalpost.domain.errors import Unavailable
 from signalpost.store.store import PublishedBatch, joined
 
@@ -27,8 +27,10 @@ async def halved(commands: Sequence[Command[Any]], commit: Commit) -> PublishedB
 
 
 async def halved_part(commands: Sequence[Command[Any]], commit: Commit) -> PublishedBatch:
-    """Commit a part of a batch as `halved` does. If it is not committed, that says nothing of the others."""
+    """Commit a part of a batch as `halved` does. If it is not committed, that says nothing of the others, except for
+    further lines of its imports."""
     try:
         return await halved(commands, commit)
     except Unavailable as unavailable:
+        repeat_lines(commands)
         return PublishedBatch((unavailable,) * len(commands))

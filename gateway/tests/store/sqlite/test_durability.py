@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import pytest
 from gateway.tests.patience import PATIENCE
+from msgspec.structs import replace
 
 from signalpost.api.rendering import kept_answers
 from signalpost.commands.batch import BatchContext
-from signalpost.commands.command import CompletedCommand
+from signalpost.commands.command import CompletedCommand, OrderedLines
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Unavailable
 from signalpost.domain.event import Event
@@ -237,8 +238,10 @@ def test_where_the_disk_fills_up_while_a_refused_batch_is_halved_each_is_told_wh
         await store.publish([make.create(1)])
         disk.only, disk.full_after = "-wal", 1
         guilty = make.put(7, 2**70)
-        published = await store.publish([make.create(2), guilty, make.create(3), make.create(4)])
+        lines = OrderedLines()
+        published = await store.publish([make.create(2), guilty, replace(make.put(3, 1), lines=lines), make.create(4)])
         made, defect, third, fourth = published.results
+        assert lines.must_be_repeated
         assert isinstance(made, CompletedCommand)
         assert not isinstance(defect, CompletedCommand | Unavailable)
         assert isinstance(third, Unavailable)

@@ -6,8 +6,9 @@ sent. So a commit takes many lines, memory stays the same however long the impor
 its answers is not read from either. An answered line is committed. If the response ends early, the client can send all
 lines without an answer again.
 
-If a line is refused for what is not wrong with it (the key, the tenant, the disk), it is the last one: were that over
-before the next line, a later state of its document would be taken before it.
+If a line is refused for what is not wrong with it (the key, the tenant, a limit, the disk), or its commit fails, it is
+the last one: were that over before the next line, a later state of its document would be taken before it. Of the lines
+that were read by then, the commands say that they belong together (`OrderedLines`), and none of them is taken.
 """
 
 import asyncio
@@ -27,12 +28,13 @@ from signalpost.api.rendering import EFFECT_STATUS
 from signalpost.api.routing.context import RequestBody, RequestContext, Variant
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, Example, Reply, Route
 from signalpost.api.routing.shapes.documents import ImportedLine
-from signalpost.commands.command import CompletedCommand, RepeatedCommand
+from signalpost.commands.command import CompletedCommand, OrderedLines, RepeatedCommand
 from signalpost.commands.documents import DeleteLine, DocumentDeleted, DocumentImported, Effect, ImportLine
 from signalpost.domain import body, trace_context
 from signalpost.domain.documents.bodies import DeletionLine, SnapshotLine
 from signalpost.domain.errors import (
     CallerError,
+    Forbidden,
     Invalid,
     OutcomeUnknown,
     SignalpostError,
@@ -51,6 +53,8 @@ MAX_REFUSED = 1_000
 hundred times its size."""
 WRONG_LINE: Final = (Invalid, TooLarge, Unparseable)
 """How a line is refused for what is wrong with it. Whatever else it is refused for, the next one would be, too."""
+MUST_BE_REPEATED: Final = (Forbidden, Unavailable)
+"""How a line that was in a commit is refused for what is not wrong with it."""
 MAX_PROBLEM_CHARACTERS = 4 * 1024
 """How much the answer to one line may say of what is wrong with it."""
 LINES_IN_A_ROW = 64
@@ -172,6 +176,7 @@ class _Import:
         """Set when something was added to `_waiting`."""
         self._is_over = False
         """Whether no line is read any more."""
+        self._order = OrderedLines()
 
     async def answers(self) -> AsyncGenerator[bytes, None]:
         """The lines of the response, in parts: each part has what one commit settled. If the body breaks off, too many
@@ -186,6 +191,8 @@ class _Import:
                 for line in answered:
                     refused += isinstance(line.result.exception(), CallerError)
                     self._places += line.places
+                if isinstance(answered[-1].result.exception(), MUST_BE_REPEATED):
+                    return
                 if refused >= MAX_REFUSED:
                     raise _too_many_refused(refused)
                 self._freed.set()
@@ -204,7 +211,7 @@ class _Import:
 
     async def _answered(self) -> list[_WaitingLine]:
         """Waits for the result of the oldest line. Returns it with lines after it that have a result by then, as many
-        as are answered in a row; nothing after the last line."""
+        as are answered in a row, up to one that must be repeated; nothing after the last line."""
         while not self._waiting:
             self._came.clear()
             await self._came.wait()
@@ -215,7 +222,10 @@ class _Import:
         while room > 0 and self._waiting and (waiting := self._waiting[0]) is not None and waiting.result.done():
             answered.append(waiting)
             self._waiting.popleft()
-            room -= REFUSED_COST if waiting.result.exception() else 1
+            error = waiting.result.exception()
+            room -= 1 if error is None else REFUSED_COST
+            if isinstance(error, MUST_BE_REPEATED):
+                break
         if room <= 0:
             await self._call.turn()
         return answered
@@ -277,6 +287,7 @@ class _Import:
             "document_id": said.external_id,
             "source_version": None if said.source_version is UNSET else said.source_version,
             "trace": trace_context.parse(said.traceparent),
+            "lines": self._order,
         }
         if isinstance(said, DeletionLine):
             return DeleteLine(**asked, actor=self._call.actor)
