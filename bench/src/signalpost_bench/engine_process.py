@@ -7,15 +7,16 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from signalpost.domain.errors import OutcomeUnknown, Unavailable
 from signalpost.embedded import Documents
 from signalpost.gateway import Gateway
 from signalpost_bench.child_process import answer_questions
@@ -25,9 +26,14 @@ from signalpost_bench.workload import SECRET, Workload, at_rate, tenant_name
 
 WAITING = 512
 """Changes submitted and not yet answered."""
+AWAY_SECONDS = 60
+"""For how long a change is repeated that the gateway cannot make now."""
 PDF = b"%PDF-1.7\n"
 LINK = "https://signalpost.example.com/files/" + "x" * 92
 """A link that is as long as a download link of the gateway's own."""
+
+
+T = TypeVar("T")
 
 
 class EmbeddedEngine:
@@ -272,7 +278,8 @@ class EmbeddedEngine:
 
     async def _change_of(self, tenant: int, document_id: str, name: str) -> None:
         value = next(self._values) % 1_000_000 + 1.5
-        await self._tenants[tenant].patch(document_id, contract_value=value, reference_id=name)
+        documents = self._tenants[tenant]
+        await _once_it_can(lambda: documents.patch(document_id, contract_value=value, reference_id=name))
 
     async def _make_documents(self) -> list[tuple[int, str]]:
         load = self._workload
@@ -298,21 +305,23 @@ class EmbeddedEngine:
             **self._workload.new_document(), "latestVersion": version, "publishedVersion": version,
         }  # fmt: skip
         document_id = f"00000000-0000-4000-8000-{random.getrandbits(48):012x}"
-        await self._tenants[tenant].import_snapshot(document_id, snapshot)
+        await _once_it_can(lambda: self._tenants[tenant].import_snapshot(document_id, snapshot))
         return tenant, document_id
 
     async def _create(self, tenant: int, name: str | None) -> tuple[int, str]:
         fields = self._workload.new_document()
-        made = await self._tenants[tenant].create(
-            type=fields["type"],
-            title=fields["title"],
-            owner_email=fields["ownerEmail"],
-            author_email=fields["authorEmail"],
-            start_date=fields["startDate"],
-            contract_value=fields["contractValue"],
-            counterparty_name=fields["counterpartyName"],
-            additional_facts=fields["additionalFacts"],
-            reference_id=name,
+        made = await _once_it_can(
+            lambda: self._tenants[tenant].create(
+                type=fields["type"],
+                title=fields["title"],
+                owner_email=fields["ownerEmail"],
+                author_email=fields["authorEmail"],
+                start_date=fields["startDate"],
+                contract_value=fields["contractValue"],
+                counterparty_name=fields["counterpartyName"],
+                additional_facts=fields["additionalFacts"],
+                reference_id=name,
+            )
         )
         return tenant, str(made.external_id)
 
@@ -322,6 +331,22 @@ class EmbeddedEngine:
         if status != "active":
             await self._api.call("PATCH", f"/v1/subscriptions/{made['id']}", {"status": status}, tenant_name(tenant))
         return tenant, made["id"]
+
+
+async def _once_it_can(change: Callable[[], Awaitable[T]]) -> T:
+    """Make a change. While the gateway changes nothing, as when its database stood still for a moment, the change is
+    repeated after as long as it says, as a caller of the API does. Raises OutcomeUnknown: made twice, it would be an
+    event that no one counts."""
+    until = time.monotonic() + AWAY_SECONDS
+    while True:
+        try:
+            return await change()
+        except OutcomeUnknown:
+            raise
+        except Unavailable as error:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(error.retry_after)
 
 
 if __name__ == "__main__":
