@@ -17,6 +17,7 @@ import socket
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network
 from itertools import count
+from math import inf
 from random import Random
 from typing import NamedTuple
 
@@ -101,8 +102,8 @@ class SocketNetwork(Network):
         self._reached_from = 0.0
         """From when on the node reaches its endpoints again."""
         self._running: dict[SentRequest, Callable[[Outcome], None]] = {}
-        self._sent_as: dict[tuple[str, bytes], SentRequest] = {}
-        """What was sent last to each host as these bytes."""
+        self._sent_as: dict[tuple[str, bytes], list[SentRequest]] = {}
+        """What was sent to each host as these bytes. If a worker is lost, they may be sent again within a second."""
         self._arrivals: dict[SentRequest, list[Arrival]] = {}
         self._hosts: dict[str, str] = {}
         """The host at each address."""
@@ -177,7 +178,7 @@ class SocketNetwork(Network):
         now = self._loop.time()
         sent = SentRequest(request, self._process, now, self._observer.wall.at(now))
         self._running[sent] = done
-        self._sent_as[host, request.head + request.body] = sent
+        self._sent_as.setdefault((host, request.head + request.body), []).append(sent)
         self._arrivals[sent] = []
         self.max_in_flight = max(self.max_in_flight, len(self._running) + len(self._under_way))
         self._observer.sent(sent)
@@ -301,7 +302,7 @@ class SocketNetwork(Network):
         try:
             while not far.is_closed:
                 request, is_late = await self._next(far, may_end=served > 0)
-                sent = self._sent_as.get((host, request))
+                sent = self._arriving(host, request, is_late=is_late)
                 if sent is None:
                     self._fail("whole", f"{host} gets what nobody sent: {request[:100]!r}")
                     break
@@ -314,6 +315,14 @@ class SocketNetwork(Network):
             pass
         finally:
             far.close()
+
+    def _arriving(self, host: str, request: bytes, *, is_late: bool) -> SentRequest | None:
+        """What was sent as these bytes: the last, unless what a lost worker sent before is still on its way."""
+        if (alike := self._sent_as.get((host, request))) is None:
+            return None
+        *lost, last = alike
+        since = -inf if is_late else self._loop.time() - LATEST
+        return next((each for each in lost if not self._arrivals[each] and each.ended_at >= since), last)
 
     async def _next(self, far: FarEnd, *, may_end: bool) -> tuple[bytes, bool]:
         """The bytes of the next request, and whether they are late. An endpoint may end what is idle for long."""
