@@ -13,11 +13,12 @@ from signalpost.commands.command import Command
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.errors import NotFound
-from signalpost.domain.event import Event, EventType, PastEvent, event_id
+from signalpost.domain.event import EVERY_TYPE, Event, EventType, PastEvent, event_id
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.nouns.deliveries import AttemptRow
 from signalpost.store.nouns.log import LatestOfTypes
+from signalpost.store.store import PAGE_BYTES
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -274,6 +275,27 @@ def test_a_walk_over_the_past_sees_each_event_of_a_type_that_was_not_erased(
             if with_content:
                 told = [(each.at, log.external_id(each.document), each.body, each.before) for each in seen]
                 assert told == [(each.at, each.document_id, each.body, each.before) for each in expected]
+
+    play(scenario)
+
+
+def test_a_page_of_a_walk_has_fewer_events_where_they_are_large(play: "Play", make: "type[Tools]") -> None:
+    """Large ones lie between small ones, and one of them fills a quarter of a page."""
+    facts = {f"fact {number}": "x" * 4_000 for number in range(220)}
+
+    async def scenario(shop: "Shop") -> None:
+        for number in range(40):
+            command = make.create(number)
+            is_large = number in range(10, 22)
+            await shop.do(replace(command, new=replace(command.new, additional_facts=facts if is_large else {})))
+        pages: list[list[PastEvent]] = []
+        before: int | None = 2**62
+        while before is not None:
+            page = await shop.store.log.past(1, before, EVERY_TYPE, 100, with_content=True)
+            pages.append(page.events)
+            before = page.next
+        assert [event.sequence for page in pages for event in page] == [*range(40, 0, -1)]
+        assert max(sum(len(event.body) for event in page) for page in pages) <= PAGE_BYTES
 
     play(scenario)
 

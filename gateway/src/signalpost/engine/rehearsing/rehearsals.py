@@ -49,7 +49,7 @@ class RehearsalBounds(NamedTuple):
     documents: int = 200_000
     """The number of documents of which answers of later events are kept for a delay's condition."""
     page: int = 1_000
-    """How many events one page has at most: it is judged while the next one is read."""
+    """How many numbers of the log one page looks through at most: it is judged while the next one is read."""
     page_of_types: int = 4_000
     """The same if nothing but the types of events is looked at, which takes a fifth as long."""
 

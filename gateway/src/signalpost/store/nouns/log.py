@@ -129,7 +129,8 @@ class LogStore(Protocol):
         ...
 
     async def past(self, tenant_id: int, before: int, types: int, limit: int, *, with_content: bool) -> PastPage:
-        """The pages of `back` for a walk over much of the log. Without content, an event is sequence and type alone."""
+        """The pages of `back` for a walk over much of the log: of as many numbers as `limit` says, and of fewer where
+        the events are large. Without content, an event is sequence and type alone."""
         ...
 
     def external_id(self, document: bytes | str) -> str:

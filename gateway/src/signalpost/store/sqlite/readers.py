@@ -17,7 +17,7 @@ import apsw
 
 from signalpost.domain.errors import Stopping, Unavailable
 from signalpost.runtime.logger import log
-from signalpost.sharing.resting_turns import RESTS, Rest, RestingTurns
+from signalpost.sharing.resting_turns import WALKS_REST, Rest, RestingTurns
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.statements import found_by
 from signalpost.store.statements import Row, Statement
@@ -97,13 +97,24 @@ class Readers:
         """See `RowReader`."""
         return await self.run(lambda connection: [found_by(connection, each) for each in statements])
 
-    async def run_in_turn(self, tenant_id: int, query: Callable[[apsw.Connection], T], rests: int = RESTS) -> T:
+    async def run_in_turn(self, tenant_id: int, query: Callable[[apsw.Connection], T]) -> T:
         """The same for queries that may read megabytes: one of them at a time, in turns between tenants, so that the
-        other threads are left to short ones. It may rest every few rows, so many times as long as it worked."""
+        other threads are left to short ones. It may rest every few rows."""
         if self._here.has_turn and (connection := self._here.connection) is not None:
             return query(connection)
         return await self._answered(
-            lambda: self._turns.run(tenant_id, self._executor, partial(self._with_rests, query), rests=rests)
+            lambda: self._turns.run(tenant_id, self._executor, partial(self._with_rests, query))
+        )
+
+    async def walk_in_turn(self, tenant_id: int, query: Callable[[apsw.Connection, Rest], T]) -> T:
+        """The same for a page of a walk over a large part of a log, which itself says whenever it may rest."""
+        return await self._answered(
+            lambda: self._turns.run(
+                tenant_id,
+                self._executor,
+                lambda rest: self._in_snapshot(lambda connection: query(connection, rest)),
+                rests=WALKS_REST,
+            )
         )
 
     async def _answered(self, ask: Callable[[], Awaitable[T]]) -> T:

@@ -6,6 +6,7 @@ with which their bodies come to some MiB; the server adds these up, so that no m
 
 from collections.abc import Mapping, Sequence
 from typing import Final
+from uuid import UUID
 
 from signalpost.domain.erasure import MAX_SHELL_BYTES
 from signalpost.domain.event import Event, EventType, PastEvent, time_of
@@ -54,16 +55,14 @@ _BACK: Final = (
 )
 _PAST: Final = (
     " FROM event WHERE tenant_id = $1 AND sequence >= $2 AND sequence < $3 AND type & $4 <> 0"
-    f" AND octet_length(body) > {MAX_SHELL_BYTES} ORDER BY sequence DESC LIMIT $5"
+    f" AND octet_length(body) > {MAX_SHELL_BYTES}"
 )
-_PAST_TYPES: Final = "SELECT sequence, type" + _PAST
-_PAST_COLUMNS: Final = "sequence, type, at, document_id, body, coalesce(before, '') AS before"
+_PAST_BYTES: Final = "SELECT coalesce(sum(octet_length(body)), 0)::bigint" + _PAST
+_PAST_TYPES: Final = "SELECT sequence, type" + _PAST + " ORDER BY sequence"
 _PAST_CONTENT: Final = (
-    "SELECT sequence, type, at, document_id, body, before FROM (SELECT found.*, sum(octet_length(body))"
-    " OVER (ORDER BY sequence DESC) - octet_length(body) AS bytes_before"
-    f" FROM (SELECT {_PAST_COLUMNS}{_PAST}) found) counted"
-    f" WHERE bytes_before < {PAGE_BYTES} ORDER BY sequence DESC"
+    "SELECT sequence, type, at, uuid_send(document_id), body, coalesce(before, '')" + _PAST + " ORDER BY sequence"
 )
+"""Forwards: backwards, a disk would read each page of the table on its own."""
 _LATEST: Final = (
     "SELECT k.type, (SELECT sequence FROM event e WHERE e.tenant_id = $1 AND e.sequence > $2 AND e.type = k.type"
     " ORDER BY sequence DESC LIMIT 1) FROM unnest($3) AS k (type)"
@@ -209,15 +208,18 @@ class PostgresLog:
     async def _past(self, tenant_id: int, before: int, types: int, limit: int, *, with_content: bool) -> PastPage:
         ends = await self._queries.ends(tenant_id)
         before = min(before, ends.last + 1)
-        low = max(ends.floor, before - self._max_scanned)
-        found = await ask_one(_PAST_CONTENT if with_content else _PAST_TYPES, tenant_id, low, before, types, limit)
-        events = [PastEvent(*columns) for columns in found]
-        is_cut = sum(len(event.body) for event in events) >= PAGE_BYTES
-        reached = events[-1].sequence if is_cut or len(events) == limit else low
-        return PastPage(events, reached if reached > ends.floor else None)
+        low = max(ends.floor, before - limit)
+        while with_content and before - low > 1:
+            [(size,)] = await ask_one(_PAST_BYTES, tenant_id, low, before, types)
+            if size <= PAGE_BYTES:
+                break
+            low = before - (before - low) // 2
+        found = await ask_one(_PAST_CONTENT if with_content else _PAST_TYPES, tenant_id, low, before, types)
+        return PastPage([PastEvent(*columns) for columns in reversed(found)], low if low > ends.floor else None)
 
     def external_id(self, document: bytes | str) -> str:
-        return str(document)
+        assert isinstance(document, bytes)
+        return str(UUID(bytes=document))
 
     async def callers(self, tenant_id: int, sequences: Sequence[int]) -> dict[int, str]:
         found = await self._readers.rows(tenant_id, _CALLERS, tenant_id, numbers(sequences))

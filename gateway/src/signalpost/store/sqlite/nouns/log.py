@@ -4,15 +4,17 @@ Every statement is bounded: by a limit, or by how much of the log it looks throu
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 import apsw
 
 from signalpost.domain.erasure import MAX_SHELL_BYTES
 from signalpost.domain.event import Event, EventType, PastEvent, time_of
 from signalpost.domain.trace_context import NOT_TRACED
-from signalpost.sharing.resting_turns import WALKS_REST
+from signalpost.sharing.resting_turns import Rest
 from signalpost.store.nouns.log import LOG_NOW, LatestOfTypes, LogPage, LogPart, PastPage
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_within
@@ -24,11 +26,14 @@ from signalpost.store.walks.log_queries import MADE_AT
 
 _EVENT_COLUMNS = "tenant_id, sequence, at, id, type, document_id, body, before, trace"
 
+ROWS_OF_WALKS: Final = 16
+"""After so many rows a walk may rest: a row on its own costs a walk half as much again."""
 _BODY = _EVENT_COLUMNS.split(", ").index("body")
 _PAST = (
     " FROM event WHERE tenant_id = ? AND sequence >= ? AND sequence < ? AND type & ?"
-    f" AND length(body) > {MAX_SHELL_BYTES} ORDER BY sequence DESC LIMIT ?"
+    f" AND length(body) > {MAX_SHELL_BYTES} ORDER BY sequence"
 )
+"""Forwards: backwards, a disk would read each page of the file on its own."""
 _PAST_TYPES = "SELECT sequence, type" + _PAST
 _PAST_CONTENT = "SELECT sequence, type, at, document_id, body, coalesce(before, x'')" + _PAST
 
@@ -125,27 +130,7 @@ class SqliteLog:
 
     async def past(self, tenant_id: int, before: int, types: int, limit: int, *, with_content: bool) -> PastPage:
         statement = _PAST_CONTENT if with_content else _PAST_TYPES
-        read = partial(self._past, statement, tenant_id, before, types, limit)
-        return await self._readers.run_in_turn(tenant_id, read, WALKS_REST)
-
-    def _past(
-        self, statement: str, tenant_id: int, before: int, types: int, limit: int, connection: apsw.Connection
-    ) -> PastPage:
-        lowest = floor(connection, tenant_id)
-        before = min(before, last_sequence(connection, tenant_id) + 1)
-        low = max(lowest, before - self._max_scanned)
-        events: list[PastEvent] = []
-        left = PAGE_BYTES
-        cursor = connection.execute(statement, (tenant_id, low, before, types, limit))
-        for columns in cursor:
-            event = PastEvent(*columns)
-            events.append(event)
-            left -= len(event.body)
-            if left <= 0:
-                break
-        cursor.close()  # no read cursor outlives a call
-        reached = events[-1].sequence if left <= 0 or len(events) == limit else low
-        return PastPage(events, reached if reached > lowest else None)
+        return await self._readers.walk_in_turn(tenant_id, partial(_past, statement, tenant_id, before, types, limit))
 
     def external_id(self, document: bytes | str) -> str:
         assert isinstance(document, bytes)
@@ -177,6 +162,34 @@ def page(connection: apsw.Connection, tenant_id: int, sequence: int, limit: int)
     found, _ = rows_within(connection, statement, (tenant_id, sequence, limit), _body_size)
     of_tenant = ask(connection, LOG_NOW, tenant_id)
     return LogPart([_event(*columns) for columns in found], *(of_tenant[0] if of_tenant else (1, 0, 0)))
+
+
+def _past(
+    statement: str, tenant_id: int, before: int, types: int, limit: int, connection: apsw.Connection, rest: Rest
+) -> PastPage:
+    lowest = floor(connection, tenant_id)
+    before = min(before, last_sequence(connection, tenant_id) + 1)
+    low = max(lowest, before - limit)
+    while True:
+        events, is_cut = _past_events(connection, statement, (tenant_id, low, before, types), rest)
+        if not is_cut:
+            return PastPage(events[::-1], low if low > lowest else None)
+        low = before - max(1, len(events) // 2)  # the page is what comes last
+
+
+def _past_events(
+    connection: apsw.Connection, statement: str, within: tuple[int, int, int, int], rest: Rest
+) -> tuple[list[PastEvent], bool]:
+    """The events of a part of the log, until their bodies add up to `PAGE_BYTES`, and whether there may be more."""
+    events: list[PastEvent] = []
+    left = PAGE_BYTES
+    with closing(connection.execute(statement, within)) as cursor:  # no read cursor outlives a call
+        while left > 0 and (found := [*islice(cursor, ROWS_OF_WALKS)]):
+            some = [PastEvent(*columns) for columns in found]
+            events += some
+            left -= sum([len(event.body) for event in some])
+            rest()
+    return events, left <= 0 and len(events) > 1
 
 
 def _feed_of_document(
