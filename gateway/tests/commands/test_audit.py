@@ -24,7 +24,12 @@ from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.commands.notices import FollowCondition, OpenCondition, WriteNotice
 from signalpost.commands.replays import StartReplay
 from signalpost.commands.secrets import RotateSecret
-from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription
+from signalpost.commands.subscriptions import (
+    CreateSubscription,
+    DeleteSubscription,
+    NoteDeliveredTest,
+    PatchSubscription,
+)
 from signalpost.commands.tenants import ChangeTenant, CreateTenant
 from signalpost.domain.access.api_key import ApiKey, Role
 from signalpost.domain.access.member import Member
@@ -110,7 +115,9 @@ def commands() -> Iterator[Any]:
 @pytest.mark.parametrize("command", list(commands()), ids=lambda command: command.__name__)
 def test_every_command_has_a_name_in_the_audit_or_changes_documents_alone(command: Any) -> None:
     if command.audited_as is None:
-        of_looks = issubclass(command, (OpenCondition, FollowCondition, WriteNotice, BeginMail, EndMail))
+        of_looks = issubclass(
+            command, (OpenCondition, FollowCondition, WriteNotice, BeginMail, EndMail, NoteDeliveredTest)
+        )
         assert of_looks or issubclass(command, DocumentCommand), "only a document has a history of its own"
     else:
         noun, verb = command.audited_as.split(".")
@@ -281,7 +288,7 @@ SAMPLES: tuple[Any, ...] = (
 )  # fmt: skip
 UNTOLD = {
     "Subscription": "id tenant_id number version created_at updated_at skipped_at skip_version disabled_at"
-    " revived_at secret_since url_since headers_since when_since",
+    " revived_at secret_since url_since headers_since when_since tested_at",
     "Connection": "id tenant_id number version created_at updated_at grant_version held_until",
     "ApiKey": "id tenant_id number hash created_at created_by last_used_at",
     "Member": "id tenant_id number created_at created_by generation invitation invited_until",

@@ -84,7 +84,7 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
         left_out=_BOOKKEEPING
         | {"filters", "headers", "sign_also", "skipped_at", "skip_version", "disabled_at", "revived_at"}
         | {"key_pair", "next_key_pair", "client_certificate", "authorities", "oauth"}
-        | {"secret_since", "url_since", "headers_since", "when_since"}
+        | {"secret_since", "url_since", "headers_since", "when_since", "tested_at"}
         | {"contacts", "unsubscribed"},
         urls=frozenset({"name", "url"}),
         derived={

@@ -267,6 +267,20 @@ class DisableSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         return Decision(result=SubscriptionChanged(disabled), rows=(disabled,))
 
 
+class NoteDeliveredTest(SubscriptionCommand, frozen=True, kw_only=True):
+    """A test of its endpoint was delivered, at this URL. It is the same version of the subscription to its clients."""
+
+    audited_as: ClassVar[str | None] = None
+    url: str
+
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionChanged]:
+        found = self._found(view, stamp.now)
+        if found.url != self.url:
+            return Decision(result=SubscriptionChanged(found))
+        tested = replace(found, tested_at=stamp.at)
+        return Decision(result=SubscriptionChanged(tested), rows=(tested,))
+
+
 class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     """The shadow of a subscription goes with it."""
 

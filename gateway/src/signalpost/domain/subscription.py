@@ -123,6 +123,8 @@ class Subscription(Struct, frozen=True, kw_only=True):
     """Since when it has its additional headers; 0 if it had them from the beginning."""
     when_since: int = 0
     """Since when it has its condition, or none; 0 if that never changed."""
+    tested_at: int = 0
+    """When a test was last delivered by another node than the one with its lane, whose breaker that closes (C16)."""
     created_at: int
     updated_at: int
     version: int = 1

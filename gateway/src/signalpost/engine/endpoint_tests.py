@@ -22,8 +22,8 @@ from signalpost.domain.request import OutgoingRequest
 from signalpost.domain.secrets import secrets_of, without_secrets
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.engine.connectors.connectors import Connectors
+from signalpost.engine.delivered_tests import DeliveredTests
 from signalpost.engine.lanes.carriers import SLICE_BYTES, sign_in_turns
-from signalpost.engine.lanes.lanes import Lanes
 from signalpost.runtime.clock import Clock
 from signalpost.sender.transport import Transport
 from signalpost.sharing.loop_turns import LoopTurns
@@ -36,11 +36,11 @@ AGAIN_AFTER = 5
 
 class EndpointTests:
     def __init__(
-        self, transport: Transport, connectors: Connectors, lanes: Lanes, clock: Clock, turns: LoopTurns
+        self, transport: Transport, connectors: Connectors, delivered: DeliveredTests, clock: Clock, turns: LoopTurns
     ) -> None:
         self._transport = transport
         self._connectors = connectors
-        self._lanes = lanes
+        self._delivered = delivered
         self._clock = clock
         self._turns = turns
         self._in_flight = Shares(MAX_TESTS)
@@ -124,7 +124,7 @@ class EndpointTests:
         def done(ended: Outcome) -> None:
             self._in_flight.give_back(tenant)
             if ended.failure is None:
-                self._lanes.note_delivered_test(subscription)
+                self._delivered.note(subscription)
             if not outcome.done():  # the client may be gone
                 outcome.set_result(ended)
 

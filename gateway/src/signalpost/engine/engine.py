@@ -21,6 +21,7 @@ from signalpost.engine.audited import note_in_log
 from signalpost.engine.committer import Committer
 from signalpost.engine.connectors.connectors import Connectors
 from signalpost.engine.counts import Counts
+from signalpost.engine.delivered_tests import DeliveredTests
 from signalpost.engine.directory import Directory
 from signalpost.engine.endpoint_tests import EndpointTests
 from signalpost.engine.fleet.follower import Follower
@@ -119,7 +120,8 @@ class Engine:
         self.connectors = self._make_connectors(destinations, auto_disable, random)
         self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider, traces))
         self.retention_use = RetentionUse(store.lanes, clock, self.directory, self.lanes.here, self._log, self.turns)
-        self.endpoint_tests = EndpointTests(transport, self.connectors, self.lanes, clock, self.turns)
+        delivered = DeliveredTests(self.lanes, self.directory, self._committer, self._tasks)
+        self.endpoint_tests = EndpointTests(transport, self.connectors, delivered, clock, self.turns)
         self.node = self._make_node(settings, host)
         """This process in the fleet."""
         self._lane_owner = self._make_lane_owner(settings, destinations)

@@ -219,9 +219,12 @@ class Lanes:
         # of them itself, because lanes are woken by what their subscriptions want now.
         self.offers.hear_end(subscription.tenant_id, subscription.filters[-1][0])
         reordered = subscription.ordering != worker.subscription.ordering
+        was_tested = subscription.tested_at != worker.subscription.tested_at
         self.here.workers.update(worker, subscription, self._clock.steady())
         if reordered:
             self._reload(worker)
+        if was_tested:
+            self._outcomes.note_delivered_test(worker)
         self._go_on_changed(worker)
 
     def _take_retries(self, retries: Iterable[RequestedRetry]) -> None:
@@ -238,13 +241,16 @@ class Lanes:
                 worker.replay_feeder.follow(replay)
                 self._recorder.changed(worker)
 
-    def note_delivered_test(self, tested: Subscription) -> None:
-        """Close an endpoint's breaker, since a test was delivered, unless its URL was changed meanwhile."""
+    def note_delivered_test(self, tested: Subscription) -> bool:
+        """Close an endpoint's breaker, since a test was delivered, unless its URL was changed meanwhile. Returns
+        whether the lane is here."""
         worker = self.here.workers.get(tested.number)
-        if worker is None or worker.subscription.url != tested.url or not worker.health.breaker.failures:
-            return
-        self._outcomes.note_delivered_test(worker)
-        self._go_on_changed(worker)
+        if worker is None:
+            return tested.number in self.here.resting
+        if worker.subscription.url == tested.url and worker.health.breaker.failures:
+            self._outcomes.note_delivered_test(worker)
+            self._go_on_changed(worker)
+        return True
 
     # --- Recording ----------------------------------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ class SubscriptionConfig(Struct, frozen=True):
     skip_version: int = 0
     objective: Objective | None = None
     trace: bool = False
+    tested_at: int = 0
 
 
 _SEALED: Final = frozenset(
