@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from time import thread_time
 from typing import Any, Final, NamedTuple, cast
@@ -71,8 +72,6 @@ class Api:
 
     def __init__(self, services: Services, routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> None:
         self._services = services
-        self.off_loop = services.off_loop
-        """A thread for what would keep the event loop for milliseconds."""
         self._notes = RequestNotes(services)
         self._routes = {route.name: route for route in routes}
         handlers: dict[str, dict[str, Handler]] = {}
@@ -98,6 +97,11 @@ class Api:
         request.is_timed = request.method in READING
         steps = self._answer(request)
         return self._timed(request, steps) if request.is_timed else steps
+
+    @property
+    def off_loop(self) -> Executor:
+        """A thread for what would keep the event loop for milliseconds."""
+        return self._services.off_loop
 
     def route(self, name: str) -> Route:
         """The entry of the route table for the call of this name."""
