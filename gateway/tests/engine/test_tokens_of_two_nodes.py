@@ -32,6 +32,8 @@ from signalpost.store.vault import MasterKeys
 
 pytestmark = pytest.mark.slow
 TENANT = 1
+ROUNDS = 60
+"""How often a document is made until both nodes have delivered: one that stood still has no lanes for a while."""
 CONNECTION = "00000000-0000-4000-a000-000000000001"
 LINKS = Links(bytes(32), "https://gateway.example.com")
 
@@ -157,20 +159,23 @@ def test_a_refresh_token_is_used_once_over_all_nodes() -> None:
         nodes = pair.nodes
         for number in range(8):
             await _subscribe(nodes[number % 2], number)
-        await _until(lambda: all(len(node.lanes.here.numbers) for node in nodes))
-        await _until(lambda: sum(len(node.lanes.here.numbers) for node in nodes) == 8)
-        document = "00000000-0000-4000-8000-000000000001"
-        made = CreateDocument(tenant_id=TENANT, document_id=document, new=new_document(), source_app="test")
-        await nodes[0].submit(made)
-        await _until(
-            lambda: len(pair.vendor.messages) == 8,
-            lambda: (pair.vendor.calls, [node.lanes.here.numbers for node in nodes], pair.connection),
-        )
+        await _until(lambda: min(counts := [len(node.lanes.here.numbers) for node in nodes]) > 0 and sum(counts) == 8)
+        for number in range(1, ROUNDS + 1):
+            document = f"00000000-0000-4000-8000-{number:012d}"
+            made = CreateDocument(tenant_id=TENANT, document_id=document, new=new_document(), source_app="test")
+            await nodes[0].submit(made)
+            await _until(
+                lambda: len(pair.vendor.messages) >= 8 * number,  # noqa: B023
+                lambda: (pair.vendor.calls, [node.lanes.here.numbers for node in nodes], pair.connection),
+            )
+            if {call.process for call in pair.vendor.calls} == {0, 1}:
+                return
+            await asyncio.sleep(1)
 
     vendor = with_two_nodes(scenario, "_tokens")
     assert len(vendor.token_calls) == 1, "no refresh token was shown to the vendor twice"
     assert {call.process for call in vendor.calls} == {0, 1}, "both nodes delivered"
-    assert len(vendor.calls) == 8, "nothing was refused"
+    assert len(vendor.calls) == len(vendor.messages), "nothing was refused"
 
 
 def test_a_disconnection_waits_for_a_token_that_another_node_has_asked_for_and_takes_that_back() -> None:
