@@ -15,7 +15,7 @@ from signalpost.commands.subscriptions import PatchSubscription
 from signalpost.domain.documents import sample
 from signalpost.domain.event import EventType
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.timestamps import SECOND
+from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.settings import EngineSettings
 
 DOCUMENTS = 5
@@ -49,6 +49,10 @@ class TroubledFleet(WebhookFleet):
         found = node.engine.directory.subscription(1, SUBSCRIPTION)
         assert found is not None
         return found
+
+    def patch(self, **fields: object) -> None:
+        patch = subscription_patch(**fields)
+        self.ask(PatchSubscription(tenant_id=1, subscription_id=SUBSCRIPTION, patch=patch))
 
     def health(self, node: FleetNode) -> dict[str, Any]:
         task = node.loop.create_task(node.engine.lanes.views.of(self.found(node)))
@@ -90,11 +94,33 @@ def test_a_test_of_a_former_url_closes_no_breaker(tmp_path: Path) -> None:
     with closing(TroubledFleet(tmp_path)) as fleet:
         former = fleet.found(fleet.other)
         fleet.subscribed["s2"] = (1, SUBSCRIPTION)
-        patch = subscription_patch(url="https://s2/")
-        fleet.ask(PatchSubscription(tenant_id=1, subscription_id=SUBSCRIPTION, patch=patch))
+        fleet.patch(url="https://s2/")
         fleet.drive(120.0)
         failing = fleet.health(fleet.owner)
         assert failing["failingSince"] is not None
         fleet.is_mended = True
         fleet.test(fleet.other, of=former)
         assert fleet.health(fleet.owner) == failing
+
+
+@pytest.mark.parametrize("asked", ["a test", "a resume", "another endpoint"])
+def test_what_was_asked_of_an_endpoint_while_its_node_was_lost_is_the_probe_of_the_next_node_c16(
+    tmp_path: Path, asked: str
+) -> None:
+    with closing(TroubledFleet(tmp_path)) as fleet:
+        owner, other = fleet.owner, fleet.other
+        fleet.drive(240.0)
+        if asked == "a resume":
+            fleet.patch(status="paused")
+        probe_at = fleet.health(owner)["nextProbeAt"]
+        fleet.kill(owner)
+        fleet.is_mended = True
+        if asked == "a test":
+            fleet.test(other)
+        else:
+            fleet.subscribed["s2"] = (1, SUBSCRIPTION)
+            fleet.patch(**({"status": "active"} if asked == "a resume" else {"url": "https://s2/"}))
+        fleet.drive(25.0)
+        assert fleet.owner is other
+        assert format_timestamp(other.clock.wall()) < probe_at
+        assert fleet.health(other)["breaker"] == "closed"

@@ -1,7 +1,7 @@
 """A delivered test closes the breaker of its endpoint (C16), whichever node sent it.
 
 The node with the lane does so at once. Any other has the row of the subscription say so, which the owner of the lane
-reads a moment later; if no node owns it then, the next probe finds out.
+reads a moment later; if none does then, the next owner begins with a probe.
 """
 
 from signalpost.commands.subscriptions import NoteDeliveredTest

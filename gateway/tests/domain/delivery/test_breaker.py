@@ -103,6 +103,24 @@ def test_a_probe_that_a_person_asks_for_takes_the_place_of_the_next_c16(later: i
     assert breaker.probing_now(CLOSED, now) == CLOSED
 
 
+@given(JITTERS, JITTERS, st.integers(-600, 600))
+def test_what_was_asked_for_after_the_last_probe_failed_is_the_next_probe_c16(
+    jitter: float, jitter_of_next: float, asked_after: int
+) -> None:
+    failed_at = NOW + FAILING_FOR + 3600 * SECOND
+    state = breaker.after_failed_probe(
+        failing([NOW] * (FAILURES - 1) + [NOW + FAILING_FOR], jitter), failed_at, jitter_of_next
+    )
+    asked = breaker.asked_anew(state, failed_at + asked_after * SECOND)
+    assert state.probe_at is not None
+    if asked_after > 0:
+        assert asked.probe_at == min(state.probe_at, failed_at + asked_after * SECOND)
+    if asked_after * SECOND < -state.wait * breaker.MAX_JITTER:
+        assert asked == state
+    assert (asked.wait, asked.failures, asked.failing_since) == (state.wait, state.failures, state.failing_since)
+    assert breaker.asked_anew(CLOSED, NOW) == CLOSED
+
+
 # --- Given up ---------------------------------------------------------------------------------------------------------
 
 AFTER = 5 * 24 * 3600 * SECOND

@@ -72,6 +72,14 @@ def probing_now(breaker: Breaker, now: int) -> Breaker:
     return replace(breaker, probe_at=now) if breaker.is_open else breaker
 
 
+def asked_anew(breaker: Breaker, asked_at: int) -> Breaker:
+    """The breaker after an attempt was asked for at `asked_at`, of which the node that kept it may not have heard. If
+    it is open, the next probe is due since then, unless the last one certainly failed after that."""
+    if breaker.probe_at is None or asked_at <= breaker.probe_at - round(breaker.wait * (1 + MAX_JITTER)):
+        return breaker
+    return replace(breaker, probe_at=min(breaker.probe_at, asked_at))
+
+
 def is_given_up(breaker: Breaker, counts_from: int, now: int, after: int) -> bool:
     """Whether it failed for so long (`after`, µs; 0 means never) that its subscription must be disabled. What it failed
     before `counts_from` does not count: it was resumed then, or something else was at fault."""

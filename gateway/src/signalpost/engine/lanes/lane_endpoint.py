@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from signalpost.domain.delivery import breaker, concurrency
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.delivery.outcome import UNCOUNTED, Failure, Outcome
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.lane_states import LaneStates
 from signalpost.sharing.rate_limit import RateLimit
@@ -70,6 +71,19 @@ class LaneEndpoint(LaneStates):
 
     def note_given_up(self, at: int) -> None:
         self.health = replace(self.health, given_up_at=at)
+
+    def _restore_health(self, health: EndpointHealth, subscription: Subscription) -> None:
+        """Take up the health as it was recorded. The node that did that may have been lost before it heard what was
+        last asked of the subscription: to deliver elsewhere, or to try again, as a resume and a delivered test do
+        (C16)."""
+        self.health, failing_since = health, health.breaker.failing_since
+        if failing_since is None:
+            return
+        if failing_since < max(subscription.url_since, subscription.revived_at):
+            self._forget_failures()
+        else:
+            asked_at = max(subscription.updated_at, subscription.tested_at)
+            self.health = replace(health, breaker=breaker.asked_anew(health.breaker, asked_at))
 
     def _forget_failures(self) -> None:
         """Let its earlier failures count no longer."""

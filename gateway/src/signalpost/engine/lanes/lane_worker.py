@@ -149,7 +149,7 @@ class LaneWorker(LaneEndpoint):
         self.recorded_head = row.head
         self.recorded_counts = row.counts
         self._delay = row.delay
-        self.health = row.health
+        self._restore_health(row.health, self.subscription)
         self.lane = Lane(row.head, strict=self.subscription.ordering == "strict", bounds=self._bounds)
         self.lane.gaps = list(row.gaps)
         self.lane.restore(row.open, row.rows, row.horizon)
