@@ -217,14 +217,6 @@ class FaultyFleet(SqliteFleet):
         async with self._faults.around(Operation.JOIN):
             return await super().join(role, program, process)
 
-    async def leave(self) -> None:
-        left = self.node_id
-        try:
-            await super().leave()
-        except BaseException:
-            self.node_id = left  # as on PostgreSQL: its row may be there
-            raise
-
     async def _leave(self, number: int | None, joined_at: int) -> None:
         async with self._faults.around(Operation.LEAVE):
             await super()._leave(number, joined_at)

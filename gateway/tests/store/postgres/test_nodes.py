@@ -12,6 +12,7 @@ from gateway.tests.postgres import OWNER
 
 from signalpost.domain.errors import OutcomeUnknown, Unavailable
 from signalpost.store.nouns.fleet import NodeRole, TenantMark
+from signalpost.store.nouns.lanes import LaneWanted
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.committers import TRIES, CommitConnection, Committers, beginning
 from signalpost.store.postgres.connect import connect, trip
@@ -235,6 +236,34 @@ def test_behind_a_pooler_a_node_changes_nothing_where_the_database_went_back(pla
         assert (await shop.lane(subscription)).head == 0
         [event] = (await shop.publish(make.create(2))).events
         assert event.sequence == 2
+
+    play(scenario)
+
+
+def test_a_node_that_could_not_leave_records_nothing_where_the_database_went_back(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    """It has let go of the history that it remembers, so the database takes whatever it still has to record."""
+
+    async def scenario(shop: "Shop") -> None:
+        store = shop.store
+        assert isinstance(store, PostgresStore)
+        me = await store.fleet.join(NodeRole.ALL, "1.0")
+        subscription = await shop.subscribe()
+        assert await store.fleet.claim([LaneWanted(subscription, 1000)])
+        async with await connect(database_of(shop)) as connection:
+            lock = Statement("SELECT FROM node WHERE id = $1 FOR UPDATE", (me,))
+            await trip(connection, [Statement("BEGIN"), limits(EVERY_TENANT, "5s"), lock])
+            leaving = asyncio.create_task(store.fleet.leave())
+            await asyncio.sleep(0)
+            leaving.cancel()
+            with suppress(asyncio.CancelledError):
+                await leaving
+            assert await shop.record(make.flush(subscription, 1, 8)) == {}
+            await trip(connection, [Statement("COMMIT")])
+        assert (await shop.lane(subscription)).head == 0
+        await store.fleet.leave()
+        assert await store.fleet.nodes() == []
 
     play(scenario)
 

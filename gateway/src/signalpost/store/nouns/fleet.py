@@ -260,7 +260,8 @@ class FleetStore(ABC):
     @abstractmethod
     async def leave(self) -> None:
         """Remove this node's row, as the last thing that it does, or before it joins again because the database is not
-        what it was. What it still owns may be taken. A row that has its number by now, but is another's, stays."""
+        what it was. What it still owns may be taken. A row that has its number by now, but is another's, stays. If this
+        fails, it is this node no longer all the same, and may be repeated: what it remembers must not be recorded."""
 
     # --- Lanes --------------------------------------------------------------------------------------------------------
 

@@ -115,6 +115,8 @@ class PostgresFleet(FleetStore):
         self._is_alone = False
         """Whether its last beat saw no other node. One that has come since reads the marks, as all do."""
         self.node_id: int | None = None
+        self._joined_as: int | None = None
+        """The number that it last joined with. Its row may be there until a `leave` succeeds."""
         self._joined_at = 0
 
     @property
@@ -133,7 +135,7 @@ class PostgresFleet(FleetStore):
     async def join(self, role: NodeRole, program: str, process: NodeProcess = NodeProcess()) -> int:  # noqa: B008 - it is frozen
         told = (str(role), program, MIGRATIONS[-1].number, *process)
         [(number, self._joined_at)] = await self._writers.rows(EVERY_TENANT, _JOIN, *told)
-        self.node_id, self._role = number, role
+        self.node_id, self._joined_as, self._role = number, number, role
         self._announcements.speak_as(number)
         return int(number)
 
@@ -183,15 +185,11 @@ class PostgresFleet(FleetStore):
             await self._writers.rows(EVERY_TENANT, _REMOVE, *map(numbers, zip(*seen, strict=True)))
 
     async def leave(self) -> None:
-        left, self.node_id = self.node_id, None
+        self.node_id = None
         self._source.forget()
         self._vault.let_go()
         self._sum_of_marks = None
-        try:
-            await self._writers.rows(EVERY_TENANT, _LEAVE, left, self._joined_at)
-        except BaseException:
-            self.node_id = left  # its row may be there
-            raise
+        await self._writers.rows(EVERY_TENANT, _LEAVE, self._joined_as, self._joined_at)
 
     # --- Lanes --------------------------------------------------------------------------------------------------------
 

@@ -61,6 +61,8 @@ class SqliteFleet(FleetStore):
         self._now = now
         self.terms = terms
         self.node_id: int | None = None
+        self._joined_as: int | None = None
+        """The number that it last joined with. Its row may be there until a `leave` succeeds."""
         self._joined_at = 0
         self._role = NodeRole.ALL
 
@@ -72,9 +74,9 @@ class SqliteFleet(FleetStore):
     # --- Nodes --------------------------------------------------------------------------------------------------------
 
     async def join(self, role: NodeRole, program: str, process: NodeProcess = NodeProcess()) -> int:  # noqa: B008 - it is frozen
-        self.node_id, self._joined_at = await self._join(role, program, process)
-        self._role = role
-        return self.node_id
+        number, self._joined_at = await self._join(role, program, process)
+        self.node_id, self._joined_as, self._role = number, number, role
+        return number
 
     @writing
     def _join(self, connection: apsw.Connection, role: NodeRole, program: str, process: NodeProcess) -> tuple[int, int]:
@@ -121,9 +123,9 @@ class SqliteFleet(FleetStore):
         connection.executemany("DELETE FROM node WHERE id = ? AND beat = ?", seen)
 
     async def leave(self) -> None:
-        left, self.node_id = self.node_id, None
+        self.node_id = None
         self._vault.let_go()
-        await self._leave(left, self._joined_at)
+        await self._leave(self._joined_as, self._joined_at)
 
     @writing
     def _leave(self, connection: apsw.Connection, number: int | None, joined_at: int) -> None:
