@@ -1,6 +1,7 @@
 """Two real sessions, stepped statement by statement through every order in which theirs can follow one another: a claim
 beside the removal of the node that claims, a look beside the revocation of a key, an erasure beside an import or a
-record of the same document, the retention beside a record, and the deletion of a tenant beside a change in it."""
+record of the same document, the retention beside a record, the deletion of a tenant beside a change in it, and an
+import beside a change of its tenant."""
 
 import asyncio
 import json
@@ -10,7 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.tests.store.postgres.gates import Gate, Walk, gate_of, orders, watching
+from msgspec.structs import replace
 
+from signalpost.commands.command import CompletedCommand, OrderedLines
+from signalpost.commands.documents import Effect, ImportLine
 from signalpost.commands.erasures import EraseDocument
 from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.commands.tenants import CreateTenant, DeleteTenant
@@ -24,6 +28,7 @@ from signalpost.store.nouns.fleet import NodeRole
 from signalpost.store.nouns.lanes import LaneWanted
 
 if TYPE_CHECKING:
+    import psycopg
     from gateway.tests.store.conftest import Play, Shop, Tools
 
 TENANT = 1
@@ -272,3 +277,50 @@ def test_a_change_beside_the_deletion_of_its_tenant_is_erased_or_refused(play: "
             assert CANARY not in repr(pair.shop.rows), order
 
     stepped(play, ("FOR NO KEY UPDATE", "INSERT INTO event", "UPDATE tenant", "COMMIT"), scenario)
+
+
+# --- Imports ----------------------------------------------------------------------------------------------------------
+
+
+def test_lines_of_an_import_are_taken_in_order_if_their_batch_is_halved_beside_a_change_of_their_tenant(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    """Another transaction has locked the tenant, and ends between any two parts of the batch."""
+
+    async def scenario(shop: "Shop") -> None:
+        elsewhere = await shop.add_tenant()
+        await shop.publish(make.create(1), make.create(1, tenant=elsewhere))
+        gates = await gate_of(shop, "FOR NO KEY UPDATE"), Gate()
+        async with watching(shop) as watcher, watching(shop) as holder:
+            for number, order in enumerate(orders(5, 1), 10):
+                lines = OrderedLines()
+                first, second = (line(make, number, version, lines) for version in (1, 2))
+                guilty = replace(make.put(0, 2**70), tenant_id=elsewhere)
+                await holder.execute("BEGIN")
+                await holder.execute("SELECT FROM tenant WHERE id = %s FOR NO KEY UPDATE", (TENANT,))
+                publishing = shop.publish(first, guilty, second, make.create(number, tenant=elsewhere))
+                tasks = asyncio.create_task(publishing), asyncio.create_task(unlocked(holder, gates[1]))
+                await Walk(watcher, gates).go(order, tasks)
+                earlier, defect, later, other = tasks[0].result().results
+                assert not isinstance(defect, CompletedCommand)
+                assert isinstance(other, CompletedCommand)
+                assert [effect_of(each) for each in (earlier, later)] == [Effect.CREATED, Effect.UPDATED], order
+
+    play(scenario)
+
+
+def line(make: "type[Tools]", number: int, version: int, lines: OrderedLines) -> ImportLine:
+    put = make.put(number, version, title=f"{version}")
+    return ImportLine(
+        tenant_id=TENANT, document_id=put.document_id, snapshot=put.snapshot, source_version=version, lines=lines
+    )
+
+
+def effect_of(outcome: object) -> Effect:
+    assert isinstance(outcome, CompletedCommand)
+    return outcome.result.effect  # type: ignore[no-any-return]
+
+
+async def unlocked(holder: "psycopg.AsyncConnection[tuple[int]]", gate: Gate) -> None:
+    await gate.pass_through()
+    await holder.execute("COMMIT")

@@ -7,13 +7,13 @@ locks are held; the second writes and commits. Another node's batch has other te
 Tenants that another node has locked are skipped, and their commands tried again at once, because a batch that waits for
 one busy tenant would hold up all others. A tenant that was skipped `SKIPS` times waits, in a batch of its own.
 
-If the data is to blame, the batch is halved, so that only the guilty command fails. If anything else goes wrong with a
-transaction, it has changed nothing and is repeated a few times. If a commit is cut off, `committers.py` finds out what
-happened to it.
+If the data is to blame, the batch is halved, so that only the guilty command fails. The halves wait for their tenants:
+if the first one skipped a tenant and the second did not, later lines of an import would be taken before earlier ones.
+If anything else goes wrong with a transaction, it has changed nothing and is repeated a few times. If a commit is cut
+off, `committers.py` finds out what happened to it.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -65,20 +65,24 @@ class Publisher:
     async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
         """See `Store.publish`. What was skipped is committed by further transactions."""
         await self._data_keys.provide({command.tenant_id for command in commands})
-        published = await halved(commands, partial(self._commit, waiting=False))
+        published = await halved(commands, self._commit, self._commit_waiting)
         tries = 1
         while skipped := [place for place, result in enumerate(published.results) if isinstance(result, _Skipped)]:
             waiting = tries >= SKIPS
             if waiting:
                 tenant_id = commands[skipped[0]].tenant_id
                 skipped = [place for place in skipped if commands[place].tenant_id == tenant_id]
-            further = await halved_part([commands[place] for place in skipped], partial(self._commit, waiting=waiting))
+            commit = self._commit_waiting if waiting else self._commit
+            further = await halved_part([commands[place] for place in skipped], commit, self._commit_waiting)
             published = _with(published, skipped, further)
             tries += 1
         self._vault.forget_deleted(published.tenants)
         return published
 
-    async def _commit(self, commands: Sequence[Command[Any]], *, waiting: bool) -> PublishedBatch:
+    async def _commit_waiting(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
+        return await self._commit(commands, waiting=True)
+
+    async def _commit(self, commands: Sequence[Command[Any]], *, waiting: bool = False) -> PublishedBatch:
         """Commit the commands together, once more where the node began anew meanwhile and let go of its data keys."""
 
         def work(committer: CommitConnection) -> Awaitable[PublishedBatch]:
