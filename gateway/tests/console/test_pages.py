@@ -678,6 +678,7 @@ def test_a_link_for_a_customer_is_made_shown_once_and_revoked(shop: Shop) -> Non
     listed = browser.open(path)
     assert found[1] not in listed
     assert "Not opened yet" in listed
+    assert "<td>send tests, send one again</td>" in listed
     [link] = shop.world.get("/v1/portal-links").ok()["data"]
     assert (link["name"], link["subscriptions"]) == ("Northwind", [shop.subscription])
     assert set(link["can"]) == {"view", "test", "retry"}

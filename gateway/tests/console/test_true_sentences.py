@@ -14,7 +14,9 @@ from gateway.tests.console.test_portal import Guest
 from gateway.tests.examples import cases
 from gateway.tests.http_server import LocalServer, QuietHandler
 
+from signalpost.console.outcome_words import WITHOUT_ANSWER
 from signalpost.domain.access.portal_link import Capability
+from signalpost.domain.delivery.outcome import Failure
 from signalpost.sender.addresses import parse_allow_targets
 from signalpost_receiver.sign import PAGE_SIGNATURE, Signer
 
@@ -23,7 +25,8 @@ ROOT = "/console/t/default"
 
 
 class Receiver(QuietHandler):
-    """Answers by its path as told to; where it was given a secret, takes only what is signed with it (C19)."""
+    """Answers by its path as told to, with 0 not at all; where it was given a secret, takes only what is signed with it
+    (C19)."""
 
     protocol_version = "HTTP/1.1"
 
@@ -32,6 +35,9 @@ class Receiver(QuietHandler):
         told = self.server.told.get(self.path, 204)  # type: ignore[attr-defined]
         if isinstance(told, str):
             told = 204 if self.headers[PAGE_SIGNATURE] == Signer(told).page_signature(body) else 401
+        if told == 0:
+            self.close_connection = True
+            return
         self.send_response(told)
         self.send_header("content-length", "0")
         self.end_headers()
@@ -289,6 +295,24 @@ def test_a_test_that_was_answered_is_not_said_not_to_arrive(desk: Desk) -> None:
     for said in (desk.send(path, {"do": "test"}), desk.send("/subscriptions/new", new), guest):
         assert "The endpoint did not take the test" in said
         assert "did not arrive" not in said
+
+
+def test_why_no_answer_came_is_said_in_words_in_lists_and_on_pages(desk: Desk) -> None:
+    desk.told["/closes"] = 0
+    path = f"/subscriptions/{desk.subscribe('/closes')}"
+    desk.world.create_document()
+    desk.wait_for("failed", path.rpartition("/")[2])
+    event = desk.world.events()[-1]["event"]["id"]
+    guest = Guest(desk.world).enter(can=["test"])
+    for visitor, root in ((desk.browser, ROOT), (guest, PORTAL)):
+        for page in ("/deliveries", f"{path}/deliveries/{event}"):
+            said = text_of(visitor.open(f"{root}{page}"))
+            assert "Connection closed early" in said
+            assert " reset " not in said
+
+
+def test_every_reason_for_no_answer_has_words() -> None:
+    assert WITHOUT_ANSWER.keys() == set(Failure)
 
 
 def test_tables_about_one_event_or_document_do_not_repeat_it_in_each_row(desk: Desk) -> None:

@@ -3,7 +3,6 @@
 import re
 import secrets
 from datetime import UTC, datetime
-from http import HTTPStatus
 from types import CodeType
 from typing import Any
 
@@ -12,7 +11,7 @@ from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
 from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
-from signalpost.api.routing.shapes.deliveries import Attempt, DeliveryWithAttempts, RetryAsked
+from signalpost.api.routing.shapes.deliveries import DeliveryWithAttempts, RetryAsked
 from signalpost.api.routing.shapes.service import Problem
 from signalpost.console.charts import busiest, chart, sparkline, timings
 from signalpost.console.coloured_json import coloured, folding
@@ -20,6 +19,7 @@ from signalpost.console.condition_form import VALUES, fields, operators, sentenc
 from signalpost.console.delay_form import UNITS, duration_of
 from signalpost.console.drawings import said, versions, words, workflow
 from signalpost.console.objective_form import IN_PERCENT
+from signalpost.console.outcome_words import answered
 from signalpost.console.verifiers import verifiers
 from signalpost.domain.delivery.diagnosis_rules import EASED_BY_LIMIT
 from signalpost.domain.language.names import all_names
@@ -32,7 +32,6 @@ _TIMESTAMP = re.compile(
     re.ASCII,
 )
 """Moments as the API writes them, and as diagnoses do."""
-_STATUS_CODES = frozenset(HTTPStatus)
 STATES = {
     "delivered": ("Delivered", "tick"),
     "healthy": ("Healthy", "tick"),
@@ -222,14 +221,6 @@ def asked_before(delivery: DeliveryWithAttempts, place: int) -> list[RetryAsked]
         for each in delivery.retries_asked
         if since < each.at and (place == len(starts) or each.at <= starts[place])
     ]
-
-
-def answered(attempt: Attempt) -> str:
-    """The outcome of an attempt, such as `401 Unauthorized` or `timeout`."""
-    code = attempt.status_code
-    if code is None:
-        return attempt.error or ""
-    return f"{code} {HTTPStatus(code).phrase}" if code in _STATUS_CODES else str(code)
 
 
 def deed(action: str) -> str:

@@ -21,7 +21,17 @@ CAPABILITIES: Final[Mapping[Capability, str]] = {
     Capability.CREATE: "create endpoints (only with all subscriptions)",
     Capability.SECRET: "rotate the secret, check signatures",
 }
-"""What a link can allow in addition to viewing, in words."""
+"""What a link can allow in addition to viewing, as the form asks for it."""
+ALLOWED: Final[Mapping[Capability, str]] = {
+    Capability.PAYLOAD: "see what was sent",
+    Capability.TEST: "send tests",
+    Capability.RETRY: "send one again",
+    Capability.REPLAY: "send many again",
+    Capability.EDIT: "change endpoints",
+    Capability.CREATE: "create endpoints",
+    Capability.SECRET: "rotate secrets",
+}
+"""The same in the few words of the list."""
 TICKED_AT_FIRST: Final = (Capability.PAYLOAD, Capability.TEST, Capability.RETRY)
 HOURS: Final = (1, 4, 12)
 ALL: Final = "all"
@@ -69,6 +79,10 @@ class PortalLinkListView(Struct, frozen=True):
         if link.subscriptions == ALL:
             return "all subscriptions"
         return ", ".join(self.names.get(each, each) for each in link.subscriptions) or "none"
+
+    def allowed(self, link: PortalLinkShown) -> str:
+        """What a link allows."""
+        return ", ".join(said for each, said in ALLOWED.items() if each in link.can) or "only to look"
 
 
 async def view(visit: Visit) -> PortalLinkListView:
