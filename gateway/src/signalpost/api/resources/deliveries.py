@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from time import thread_time
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, field
 
+from signalpost.api.http.pages import TimedPage
 from signalpost.api.http.response import Json, Response
 from signalpost.api.portal_views import delivery_for, is_for
 from signalpost.api.rendering import submit
@@ -53,13 +54,6 @@ from signalpost.store.nouns.log import row_of
 
 LOOKED_INTO_BYTES = 16 * 1024
 """How large an event may be so that a list of deliveries says what of it does not meet a condition."""
-
-
-class _TimedPage(NamedTuple):
-    """A page of deliveries, and how many seconds of a thread it took to put it in words."""
-
-    body: bytes
-    seconds: float
 
 
 class DeliveryQuery(ListQuery, frozen=True):
@@ -121,7 +115,7 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Deli
     return Json(body)
 
 
-async def _page(context: RequestContext, of: Sequence[Subscription], query: DeliveryQuery) -> _TimedPage:
+async def _page(context: RequestContext, of: Sequence[Subscription], query: DeliveryQuery) -> TimedPage:
     """Waits for nothing but the store: see `Store.reading`."""
     wanted = _wanted(query)
     found = await context.services.store.deliveries.page(context.tenant_id, of, wanted, query.cursor, query.limit)
@@ -156,12 +150,11 @@ async def _lanes(context: RequestContext, of: Sequence[Subscription]) -> Mapping
 
 def _in_words(
     data: Callable[[], Iterator[Delivery]], after: DeliveryPosition | None, back_to: int | None = None
-) -> _TimedPage:
-    """A page of deliveries: a hundred take milliseconds."""
+) -> TimedPage:
     begun = thread_time()
     looked_back_to = None if back_to is None else format_timestamp(back_to)
     shown = DeliveryPage([*data()], next=write_cursor(after), looked_back_to=looked_back_to)
-    return _TimedPage(msgspec.json.encode(shown), thread_time() - begun)
+    return TimedPage(msgspec.json.encode(shown), thread_time() - begun)
 
 
 def _was_passed_over(view: DeliveryView | None) -> bool:
@@ -198,7 +191,7 @@ def _passes(event: Event, wanted: DeliveryFilter) -> bool:
 
 async def _page_of_event(
     context: RequestContext, of: Sequence[Subscription], query: DeliveryQuery, subject: Subject | None = None
-) -> _TimedPage:
+) -> TimedPage:
     """What happened to one event at some subscriptions, newest first. Unless a status was asked for, this includes
     subscriptions that have no delivery of the event. Waits for nothing but the store. Raises _LargeEvent if that is to
     be decoded first, into `subject`."""

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from signalpost.api.http.pages import fitting, page
+from signalpost.api.http.pages import TimedPage, fitting, page
 from signalpost.api.http.response import Json
 from signalpost.api.resources.shown_subscriptions import dated, shown_in_list
 from signalpost.api.routing.context import RequestContext
@@ -76,16 +76,15 @@ async def list_all(context: RequestContext) -> Json[SubscriptionPage]:
 
 async def _listed(
     context: RequestContext, lanes: Sequence[LaneView], limit: int, reached: Subscription | None
-) -> tuple[bytes, float]:
-    """A page of these subscriptions, or of the first of them if all are too large; and how many seconds of a thread it
-    took to put them in words: fifty take milliseconds."""
+) -> TimedPage:
+    """A page of these subscriptions, or of the first of them if all are too large."""
     views = await dated(context, lanes)
     begun = thread_time()
     shown = [*fitting(shown_in_list(context, view) for view in views)]
     if len(views) == limit or len(shown) < len(views):
         reached = views[len(shown) - 1].subscription
     position = None if reached is None else (reached.number,)
-    return page(shown, {"next": write_cursor(position)}), thread_time() - begun
+    return TimedPage(page(shown, {"next": write_cursor(position)}), thread_time() - begun)
 
 
 async def list_names(context: RequestContext) -> Json[SubscriptionNames]:
