@@ -72,6 +72,15 @@ def test_one_that_is_known_keeps_its_place_when_its_start_is_told_again() -> Non
     assert replay_feeder.next == replace(replay(1), cursor=8)
 
 
+def test_a_skip_of_the_backlog_ends_what_was_started_until_then() -> None:
+    lane = Lane(9, strict=False)
+    replay_feeder = ReplayFeeder([replace(replay(number), created_at=number) for number in (1, 2, 3)])
+    replay_feeder.end_those_until(2)
+    replay_feeder.queue(lane, (), asked(replay(1)), found(8, 3), STEADY, WALL)
+    assert [each.number for each in replay_feeder.running] == [3]
+    assert (replay_feeder.changes(), lane.changed) == ((), False)
+
+
 def test_an_answer_that_comes_after_the_cancellation_is_dropped() -> None:
     lane, replay_feeder = Lane(9, strict=False), ReplayFeeder([replay(1)])
     replay_feeder.follow(replace(replay(1), state=ReplayState.CANCELLED))

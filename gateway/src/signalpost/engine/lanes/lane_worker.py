@@ -16,13 +16,14 @@ same numbers. A crash does the same to all lanes.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.delivery import Delivery, Verdict
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.lane_bounds import Bounds
+from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
@@ -154,7 +155,7 @@ class LaneWorker(LaneEndpoint):
         self.lane.gaps = list(row.gaps)
         self.lane.restore(row.open, row.rows, row.horizon)
         self.retries.restore(row.retries)
-        self.replay_feeder = ReplayFeeder(row.replays)
+        self.replay_feeder = ReplayFeeder(self._not_skipped(row.replays))
         self._made, self._carrier = None, None
         self.attempts = []
         self._probe = None
@@ -208,6 +209,7 @@ class LaneWorker(LaneEndpoint):
         self._follow_delay()
         if subscription.skipped_at != before.skipped_at:
             self.lane.abandon(subscription.skip_to)
+            self.replay_feeder.end_those_until(subscription.skipped_at)
         self.retries.let_all_wait()
 
     def pass_by(self, event: Event, now: int) -> bool:
@@ -322,8 +324,12 @@ class LaneWorker(LaneEndpoint):
         if self.is_being_written or inbox.version != self.version:
             return False
         self.retries.take_unknown(inbox.retries, self.lane)
-        self.replay_feeder.take_inbox(inbox.replays)
+        self.replay_feeder.take_inbox(self._not_skipped(inbox.replays))
         return True
+
+    def _not_skipped(self, replays: Iterable[Replay]) -> list[Replay]:
+        """Those of replays that were read as running which a skip of the backlog has not cancelled since."""
+        return [replay for replay in replays if replay.created_at >= self.subscription.skipped_at]
 
     # --- Recording ----------------------------------------------------------------------------------------------------
 

@@ -50,6 +50,10 @@ class ReplayFeeder:
             if number not in self._further:  # of which this lane knows more
                 self._running.setdefault(number, replay)
 
+    def end_those_until(self, skipped_at: int) -> None:
+        """Feed no more of what was started until the subscription's backlog was skipped, which cancelled it."""
+        self._running = {number: replay for number, replay in self._running.items() if replay.created_at > skipped_at}
+
     def answers_of(self, wishes: Wishes) -> dict[str, bool]:
         """Which events of the next part a subscription wants, by id, as far as its present wishes were asked."""
         if self._answers[0] is not wishes:
