@@ -5,7 +5,7 @@ from signalpost.domain.delivery import receiver_cases
 from signalpost.engine import endpoint_tests
 from signalpost.engine.lanes import dispatcher, lane_worker
 from signalpost.engine.operations import postman
-from signalpost.engine.rehearsing import rehearsals
+from signalpost.engine.rehearsing import question
 from signalpost.sender import resolver
 from signalpost.settings import Settings
 from signalpost.sharing import turns
@@ -92,7 +92,7 @@ DELIVERIES: Rows = (
         "rehearsal",
         "callers of a tenant",
         "first come; of a caller the newest",
-        f"1, of {rehearsals.BOUNDS.events:,} events or {rehearsals.BOUNDS.seconds} s",
+        f"1, of {question.BOUNDS.events:,} events or {question.BOUNDS.seconds} s",
         "429 `rehearsal_running`; it ends early, and says how far it came",
         ("engine/rehearsing/rehearsals.py TooMany",),
     ),

@@ -8,7 +8,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine import committer
 from signalpost.engine.lanes import log_cache, subjects
 from signalpost.engine.maintenance import pace, refused_calls
-from signalpost.engine.rehearsing import rehearsals
+from signalpost.engine.rehearsing import process_walks, question
 from signalpost.engine.tracing import exporter
 from signalpost.sender import tls_sessions
 from signalpost.sender.sender import SenderSettings
@@ -120,11 +120,20 @@ LOOP_AND_THREADS: Rows = (
             ),
             (
                 "rehearsals, and looks at what is wrong",
-                f"page of {rehearsals.BOUNDS.page:,} events, or {rehearsals.BOUNDS.page_of_types:,} types; look",
+                f"page of {question.BOUNDS.page:,} events, or {question.BOUNDS.page_of_types:,} types; look",
                 f"{AFTER_EACH_PIECE} {FOR_REHEARSALS}",
                 ("engine/engine.py RestingTurns", "engine/engine.py LoopExecutor"),
             ),
         )
+    ),
+    Row(
+        "walks of long logs for rehearsals",
+        f"walk of {process_walks.LONG:,} events or more",
+        OF_TENANTS,
+        FIRST_COME,
+        "one process at a time, which works while no other process wants the core",
+        "the thread of rehearsals takes it, in turns",
+        ("engine/rehearsing/process_walks.py LONG",),
     ),
     Row(
         "threads of SQLite",

@@ -304,7 +304,12 @@ class Gateway:
                 role=settings.role,
             ),
             destinations=destinations,
-            host=Host(process=NodeProcess(gethostname(), os.getpid()), hear_time=self._hear_time),
+            host=Host(
+                process=NodeProcess(gethostname(), os.getpid()),
+                hear_time=self._hear_time,
+                database_url=self._url,
+                processes=settings.processes,
+            ),
             traces=traces,
         )
 

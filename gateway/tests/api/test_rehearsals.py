@@ -1,11 +1,16 @@
 """Rehearsals: what a changed or a new subscription would have sent of the log as it was. Nothing is stored or sent."""
 
+import resource
 from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import apsw
 import pytest
+from gateway.tests.sqlite_file import database_file
 
 from signalpost.domain.delivery.rehearsal import RehearsalId, read_rehearsal_id
+from signalpost.engine.rehearsing.process_walks import LONG
 from signalpost_receiver import sign
 
 if TYPE_CHECKING:
@@ -272,3 +277,32 @@ def test_a_new_one_that_is_read_is_rehearsed(world: "World") -> None:
     assert [each["title"] for each in shown["examples"]["more"]] == ["A lease"]
     wrong = {**new, "url": "https://example.com/"}
     world.send("POST", path, {**PERIOD, "subscription": wrong}).refused(422, "/subscription/url")
+
+
+COPIES = """
+    INSERT INTO event (tenant_id, sequence, at, type, cause, caller, id, document_id, before, body)
+    SELECT tenant_id, sequence + value, at + value, 2, cause, caller, id, document_id, before, body
+    FROM event, (WITH RECURSIVE number (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM number WHERE value < ?)
+    SELECT value FROM number)
+"""
+
+
+def test_a_long_log_is_walked_by_a_process_of_its_own(world: "World") -> None:
+    """What is shown of it is as whole as of a short one."""
+    made = world.create_subscription(eventTypes=["documentCreated"])
+    world.create_document(title="A lease")
+    with closing(apsw.Connection(str(database_file(world.settings.data_dir)))) as database:
+        database.set_busy_timeout(60_000)
+        database.execute("BEGIN IMMEDIATE")
+        database.execute(COPIES, (LONG,))
+        database.execute("UPDATE tenant SET last_sequence = last_sequence + ?, last_at = last_at + ?", (LONG, LONG))
+        database.execute("COMMIT")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    period = {**PERIOD, "to": "2100-01-01T00:00:00Z"}
+    change = {"eventTypes": ["documentUpdated"], "when": TITLED}
+    shown = world.send("POST", f"/v1/subscriptions/{made['id']}/rehearsals", {**period, "change": change}).ok()
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime > before
+    assert counts(shown) == {"now": 1, "then": LONG, "both": 0, "more": LONG, "less": 1, "cannot": 0}
+    assert sequences(shown["examples"]["more"]) == [*range(LONG + 1, LONG - 19, -1)]
+    assert [each["title"] for each in shown["examples"]["less"]] == ["A lease"]
+    assert [len(each["requests"]) for each in shown["requests"]] == [1, 1, 1]

@@ -13,18 +13,19 @@ from msgspec.structs import replace
 
 from signalpost.commands.replays import StartReplay
 from signalpost.domain.delivery.replay import ReplayChoice, ReplayRange, ReplayState
-from signalpost.domain.errors import Conflict, TooMany
+from signalpost.domain.errors import Conflict, Stopping, TooMany
 from signalpost.domain.event import title_of
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.subscription_patch import as_patched
 from signalpost.domain.wishes import why_passed_over
 from signalpost.engine.lanes.erased import ErasedEvents
-from signalpost.engine.rehearsing.rehearsals import Question, RehearsalBounds, RehearsalResult, Rehearsals
+from signalpost.engine.rehearsing.log_walks import LogWalks
+from signalpost.engine.rehearsing.question import Question, RehearsalBounds
+from signalpost.engine.rehearsing.rehearsals import RehearsalResult, Rehearsals
 from signalpost.engine.rehearsing.side import Side
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.store.nouns.deliveries import DeliveryFilter
 from signalpost.store.nouns.log import LogStore, PastPage
-from signalpost.store.store import Store
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -56,9 +57,11 @@ async def rehearsed(gateway: RunningGateway, host: str, **change: Any) -> Rehear
     )
 
 
-def bounded(gateway: RunningGateway, bounds: RehearsalBounds) -> Rehearsals:
-    thread = ThreadPoolExecutor(1)
-    return Rehearsals(gateway.store, thread, RestingTurns(), gateway.clock, ErasedEvents(), bounds)
+def bounded(gateway: RunningGateway, bounds: RehearsalBounds, log: LogStore | None = None) -> Rehearsals:
+    store, clock, erased = gateway.store, gateway.clock, ErasedEvents()
+    work = ThreadPoolExecutor(1), RestingTurns()
+    walks = LogWalks(log or store.log, store.connections.made, *work, clock, erased, bounds)
+    return Rehearsals(store, walks, *work, clock, erased)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -179,33 +182,38 @@ class HeldLog:
         return await self._log.past(*asked, with_content=with_content)
 
 
-class StoreWithHeldLog:
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.log = HeldLog(store.log)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-
 def test_a_rehearsal_that_ends_after_the_newer_one_says_that_this_took_its_place(world: ScriptedWorld) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         await gateway.subscribe("a.example")
         await gateway.create(*(f"d{each}" for each in range(1_200)))
         await gateway.until_recorded()
-        store = StoreWithHeldLog(gateway.store)
-        rehearsals = Rehearsals(
-            cast("Store", store), ThreadPoolExecutor(1), RestingTurns(), gateway.clock, ErasedEvents(), OF_TWO_PAGES
-        )
+        log = HeldLog(gateway.store.log)
+        rehearsals = bounded(gateway, OF_TWO_PAGES, cast("LogStore", log))
         now = gateway.of("a.example")
         asked = await question(gateway, now, now)
         first = asyncio.ensure_future(rehearsals.run(asked))
         await asyncio.sleep(0)
         assert (await rehearsals.run(asked)).tally.then == 1_200
-        store.log.is_let_go.set()
+        log.is_let_go.set()
         with pytest.raises(Conflict):
             await first
         assert (await rehearsals.run(replace(asked, caller=2))).tally.then == 1_200
+
+    world.run(scenario)
+
+
+def test_a_rehearsal_ends_when_the_gateway_stops(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a.example")
+        await gateway.create("a")
+        await gateway.until_recorded()
+        rehearsals = bounded(gateway, OF_TWO_PAGES, cast("LogStore", HeldLog(gateway.store.log)))
+        now = gateway.of("a.example")
+        under_way = asyncio.ensure_future(rehearsals.run(await question(gateway, now, now)))
+        await asyncio.sleep(0)
+        await rehearsals.close()
+        with pytest.raises(Stopping):
+            await under_way
 
     world.run(scenario)
 

@@ -49,6 +49,9 @@ from signalpost.engine.operations.postman import Postman
 from signalpost.engine.operations.reading_facts import ReadingFacts
 from signalpost.engine.operations.source_facts import SourceFacts
 from signalpost.engine.operations.watch import Watch
+from signalpost.engine.rehearsing.log_walks import LogWalks
+from signalpost.engine.rehearsing.process_walks import ProcessWalks
+from signalpost.engine.rehearsing.question import Walks
 from signalpost.engine.rehearsing.rehearsals import Rehearsals
 from signalpost.engine.revisions import Revisions
 from signalpost.engine.settings import EngineSettings
@@ -103,7 +106,7 @@ class Engine:
         self.subjects = Subjects(self._conditions, RestingTurns(host.cpu), self._log.erased)
         """Events as conditions look at them, each decoded once."""
         self._long_work, self._long_turns = LoopExecutor(1, "long-work"), RestingTurns(host.cpu)
-        self.rehearsals = Rehearsals(store, self._long_work, self._long_turns, clock, self._log.erased)
+        self.rehearsals = self._make_rehearsals(host)
         self._lease = Lease(store.fleet.terms.lease, host.boot_time)
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._take_up, self._follow)
         self.know = self._follower.know
@@ -130,6 +133,13 @@ class Engine:
         self.maintenance = Maintenance(retention, store, clock, self.enqueue)
         self.watch = self._make_watch(settings, host)
         self._look_every = settings.look_every
+
+    def _make_rehearsals(self, host: Host) -> Rehearsals:
+        store, erased, long_work = self._store, self._log.erased, (self._long_work, self._long_turns)
+        walks: Walks = LogWalks(store.log, store.connections.made, *long_work, self._clock, erased)
+        if host.database_url is not None:
+            walks = ProcessWalks(walks, host.database_url, host.processes, erased)
+        return Rehearsals(store, walks, *long_work, self._clock, erased)
 
     def _make_limits(self) -> LimitsHere:
         return LimitsHere(
@@ -303,6 +313,7 @@ class Engine:
     async def close(self, grace: float) -> None:
         """Take no more commands, let attempts end for `grace` seconds, record everything."""
         await self.node.drain()
+        await self.rehearsals.close()
         await self.connectors.close_tokens(grace)
         await self._committer.close()
         self._tasks.cancel()

@@ -22,3 +22,7 @@ class Host(Struct, frozen=True, kw_only=True):
     """The seconds of CPU that the event loop's thread has spent."""
     hear_time: Callable[[int, int], None] = _ignore_time
     """Called with the database's time, and with how many µs that took, for clocks that follow it."""
+    database_url: str | None = None
+    """Where another process can read the database; None if none can."""
+    processes: int = 1
+    """How many processes the gateway has on this machine that each want a core."""

@@ -2,7 +2,9 @@
 libpq knows it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
@@ -11,7 +13,11 @@ from signalpost.commands.batch import BatchContext
 from signalpost.domain.errors import StartError
 from signalpost.runtime.clock import SystemClock
 from signalpost.store.database import Database
+from signalpost.store.nouns.log import LogStore
+from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.database import SqliteDatabase
+from signalpost.store.sqlite.nouns.log import SqliteLog
+from signalpost.store.sqlite.readers import Readers
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.store import MAX_SCANNED, Store
 from signalpost.store.vault import MasterKeys
@@ -62,6 +68,32 @@ async def open_store(
         on_broken,
         max_scanned=max_scanned,
     )
+
+
+@asynccontextmanager
+async def open_log(url: str, cpu: Callable[[], float]) -> AsyncIterator[LogStore]:
+    """The log of a database that a gateway has open, for another process that reads nothing else. `cpu` tells the
+    seconds of CPU that the calling thread has spent, by which long reads rest. Raises StartError."""
+    log, close = _postgres_log(url, cpu) if is_postgres(url) else _sqlite_log(url, cpu)
+    try:
+        yield log
+    finally:
+        await close()
+
+
+def _postgres_log(url: str, cpu: Callable[[], float]) -> tuple[LogStore, Callable[[], Awaitable[None]]]:
+    _check_driver()
+    from signalpost.store.postgres.nouns.log import PostgresLog
+    from signalpost.store.postgres.sessions import ReadSessions
+    from signalpost.store.postgres.source import DatabaseSource
+
+    readers = ReadSessions(DatabaseSource(url), 1, cpu)
+    return PostgresLog(readers, MAX_SCANNED), readers.close
+
+
+def _sqlite_log(url: str, cpu: Callable[[], float]) -> tuple[LogStore, Callable[[], Awaitable[None]]]:
+    readers = Readers([connect(sqlite_file(url), read_only=True)], ThreadPoolExecutor(1, "reader"), cpu)
+    return SqliteLog(readers, MAX_SCANNED), readers.close
 
 
 def _check_driver() -> None:

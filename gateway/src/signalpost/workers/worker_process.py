@@ -1,18 +1,16 @@
-"""How a worker is started: as a new interpreter, which inherits sockets and nothing that is secret.
+"""How a worker is started: as a process that inherits sockets and nothing that is secret.
 
-A fork would be ready sooner and share memory, but the gateway has threads and an event loop, of which a fork makes no
-usable copy; and it would hold the master key, every secret in memory and the database's files, in the very process that
-talks to strangers.
+A fork would hold the master key, every secret in memory and the database's files, in the very process that talks to
+strangers.
 """
 
-import asyncio
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
+
+from signalpost.runtime.child_process import ChildProcess
 
 _INHERITED: Final = frozenset(
     "PATH HOME LANG LANGUAGE TZ SSL_CERT_FILE SSL_CERT_DIR OPENSSL_CONF RES_OPTIONS LOCALDOMAIN HOSTALIASES".split()
@@ -41,37 +39,12 @@ StartWorker = Callable[[], WorkerProcess]
 """Raises OSError."""
 
 
-class StartedWorker:
+class StartedWorker(ChildProcess):
     """A process of this machine."""
 
     def __init__(self, listeners: Sequence[socket.socket] = ()) -> None:
         """The process inherits the listeners that are not closed. Raises OSError."""
-        self.socket, theirs = socket.socketpair()
-        try:
-            with theirs:
-                descriptors = [theirs.fileno(), *(each.fileno() for each in listeners if each.fileno() >= 0)]
-                self._process = subprocess.Popen(  # noqa: S603 - the command is our own
-                    [sys.executable, "-P", "-m", "signalpost.workers", *map(str, descriptors)],
-                    pass_fds=descriptors,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    env=worker_environment(os.environ, sys.path),
-                )
-        except BaseException:
-            self.socket.close()
-            raise
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def kill(self) -> None:
-        self._process.kill()
-
-    async def wait(self) -> int:
-        while (code := self._process.poll()) is None:
-            await asyncio.sleep(0.01)
-        return code
+        super().__init__("signalpost.workers", worker_environment(os.environ), listeners)
 
 
 def waited_for_a_core(pid: int) -> float:
@@ -83,8 +56,7 @@ def waited_for_a_core(pid: int) -> float:
     return int(waited) / 1e9
 
 
-def worker_environment(ours: Mapping[str, str], path: list[str]) -> dict[str, str]:
+def worker_environment(ours: Mapping[str, str]) -> dict[str, str]:
     """The environment of a worker: variables that libraries and Python itself go by. Settings of the gateway and of
     anything else that runs in it, which may be secret, are not among them."""
-    inherited = {name: value for name, value in ours.items() if name in _INHERITED or name.startswith(_INHERITED_KINDS)}
-    return {**inherited, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+    return {name: value for name, value in ours.items() if name in _INHERITED or name.startswith(_INHERITED_KINDS)}

@@ -13,7 +13,7 @@ from signalpost.api.resources import rehearsals as resource
 from signalpost.domain.delivery import rehearsal
 from signalpost.domain.delivery.rehearsal import SENT, LaterEvents
 from signalpost.domain.language.conditions import AllOf, Change, Comparison
-from signalpost.engine.rehearsing import rehearsals, side
+from signalpost.engine.rehearsing import log_walks, side
 from signalpost.engine.rehearsing.side import Side
 
 FAULTS = Faults(simulate, most=100)
@@ -41,12 +41,12 @@ def _(right: Any) -> Any:
 # --- Conditions -------------------------------------------------------------------------------------------------------
 
 
-@fault("reads what conditions look at, and nothing of what was before", rehearsals, "reader_of")
+@fault("reads what conditions look at, and nothing of what was before", log_walks, "reader_of")
 def _(right: Any) -> Any:
     return lambda names: right([each for each in names if each.path[0] != "before"])
 
 
-@fault("reads for one condition alone", rehearsals, "reader_of")
+@fault("reads for one condition alone", log_walks, "reader_of")
 def _(right: Any) -> Any:
     return lambda names: right(islice(names, 1))
 

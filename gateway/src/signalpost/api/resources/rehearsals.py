@@ -30,7 +30,8 @@ from signalpost.domain.subscription_patch import as_patched
 from signalpost.domain.subscription_requests import ConnectorRequest, ReadRequest, SubscriptionRequest
 from signalpost.domain.timestamps import DAY, EARLIEST, format_timestamp, parse_timestamp
 from signalpost.engine.connectors.shown_requests import VendorRequests
-from signalpost.engine.rehearsing.rehearsals import Question, RehearsalResult
+from signalpost.engine.rehearsing.question import Question
+from signalpost.engine.rehearsing.rehearsals import RehearsalResult
 from signalpost.engine.rehearsing.side import Side
 
 DAYS: Final = 7

@@ -151,6 +151,7 @@ class LaterEvents:
 
 Name = Literal["both", "more", "less", "cannot"]
 NAMES: Final[tuple[Name, ...]] = ("both", "more", "less", "cannot")
+_SENT_THEN: Final[tuple[Name, ...]] = ("more", "both")
 
 
 class RehearsedEvent(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -203,23 +204,17 @@ class Example(NamedTuple):
     why: str | None
 
 
-class JudgementTally:
+class JudgementTally(Struct):
     """Counts events by their judgements, and keeps the first of each kind as examples: the newest."""
 
-    def __init__(self) -> None:
-        self.counts: dict[Name, int] = dict.fromkeys(NAMES, 0)
-        self.examples: dict[Name, list[Example]] = {name: [] for name in NAMES}
-        self._more: list[EventWithSubject] = []
-        self._both: list[EventWithSubject] = []
+    counts: dict[Name, int] = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
+    examples: dict[Name, list[Example]] = field(default_factory=lambda: {name: [] for name in NAMES})
 
     def count(self, about: EventWithSubject, now: Judgement, then: Judgement) -> None:
         if then.is_unable:
             self._add("cannot", about, then)
         if then.is_sent:
-            shown = self._both if now.is_sent else self._more
             self._add("both" if now.is_sent else "more", about, now)
-            if len(shown) < MAX_REQUESTS:
-                shown.append(about)
         elif now.is_sent:
             self._add("less", about, then)
 
@@ -232,15 +227,14 @@ class JudgementTally:
         return self.counts["both"] + self.counts["more"]
 
     @property
-    def shown(self) -> list[EventWithSubject]:
+    def shown(self) -> list[int]:
         """The events whose requests are shown: those first that the present subscription does not send."""
-        return [*self._more, *self._both][:MAX_REQUESTS]
+        return [each.sequence for name in _SENT_THEN for each in self.examples[name][:MAX_REQUESTS]][:MAX_REQUESTS]
 
     @property
     def sequences(self) -> set[int]:
         """The events that are shown."""
-        examples = {sequence for found in self.examples.values() for sequence, _ in found}
-        return examples | {each.event.sequence for each in self.shown}
+        return {each.sequence for found in self.examples.values() for each in found}
 
     def _add(self, name: Name, about: EventWithSubject, judgement: Judgement) -> None:
         self.counts[name] += 1

@@ -29,9 +29,17 @@ class ErasedEvents:
         self._up_to.clear()
 
     def note(self, erasure: Erasure) -> None:
-        key = (erasure.tenant_id, erasure.document_id)
+        self.add(erasure.tenant_id, erasure.document_id, erasure.to_sequence)
+
+    def of(self, tenant_id: int) -> list[tuple[str | None, int]]:
+        """The documents of a tenant, each with the last sequence that was erased of it."""
+        return [(document, up_to) for (of, document), up_to in self._up_to.items() if of == tenant_id]
+
+    def add(self, tenant_id: int, document_id: str | None, up_to: int) -> None:
+        """See `of`."""
+        key = (tenant_id, document_id)
         self._up_to.pop(key, None)
-        self._up_to[key] = erasure.to_sequence
+        self._up_to[key] = up_to
         if len(self._up_to) > MAX_REMEMBERED:
             del self._up_to[next(iter(self._up_to))]
 

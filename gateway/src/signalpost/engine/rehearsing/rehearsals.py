@@ -1,86 +1,27 @@
-"""Walks the log for rehearsals: backwards, a page at a time, off the event loop, within bounds.
+"""Rehearsals: the log is walked, and what was found of it is told with examples and exact requests.
 
-A page is judged on a thread that rests again and again, in turns between tenants, while the next one is read. A walk
-that comes to one of its bounds ends early, and says how far back it came. Of each caller the newest rehearsal counts:
-while a person types, the one before ends.
+Of each caller the newest rehearsal counts: while a person types, the one before ends. A long walk is made by a process
+of its own if it can be, else by the thread of this one. What is shown of it is read here, at the end.
 """
 
 import asyncio
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from concurrent.futures import Executor
-from functools import partial, reduce
-from itertools import chain
-from operator import or_
-from typing import Final, NamedTuple
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.domain.delivery.rehearsal import (
-    MAX_EXAMPLES,
-    NOT_LOOKED_AT,
-    NOT_SENT_SO_FAR,
-    EventWithSubject,
-    JudgementTally,
-    Name,
-    RehearsedDocument,
-    RehearsedEvent,
-    shown,
-)
+from signalpost.domain.delivery.rehearsal import JudgementTally, Name, RehearsedEvent, shown
 from signalpost.domain.erasure import is_erased
-from signalpost.domain.errors import Conflict, TooMany
-from signalpost.domain.event import Event, PastEvent
-from signalpost.domain.language.subject import reader_of, subject_of
-from signalpost.domain.timestamps import SECOND
+from signalpost.domain.errors import Conflict, Stopping, TooMany
+from signalpost.domain.event import Event
 from signalpost.engine.connectors.shown_requests import ShownRequest
 from signalpost.engine.lanes.erased import ErasedEvents
-from signalpost.engine.rehearsing.side import Side
+from signalpost.engine.rehearsing.question import Question, Walks
 from signalpost.runtime.clock import Clock
-from signalpost.sharing.resting_turns import WALKS_REST, Rest, RestingTurns
+from signalpost.sharing.resting_turns import Rest, RestingTurns
 from signalpost.store.store import Store
-
-
-class RehearsalBounds(NamedTuple):
-    """Where a walk ends, although it has not come to the beginning of its period, and how much it does at once."""
-
-    events: int = 2_000_000
-    seconds: int = 25
-    """Less than clients wait for an answer."""
-    documents: int = 200_000
-    """The number of documents of which answers of later events are kept for a delay's condition."""
-    page: int = 1_000
-    """How many numbers of the log one page looks through at most: it is judged while the next one is read."""
-    page_of_types: int = 4_000
-    """The same if nothing but the types of events is looked at, which takes a fifth as long."""
-
-
-BOUNDS: Final = RehearsalBounds()
-BYTES_IN_A_ROW: Final = 8 * 1024
-"""After so many bytes of events, some 0.1 ms, the thread may rest."""
-BYTES_ANYWAY: Final = 128
-"""What an event counts for besides its body, which may not have been read."""
-
-
-class Question(Struct, frozen=True, kw_only=True):
-    """What is to be rehearsed."""
-
-    tenant_id: int
-    caller: Hashable
-    from_at: int
-    to_at: int
-    """The period: from the first moment, up to and without the second."""
-    first: int
-    last: int
-    """The sequences of the period, both included."""
-    ahead: int
-    """The last sequence that may matter to a delay's condition."""
-    now: Side | None
-    """The subscription as it is; None if there is none yet."""
-    then: Side
-
-    @property
-    def sides(self) -> Sequence[Side]:
-        return (self.then,) if self.now is None else (self.now, self.then)
 
 
 class RehearsalResult(Struct, frozen=True, kw_only=True):
@@ -94,75 +35,78 @@ class RehearsalResult(Struct, frozen=True, kw_only=True):
     """The exact requests of some events that are sent, with the id of each event."""
 
 
-class _Page(NamedTuple):
-    events: Sequence[PastEvent]
-    """Newest first, without those of erased documents."""
-    documents: Mapping[bytes | str, RehearsedDocument]
-    """What a kind of destination is told of the documents, if one is asked."""
-    next: int | None
-    """The sequence below which the walk goes on; None at the end of the log."""
+class _Running(Struct, frozen=True, eq=False):
+    """A rehearsal that is under way."""
+
+    caller: Hashable
+    answering: "asyncio.Task[RehearsalResult]"
 
 
 class Rehearsals:
     def __init__(
-        self,
-        store: Store,
-        thread: Executor,
-        turns: RestingTurns,
-        clock: Clock,
-        erased: ErasedEvents,
-        bounds: RehearsalBounds = BOUNDS,
+        self, store: Store, walks: Walks, thread: Executor, turns: RestingTurns, clock: Clock, erased: ErasedEvents
     ) -> None:
-        """`thread` judges pages, in these turns. Nothing is shown of the events that are `erased`."""
+        """`thread` makes requests, in these turns. Nothing is shown of the events that are `erased`."""
         self._store = store
+        self._walks = walks
         self._thread = thread
         self._turns = turns
         self._clock = clock
         self._erased = erased
-        self._bounds = bounds
-        self._running: dict[int, tuple[Hashable, object]] = {}
-        """Who rehearses in each tenant, and what stands for this very rehearsal."""
+        self._running: dict[int, _Running] = {}
+        """Who rehearses in each tenant."""
+        self._is_closed = False
 
     async def run(self, question: Question) -> RehearsalResult:
-        """Raises TooMany while another caller of the tenant has a rehearsal, and Conflict if the same caller asks for
-        another one meanwhile."""
-        mine, tenant_id = object(), question.tenant_id
-        running = self._running.get(tenant_id)
-        if running is not None and running[0] != question.caller:
+        """Raises TooMany while another caller of the tenant has a rehearsal, Conflict if the same caller asks for
+        another one meanwhile, and Stopping once these are closed."""
+        tenant_id, before = question.tenant_id, self._running.get(question.tenant_id)
+        if before is not None and before.caller != question.caller:
             detail = "Somebody else rehearses in this tenant right now. Repeat the request in a moment."
             raise TooMany("rehearsal_running", detail, retry_after=5)
-        self._running[tenant_id] = question.caller, mine
+        mine = _Running(question.caller, asyncio.create_task(self._answered(question, before)))
+        self._running[tenant_id] = mine
         try:
-            return await self._answered(question, mine)
+            return await mine.answering
+        except asyncio.CancelledError:
+            if self._is_closed:
+                raise Stopping from None
+            if self._running.get(tenant_id) is mine:  # whoever waited for it has left
+                raise
+            detail = "You asked for another rehearsal meanwhile, which took the place of this."
+            raise Conflict("superseded", detail) from None
         finally:
-            if self._running.get(tenant_id) == (question.caller, mine):
+            if self._running.get(tenant_id) is mine:
                 del self._running[tenant_id]
 
-    async def _answered(self, question: Question, mine: object) -> RehearsalResult:
-        tenant_id, walk = question.tenant_id, _RehearsalWalk(question, self._bounds)
-        ends_at = self._clock.steady() + self._bounds.seconds * SECOND
-        page = await self._page(question, question.ahead + 1)
-        while not walk.ends_with(page) and not walk.is_full and self._clock.steady() < ends_at:
-            page, _ = await asyncio.gather(self._page(question, page.next), self._judge(walk, page))
-            if self._running.get(tenant_id) != (question.caller, mine):
-                raise Conflict("superseded", "You asked for another rehearsal meanwhile, which took the place of this.")
-        await self._judge(walk, page)
-        reached_at = await self._time_of(tenant_id, walk.reached) if walk.reached > question.first else None
-        events = await self._in_full(tenant_id, walk.tally.sequences)
-        requests = partial(walk.requests, events, self._clock.wall())
+    async def close(self) -> None:
+        """End those that are under way."""
+        self._is_closed = True
+        under_way = [each.answering for each in self._running.values()]
+        for answering in under_way:
+            answering.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _answered(self, question: Question, before: _Running | None) -> RehearsalResult:
+        if before is not None:
+            before.answering.cancel()
+            await asyncio.wait((before.answering,))
+        tenant_id, found = question.tenant_id, await self._walks.walk(question)
+        tally, is_whole = found.tally, found.reached <= question.first
+        events = await self._in_full(tenant_id, tally.sequences)
+        sent = [events[each] for each in tally.shown if each in events]
+        made = await self._made(question, sent)
+        requests = partial(_requests, question, sent, made, self._clock.wall())
         return RehearsalResult(
-            tally=walk.tally,
-            reached=walk.reached,
-            reached_at=reached_at,
+            tally=tally,
+            reached=found.reached,
+            reached_at=None if is_whole else await self._time_of(tenant_id, found.reached),
             examples={
-                name: [replace(shown(events[sequence]), why=why) for sequence, why in found if sequence in events]
-                for name, found in walk.tally.examples.items()
+                name: [replace(shown(events[sequence]), why=why) for sequence, why in some if sequence in events]
+                for name, some in tally.examples.items()
             },
             requests=await self._turns.run(tenant_id, self._thread, requests),
         )
-
-    async def _judge(self, walk: "_RehearsalWalk", page: _Page) -> None:
-        await self._turns.run(walk.tenant_id, self._thread, partial(walk.judge, page), rests=WALKS_REST)
 
     async def _time_of(self, tenant_id: int, sequence: int) -> int | None:
         found = await self._store.log.events(tenant_id, [sequence])
@@ -176,91 +120,16 @@ class Rehearsals:
             left = [each for each in left if each > found[-1].sequence]
         return events
 
-    async def _page(self, question: Question, before: int | None) -> _Page:
-        assert before is not None, "the walk has not come to the end of the log"
-        types = reduce(or_, (side.reads for side in question.sides))
-        log, tenant_id, sides = self._store.log, question.tenant_id, question.sides
-        # What was erased a moment ago is told by its document.
-        with_content = bool(self._erased) or any(side.looks_closer for side in sides)
-        limit = self._bounds.page if with_content else self._bounds.page_of_types
-        events, after = await log.past(tenant_id, before, types, limit, with_content=with_content)
-        if self._erased:
-            covers = self._erased.covers
-            events = [each for each in events if not covers(tenant_id, log.external_id(each.document), each.sequence)]
-        documents: Mapping[bytes | str, RehearsedDocument] = {}
-        if any(side.looks_at_made for side in sides):
-            documents = await self._documents(question.now, {each.document for each in events})
-        return _Page(events, documents, after)
-
-    async def _documents(
-        self, now: Side | None, documents: Iterable[bytes | str]
-    ) -> Mapping[bytes | str, RehearsedDocument]:
-        ids = {each: self._store.log.external_id(each) for each in documents}
-        made: Mapping[str, Mapping[str, str]] = {}
-        if now is not None:
-            made = await self._store.connections.made(now.subscription.number, [*ids.values()])
-        return {each: RehearsedDocument(of, made.get(of, {})) for each, of in ids.items()}
+    async def _made(self, question: Question, events: Iterable[Event]) -> Mapping[str, Mapping[str, str]]:
+        """What the last deliveries for the documents of these events made, by document, if a side looks at it."""
+        if question.now is None or not any(side.looks_at_made for side in question.sides):
+            return {}
+        number = question.now.subscription.number
+        return await self._store.connections.made(number, [each.document_id for each in events])
 
 
-_SAYS: Final[Mapping[bool, Name]] = {True: "less", False: "more"}
-"""The examples that need the sentence of a side: what the changed one does not send, and what the present one does not
-send."""
-
-
-class _RehearsalWalk:
-    """What one rehearsal has seen. Only the thread changes it."""
-
-    def __init__(self, question: Question, bounds: RehearsalBounds) -> None:
-        self._question = question
-        self._bounds = bounds
-        self.tenant_id = question.tenant_id
-        self.tally = JudgementTally()
-        self.reached = question.last + 1
-        """The sequence down to which everything in the period was judged."""
-        self._noting = [(side, _SAYS[side is question.then]) for side in question.sides if side.lookahead]
-        """Each side that looks ahead, and the examples for which it says why it sends nothing."""
-        names = [side.names for side in question.sides]
-        self._read = subject_of if None in names else reader_of(chain.from_iterable(filter(None, names)))
-        self._events = 0
-        """How many events of the log were looked through."""
-
-    def ends_with(self, page: _Page) -> bool:
-        """Whether there is nothing to read after a page."""
-        return page.next is None or page.next <= self._question.first
-
-    @property
-    def is_full(self) -> bool:
-        """Whether as much was looked at as one rehearsal may."""
-        kept = max(side.documents for side in self._question.sides)
-        return self._events >= self._bounds.events or kept > self._bounds.documents
-
-    def judge(self, page: _Page, rest: Rest) -> None:
-        asked, noting, read, count = self._question, self._noting, self._read, self.tally.count
-        counts, documents = self.tally.counts, page.documents
-        first, last, now, then = asked.first, asked.last, asked.now, asked.then
-        unrested = 0
-        for event in page.events:
-            if event.sequence < first:
-                break
-            unrested += len(event.body) + BYTES_ANYWAY
-            if unrested >= BYTES_IN_A_ROW:
-                unrested = 0
-                rest()
-            about = EventWithSubject(event, documents.get(event.document, NOT_LOOKED_AT), read)
-            for side, example in noting:
-                side.note(about, in_words=counts[example] < MAX_EXAMPLES)
-            if event.sequence <= last:
-                so_far = NOT_SENT_SO_FAR if now is None else now.judgement(about)
-                count(about, so_far, then.judgement(about))
-        down_to = first if page.next is None else max(first, page.next)
-        self._events = self._question.ahead - down_to + 1
-        self.reached = min(self.reached, down_to)
-        if page.events:
-            for side in self._question.sides:
-                if side.documents > self._bounds.documents:
-                    side.forget_before(page.events[-1].at)
-
-    def requests(self, events: Mapping[int, Event], now: int, _: Rest) -> list[tuple[str, list[ShownRequest]]]:
-        """The exact requests of some of these events, as they would go out `now`, with the id of each."""
-        sent = [(each, events[each.event.sequence]) for each in self.tally.shown if each.event.sequence in events]
-        return [(event.id, self._question.then.requests(about, event, now)) for about, event in sent]
+def _requests(
+    question: Question, events: Iterable[Event], made: Mapping[str, Mapping[str, str]], now: int, _: Rest
+) -> list[tuple[str, list[ShownRequest]]]:
+    """The exact requests of some events, as they would go out `now`, with the id of each."""
+    return [(each.id, question.then.requests(each, made.get(each.document_id, {}), now)) for each in events]

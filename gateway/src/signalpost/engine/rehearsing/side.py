@@ -4,7 +4,7 @@ It asks what the subscription's lane asks (`domain/wishes.py`), and makes what i
 (`connectors/shown_requests.py`), as if each event were sent once and delivered.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from signalpost.destinations.calls import Mail, Skip
@@ -19,7 +19,7 @@ from signalpost.domain.delivery.rehearsal import (
 )
 from signalpost.domain.event import EVERY_TYPE, Event
 from signalpost.domain.language.names import Name
-from signalpost.domain.language.subject import not_sent
+from signalpost.domain.language.subject import not_sent, subject_of
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.domain.wishes import Wishes
@@ -116,15 +116,15 @@ class Side:
     def _why_no_longer(self, about: EventWithSubject) -> str | None:
         return None if self._later is None else self._later.why_no_longer(about.event)
 
-    def requests(self, about: EventWithSubject, event: Event, now: int) -> list[ShownRequest]:
-        """The exact requests of an event that it sends, `event` in full; none if its customer reads it, or if its kind
-        makes another thing of it each time."""
+    def requests(self, event: Event, made: Mapping[str, str], now: int) -> list[ShownRequest]:
+        """The exact requests of an event that it sends, given what the last delivery for its document made; none if its
+        customer reads it, or if its kind makes another thing of it each time."""
         if self.subscription.is_read:
             return []
         if self._vendor is None:
             return [webhook_request(self.subscription, event, now)]
         try:
-            calls = self._vendor.calls(about.subject, event.document_id)
+            calls = self._vendor.calls(subject_of(event, made), event.document_id)
             return [] if isinstance(calls, Skip) else [*map(self._vendor.shown, calls)]
         except Exception:  # a kind may come from any package
             return []

@@ -126,9 +126,12 @@ class ReadSessions:
     The connections belong to an event loop on a thread of its own, on which steps run and rows are unpacked: one page
     for people takes a dozen trips and hundreds of rows, and meanwhile the caller's loop delivers."""
 
-    def __init__(self, source: DatabaseSource, count: int = READERS) -> None:
+    def __init__(
+        self, source: DatabaseSource, count: int = READERS, cpu: Callable[[], float] = time.thread_time
+    ) -> None:
+        """`cpu` tells the seconds of CPU that the calling thread has spent, by which long reads rest."""
         self._sessions = SessionPool(source.connect, count)
-        self._turns = RestingTurns()
+        self._turns = RestingTurns(cpu)
         self._thread = LoopThread("reads")
         self._closed = False
         self.waited = self._sessions.waited
