@@ -27,6 +27,6 @@ def test_a_large_answer_is_read_away_from_the_loop(size: int, is_away: bool) -> 
 
     with ThreadPoolExecutor(1, AWAY) as off_loop:
         route = SimpleNamespace(method="GET", path="/v1/events")
-        api: Any = SimpleNamespace(off_loop=off_loop, route=lambda _: route, call=answer)
+        api: Any = SimpleNamespace(services=SimpleNamespace(off_loop=off_loop), route=lambda _: route, call=answer)
         calls = Calls(api, a_request(), SimpleNamespace(), "default")  # type: ignore[arg-type]
         assert asyncio.run(calls.read_as("list_events", made)) == (size, is_away)

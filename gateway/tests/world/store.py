@@ -279,9 +279,13 @@ class FaultyStore(SqliteStore):
             return await super().publish(commands)
 
     async def reading(self, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        if self.readers.is_reading_together:
+            return await super().reading(asking)
         async with self._faults.around(Operation.PAGE):
             return await super().reading(asking)
 
     async def reading_in_turn(self, tenant_id: int, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        if self.readers.is_reading_together:
+            return await super().reading_in_turn(tenant_id, asking)
         async with self._faults.around(Operation.PAGE):
             return await super().reading_in_turn(tenant_id, asking)

@@ -4,7 +4,6 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
-from concurrent.futures import Executor
 from functools import partial
 from time import thread_time
 from typing import Any, Final, NamedTuple, cast
@@ -22,7 +21,7 @@ from signalpost.api.http.response import Json, Response, StreamedResponse, answe
 from signalpost.api.rendering import asked, respond
 from signalpost.api.request_notes import REFUSED, RequestNotes
 from signalpost.api.routing.authorization import authorize
-from signalpost.api.routing.context import TENANT, NotYet, RequestContext
+from signalpost.api.routing.context import TENANT, NeedsLoop, NotYet, RequestContext
 from signalpost.api.routing.deprecation import Deprecation
 from signalpost.api.routing.description import Description
 from signalpost.api.routing.path_table import PathTable
@@ -71,7 +70,7 @@ class Api:
     """The routes on these services. It neither starts nor stops them."""
 
     def __init__(self, services: Services, routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> None:
-        self._services = services
+        self.services = services
         self._notes = RequestNotes(services)
         self._routes = {route.name: route for route in routes}
         handlers: dict[str, dict[str, Handler]] = {}
@@ -98,11 +97,6 @@ class Api:
         steps = self._answer(request)
         return self._timed(request, steps) if request.is_timed else steps
 
-    @property
-    def off_loop(self) -> Executor:
-        """A thread for what would keep the event loop for milliseconds."""
-        return self._services.off_loop
-
     def route(self, name: str) -> Route:
         """The entry of the route table for the call of this name."""
         return self._routes[name]
@@ -118,6 +112,29 @@ class Api:
             self._give_back(request)
         return response
 
+    async def read(self, name: str, principal: Principal, request: Request) -> Response:
+        """Make a call on the thread that reads: it waits for nothing but the store, and who asks holds a place already.
+        Raises NeedsLoop unless it is simply answered, for the call to be made with all that is due then."""
+        route, directory = self._routes[name], self.services.directory
+        assert not isinstance(route.handler, OneChange), "this call changes something"
+        request.principal = principal
+        try:
+            tenant = authorize(route, principal, request.header(TENANT), request.path_params, directory)
+            limits = directory.limits_of(tenant.id)
+            if limits is not None and limits.requests_per_second is not None:
+                raise NeedsLoop  # which counts them
+            if route.shows_configuration and not self.services.engine.knows(tenant.id):
+                raise NeedsLoop
+            request.tenant = tenant.name
+            context = RequestContext(
+                request, self.services, principal, tenant, route.query, None, changes_tenant=False, is_on_loop=False
+            )
+            answered = _answered(route, await route.handler(context))
+        except (CallerError, Unavailable):
+            raise NeedsLoop from None
+        assert isinstance(answered, Response), "what is streamed is not read at once"
+        return answered
+
     def _answer(self, request: Request) -> Steps:
         """The life of a request, from its head to its answer."""
         started = time.perf_counter()
@@ -128,15 +145,15 @@ class Api:
             raise
         if request.large_body is not None and response.status < REFUSED:
             size, read_at = request.large_body
-            self._services.body_reader.answered(size, asyncio.get_running_loop().time() - read_at)
+            self.services.body_reader.answered(size, asyncio.get_running_loop().time() - read_at)
         if isinstance(response, Response) and len(response.body) > LARGE_ANSWER_BYTES:
             try:
-                take_room(request, self._services.limits)
+                take_room(request, self.services.limits)
             except TooMany as refused:
                 response = problem(refused, request.id)
         self._notes.answered(request, response, time.perf_counter() - started)
         if request.has_room or isinstance(response, StreamedResponse):
-            turn = partial(self._services.engine.turns.turn, _holder(request))
+            turn = partial(self.services.engine.turns.turn, _holder(request))
             at_end = partial(self._end_long_answer, request, response, started)
             return answer_to(response, request.id, turn, at_end)
         self._give_back(request)
@@ -149,9 +166,9 @@ class Api:
 
     def _give_back(self, request: Request) -> None:
         """Give back the request's share of those at work, and of the large answers."""
-        leave_room(request, self._services.limits)
+        leave_room(request, self.services.limits)
         if request.caller is not None:
-            self._services.limits.at_work.give_back(request.caller)
+            self.services.limits.at_work.give_back(request.caller)
 
     def _timed(self, request: Request, steps: Steps) -> Steps:
         """The same steps. What they take of the event loop's time counts against the share of the tenant."""
@@ -177,7 +194,7 @@ class Api:
                     seconds += timed.seconds
         finally:
             if request.caller is not None:
-                self._services.limits.loop.end(request.caller.group, seconds)
+                self.services.limits.loop.end(request.caller.group, seconds)
 
     def _respond(self, request: Request, handle: Handler) -> Handling:
         """Everything that goes wrong is answered as a problem."""
@@ -217,7 +234,7 @@ class Api:
     async def _refuse_in_turn(self, request: Request) -> None:
         """Have a refusal wait, since a refused client may ask again at once. What reads is measured in any case; of a
         change, reading its body is."""
-        limits, principal = self._services.limits, request.principal
+        limits, principal = self.services.limits, request.principal
         if principal is None:
             await limits.strangers.turn()
         elif request.caller is None or not request.is_timed:
@@ -225,17 +242,17 @@ class Api:
             await limits.loop.pay(caller, REFUSAL + request.refused_body_seconds)
 
     def _call_with_key(self, route: Route, request: Request) -> Handling:
-        principal = self._services.principals.at_once(request.header(b"authorization"))
+        principal = self.services.principals.at_once(request.header(b"authorization"))
         if principal is None or route.shows_configuration:
             return self._call_after_look(route, principal, request)
         return self._call(route, principal, request)
 
     def _call_after_look(self, route: Route, principal: Principal | None, request: Request) -> Handling:
         """A call of which this node may not know enough yet: other nodes may have changed what it needs."""
-        lookout = self._services.engine.lookout
+        lookout = self.services.engine.lookout
         if principal is None:
             yield lookout.be_recent()
-            principal = yield self._services.principals.of(request.header(b"authorization"))
+            principal = yield self.services.principals.of(request.header(b"authorization"))
             assert principal is not None
         if route.shows_configuration:
             yield lookout.look()  # the call finds what any node had changed by now
@@ -243,7 +260,7 @@ class Api:
 
     def _call(self, route: Route, principal: Principal, request: Request) -> Handling:
         """One call of the route table, step by step. Where many are refused, each waits before it learns so."""
-        services = self._services
+        services = self.services
         request.principal = principal
         named, directory = request.header(TENANT), services.directory
         try:
@@ -288,7 +305,7 @@ class Api:
         self, context: RequestContext, make: Callable[[RequestContext], Command[Any]]
     ) -> Generator[Awaitable[Any], Any, Response]:
         """The response to a call whose answer is the result of one change."""
-        engine, command = self._services.engine, None
+        engine, command = self.services.engine, None
         while command is None:
             try:
                 command = make(context)
@@ -299,7 +316,7 @@ class Api:
         except DiskNearlyFull:
             yield engine.disk.look()
             raise
-        return respond(outcome, self._services.links)
+        return respond(outcome, self.services.links)
 
     def _count_request(self, route: Route, caller: Caller, limits: TenantLimits) -> None:
         """Raises TooMany if as many requests were sent in this second as may be, by the tenant or by an operator in
@@ -307,7 +324,7 @@ class Api:
         most = limits.requests_per_second
         if most is not None and route.roles != OPERATOR:
             group, *own = caller.holders
-            self._services.limits.rates.take(group, most if own else max(most, OPERATORS_LEAST))
+            self.services.limits.rates.take(group, most if own else max(most, OPERATORS_LEAST))
 
 
 def _answered(route: Route, shown: Struct | None) -> Response | StreamedResponse:

@@ -1,8 +1,9 @@
 """Calls of the API from a page, within the process, with the rights of the person who is signed in: the same checks,
 roles, audit and answers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
+from time import thread_time
 from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -13,10 +14,11 @@ from signalpost.api.app import Api
 from signalpost.api.guards.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, StreamedResponse
-from signalpost.api.routing.context import TENANT
+from signalpost.api.routing.context import TENANT, NeedsLoop
 from signalpost.api.routing.shapes.service import BadField, Problem
+from signalpost.domain.errors import Unavailable
 from signalpost.listener.application import ArrivingBody, Head, WholeBody
-from signalpost.runtime.own_time import on_thread
+from signalpost.runtime.own_time import add_to_own_time, on_thread
 
 Shape = TypeVar("Shape")
 T = TypeVar("T")
@@ -63,6 +65,19 @@ class Calls:
         self._principal = principal
         self._tenant = tenant
 
+    async def reading(self, asking: Callable[["Calls"], Coroutine[Any, Any, T]], *, in_turn: bool = False) -> T:
+        """The result of a coroutine that waits for nothing but these calls, all of which wait for nothing but the
+        store: it runs on the thread that reads, in turn if it may read megabytes. What has more to do there, such as a
+        refusal, is all asked for once more on the event loop."""
+        services = self._api.services
+        ask = partial(asking, _ReadingCalls(self._api, self._page, self._principal, self._tenant))
+        try:
+            if in_turn and (tenant := services.directory.tenant(self._tenant)) is not None:
+                return await services.store.reading_in_turn(tenant.id, ask)
+            return await services.store.reading(ask)
+        except (NeedsLoop, Unavailable):
+            return await asking(self)
+
     async def read(
         self, name: str, shape: type[Shape], /, query: Mapping[str, str | None] | None = None, **path: str
     ) -> Shape:
@@ -76,7 +91,9 @@ class Calls:
         given = [(each, value) for each, value in (query or {}).items() if value]
         answer = (await self._make(name, path, given=given)).body
         return (
-            made(answer) if len(answer) <= MADE_AT_ONCE else await on_thread(self._api.off_loop, partial(made, answer))
+            made(answer)
+            if len(answer) <= MADE_AT_ONCE
+            else await on_thread(self._api.services.off_loop, partial(made, answer))
         )
 
     async def read_version(self, name: str, shape: type[Shape], /, **path: str) -> tuple[Shape, str]:
@@ -124,11 +141,14 @@ class Calls:
         """`given` are the parameters of a query that need not be written and read again."""
         whole = WholeBody(body, self._page.body.gone)
         request = self._request(name, path, query, whole, len(body), headers, given)
-        response = await self._api.call(name, self._principal, request)
+        response = await self._ask(name, request)
         assert isinstance(response, Response), "streamed answers are for `stream`"
         if response.status >= 400:
             _refuse(response)
         return response
+
+    async def _ask(self, name: str, request: Request) -> Response | StreamedResponse:
+        return await self._api.call(name, self._principal, request)
 
     def _request(
         self,
@@ -158,6 +178,27 @@ class Calls:
         request.path_params = dict(path)
         request.route = route.path
         return request
+
+
+class _ReadingCalls(Calls):
+    """The same on the thread that reads. Raises NeedsLoop if there is more to do than to answer."""
+
+    async def reading(self, asking: Callable[[Calls], Coroutine[Any, Any, T]], *, in_turn: bool = False) -> T:
+        return await asking(self)
+
+    async def read_as(
+        self, name: str, made: Callable[[bytes], T], /, query: Mapping[str, str | None] | None = None, **path: str
+    ) -> T:
+        given = [(each, value) for each, value in (query or {}).items() if value]
+        answer = (await self._make(name, path, given=given)).body
+        begun = thread_time()
+        try:
+            return made(answer)
+        finally:
+            add_to_own_time(thread_time() - begun)
+
+    async def _ask(self, name: str, request: Request) -> Response:
+        return await self._api.read(name, self._principal, request)
 
 
 def _refuse(response: Response) -> NoReturn:

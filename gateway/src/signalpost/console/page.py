@@ -1,9 +1,11 @@
 """What a page of the console is: a row of a table, as a call of the API is a row of the route table."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import wraps
+from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from signalpost.api.guards.principals import Principal
 from signalpost.api.http.response import CONTENT_TYPE, Response
@@ -18,6 +20,7 @@ from signalpost.domain.event import OF_DOCUMENTS, OF_OPERATIONS
 from signalpost.files.filenames import disposition
 
 MAX_DIGITS = 15
+T = TypeVar("T")
 
 
 def whole(typed: str) -> int | str:
@@ -116,6 +119,27 @@ class Visit(Struct, frozen=True, kw_only=True):
     def path(self, below: str) -> str:
         """Where a page is, by its path in the table of pages."""
         return MOUNT.get() + self.root + below
+
+
+def only_reads(view: Callable[[Visit], Coroutine[Any, Any, T]]) -> Callable[[Visit], Coroutine[Any, Any, T]]:
+    """All calls of the view, or of a part of one, are read together on the thread that reads: the event loop hands over
+    one piece of work, however many there are. None of them waits for anything but the store."""
+
+    @wraps(view)
+    async def on_thread(visit: Visit) -> T:
+        return await visit.calls.reading(lambda calls: view(replace(visit, calls=calls)))
+
+    return on_thread
+
+
+def reads_in_turn(view: Callable[[Visit], Coroutine[Any, Any, T]]) -> Callable[[Visit], Coroutine[Any, Any, T]]:
+    """The same for a view that may read megabytes of its tenant."""
+
+    @wraps(view)
+    async def on_thread(visit: Visit) -> T:
+        return await visit.calls.reading(lambda calls: view(replace(visit, calls=calls)), in_turn=True)
+
+    return on_thread
 
 
 class SeeOther(Struct, frozen=True):

@@ -43,9 +43,9 @@ class Directory:
         self._subscriptions: dict[int, dict[str, Subscription]] = {}
         """Subscriptions by tenant and id, in the order of creation."""
         self._subscriptions_by_number: dict[int, Subscription] = {}
-        self._listed: dict[int, tuple[Subscription, ...]] = {}
+        self._listed: dict[int, list[tuple[Subscription, ...]]] = {}
         """The subscriptions of tenants that were asked for since they last changed."""
-        self._originals: dict[int, tuple[Subscription, ...]] = {}
+        self._originals: dict[int, list[tuple[Subscription, ...]]] = {}
         """The same without shadows."""
         self._shadows: dict[str, str] = {}
         """The ids of shadows by those of their originals."""
@@ -167,19 +167,19 @@ class Directory:
     def subscriptions(self, tenant_id: int) -> tuple[Subscription, ...]:
         """All of a tenant's subscriptions that are not deleted, oldest first, which is in the order of their
         numbers."""
-        # To go through 100,000 takes milliseconds, so it is done once for all who ask until one of them changes.
-        found = self._listed.get(tenant_id)
-        if found is None:
-            found = self._listed[tenant_id] = tuple(self._subscriptions.get(tenant_id, {}).values())
-        return found
+        # To go through 100,000 takes milliseconds, so it is done once for all who ask until one of them changes. Any
+        # thread may ask: what it finds is kept only where a change that it may have missed lets go of it.
+        kept = self._listed.setdefault(tenant_id, [])
+        if not kept:
+            kept.append(tuple(self._subscriptions.get(tenant_id, {}).values()))
+        return kept[0]
 
     def originals(self, tenant_id: int) -> tuple[Subscription, ...]:
         """The same without shadows."""
-        found = self._originals.get(tenant_id)
-        if found is None:
-            every = self.subscriptions(tenant_id)
-            found = self._originals[tenant_id] = tuple(each for each in every if each.shadow_of is None)
-        return found
+        kept = self._originals.setdefault(tenant_id, [])
+        if not kept:
+            kept.append(tuple(each for each in self.subscriptions(tenant_id) if each.shadow_of is None))
+        return kept[0]
 
     @property
     def subscription_count(self) -> int:
@@ -242,8 +242,6 @@ class Directory:
     def _follow_subscriptions(self, subscriptions: Iterable[Subscription]) -> None:
         for subscription in subscriptions:
             of_tenant = self._subscriptions.setdefault(subscription.tenant_id, {})
-            self._listed.pop(subscription.tenant_id, None)
-            self._originals.pop(subscription.tenant_id, None)
             newest = next(reversed(of_tenant.values())).number if of_tenant else 0
             if subscription.key_pair is None:
                 self._with_key_pair.pop(subscription.id, None)
@@ -263,6 +261,9 @@ class Directory:
                 self._subscriptions_by_number.pop(subscription.number, None)
                 if subscription.shadow_of is not None and self._shadows.get(subscription.shadow_of) == subscription.id:
                     del self._shadows[subscription.shadow_of]
+            # Last, and in this order: a thread that asks meanwhile keeps nothing that was so before.
+            self._listed.pop(subscription.tenant_id, None)
+            self._originals.pop(subscription.tenant_id, None)
 
     def _follow_reader(self, known: Subscription | None, now: Subscription) -> None:
         """Take up the keys of a reader, whose secrets may be others than before."""

@@ -111,6 +111,8 @@ class Engine:
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._take_up, self._follow)
         self.know = self._follower.know
         """See `Follower.know`."""
+        self.knows = self._follower.knows
+        """See `Follower.knows`."""
         self.know_all = self._follower.know_all
         """See `Follower.know_all`."""
         self.lookout = Lookout(store.fleet, host.boot_time, self._follower.take_up)

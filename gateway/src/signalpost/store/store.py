@@ -218,7 +218,8 @@ class Store(Protocol):
 
     async def reading(self, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The result of a coroutine that waits for nothing but what it reads here. It runs on a thread: to hand over
-        all that it asks at once costs the event loop as much as one question. Raises Unavailable, or what it raises."""
+        all that it asks at once costs the event loop as much as one question. It may ask for more that is read
+        together. Raises Unavailable, or what it raises."""
         ...
 
     async def reading_in_turn(self, tenant_id: int, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:

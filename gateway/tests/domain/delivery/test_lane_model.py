@@ -399,6 +399,7 @@ class World:
         in_memory_due = [self.known[s].due for s in self.with_state(State.AWAITING_RETRY) if s in lane.retry_queue]
         assert lane.retry_queue.next_due == min(in_memory_due, default=lane.retry_queue.horizon)
         waiting = [each.due or self.now for each in lane.retry_queue.values() if each.state is not State.IN_FLIGHT]
+        assert lane.retry_queue.seen_oldest_due(self.now) == min(waiting, default=lane.retry_queue.horizon)
         assert lane.retry_queue.oldest_due(self.now) == min(waiting, default=lane.retry_queue.horizon)
 
     def check_store(self, known: dict[int, KnownDelivery], head: int) -> None:

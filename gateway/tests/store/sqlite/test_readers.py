@@ -56,6 +56,13 @@ def test_reads_of_megabytes_may_rest_every_few_rows_and_short_ones_do_not() -> N
             assert await looks(in_turn, 9 * ROWS_IN_A_ROW) - await looks(in_turn, 4 * ROWS_IN_A_ROW) == 5
             assert await looks(readers.run, 9 * ROWS_IN_A_ROW) == 0
 
+            async def together(ask: Any, query: Any) -> None:
+                await readers.together_in_turn(1, lambda: ask(query))
+
+            assert await looks(partial(together, in_turn), 9 * ROWS_IN_A_ROW) >= 9
+            short = await looks(partial(together, readers.run), 9 * ROWS_IN_A_ROW)
+            assert short == await looks(partial(together, readers.run), ROWS_IN_A_ROW), "within a turn neither"
+
     asyncio.run(scenario())
 
 

@@ -20,13 +20,13 @@ from signalpost.api.resources.retries_asked import retries_asked
 from signalpost.api.resources.shown_deliveries import listed, shown, shown_attempt, status_of
 from signalpost.api.resources.subscription_lists import newest_below
 from signalpost.api.routing.context import RequestContext
+from signalpost.api.routing.only_reads import only_reads
 from signalpost.api.routing.queries import EventTypes, FromText, ListQuery, Moment, cursor_to, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.deliveries import (
     Delivery,
     DeliveryPage,
     DeliveryWithAttempts,
-    RetryAsked,
     WaitingBehind,
 )
 from signalpost.api.routing.shapes.documents import Event as SentEvent
@@ -109,6 +109,7 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Deli
     try:
         body, seconds = await services.store.reading(make)
     except _LargeEvent as large:
+        context.need_loop()
         subject = await services.engine.subjects.of(large.event)
         body, seconds = await services.store.reading(partial(_page_of_event, context, of, query, subject))
     add_to_own_time(seconds)
@@ -159,11 +160,6 @@ def _in_words(
 
 def _was_passed_over(view: DeliveryView | None) -> bool:
     return view is not None and view.status == "skipped" and view.last_attempt is None
-
-
-async def _subject(context: RequestContext, event: Event, views: Iterable[DeliveryView | None]) -> Subject | None:
-    """What conditions look at, if a lane passed over the event because of one."""
-    return await context.services.engine.subjects.of(event) if any(map(_was_passed_over, views)) else None
 
 
 async def _passed_over(context: RequestContext, views: Iterable[DeliveryView]) -> dict[int, Subject]:
@@ -229,22 +225,18 @@ def _numbers_below(position: DeliveryPosition, sequence: int) -> int | None:
     return position.subscription_number if position.sequence == sequence else 0
 
 
+@only_reads
 async def read(context: RequestContext) -> DeliveryWithAttempts:
     context.query()
     found = await subscriptions.find(context)
-
-    async def stored() -> tuple[Event, ReadDelivery, list[RetryAsked]]:
-        event = await event_in_path(context)
-        delivery = await find_delivery(context, found, event)
-        return event, delivery, await retries_asked(context, found, delivery)
-
-    event, delivery, asked = await context.services.store.reading(stored)
+    event = await event_in_path(context)
+    delivery = await find_delivery(context, found, event)
     view = delivery.view
     lane = await context.services.lane_views.of(found)
     whole = DeliveryWithAttempts.of(
-        shown(context, lane, view.entry, view, await _subject(context, event, [view])),
+        shown(context, lane, view.entry, view, subject_of(event) if _was_passed_over(view) else None),
         attempts=[shown_attempt(each) for each in delivery.attempts],
-        retries_asked=asked,
+        retries_asked=await retries_asked(context, found, delivery),
         waiting_behind=_waiting_behind(context, found, delivery.behind),
         diagnosis=diagnosis_of(found.with_secrets_of(context.services.clock.wall()), view, lane.waiting),
     )

@@ -85,7 +85,7 @@ async def list_all(context: RequestContext) -> Response:
         return page((_shown(context, row).body for row in found.data), {"next": write_cursor(found.next)})
 
     holds, found = await store.reading_in_turn(context.tenant_id, read_page)
-    body = await on_thread(context.services.off_loop, shown)
+    body = await on_thread(context.services.off_loop, shown) if context.is_on_loop else shown()
     return Response(200, body, (("signalpost-sequence", str(holds)),))
 
 

@@ -71,6 +71,8 @@ async def feed(context: RequestContext) -> Json[Feed]:
     query: FeedQuery = context.query()
     if query.before is not None:
         back = partial(_feed_back, context, query)
+        if query.limit == 1:  # a page wants the one before another, which is read like any single one
+            return await context.services.store.reading(back)
         return await context.services.store.reading_in_turn(context.tenant_id, back)
     after = query.after
     store = context.services.store

@@ -2,6 +2,7 @@
 
 from signalpost.api.resources import subscriptions
 from signalpost.api.routing.context import RequestContext
+from signalpost.api.routing.only_reads import only_reads
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes.subscriptions import ObjectiveStatus
 from signalpost.domain.access.portal_link import Capability
@@ -13,6 +14,7 @@ from signalpost.domain.timestamps import SECOND, format_timestamp
 _HOUR = 3_600
 
 
+@only_reads
 async def read(context: RequestContext) -> ObjectiveStatus:
     context.query()
     found = await subscriptions.find(context)

@@ -9,6 +9,7 @@ from msgspec import UNSET
 from signalpost.api.resources import subscriptions
 from signalpost.api.resources.shown_subscriptions import with_health
 from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.only_reads import only_reads
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, OneChange, Reply, Route
 from signalpost.api.routing.shapes.subscriptions import NewSubscription, SecretStatus, SignatureVerdict
 from signalpost.api.routing.shapes.subscriptions import Subscription as SubscriptionShape
@@ -26,6 +27,7 @@ _FINGERPRINT_DIGITS: Final = 4
 """How many digits are shown: enough to tell two secrets apart, too few to guess a short one by."""
 
 
+@only_reads
 async def read(context: RequestContext) -> SecretStatus:
     context.query()
     now = context.services.clock.wall()

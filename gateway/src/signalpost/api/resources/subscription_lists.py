@@ -18,6 +18,7 @@ from signalpost.api.http.pages import TimedPage, fitting, page
 from signalpost.api.http.response import Json
 from signalpost.api.resources.shown_subscriptions import dated, shown_in_list
 from signalpost.api.routing.context import RequestContext
+from signalpost.api.routing.only_reads import only_reads
 from signalpost.api.routing.queries import MAX_LIMIT, FromText, ListQuery, PageQuery, cursor_to, write_cursor
 from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
 from signalpost.api.routing.shapes.subscriptions import HealthState, SubscriptionPage
@@ -62,23 +63,30 @@ class NamesQuery(PageQuery, frozen=True):
 
 async def list_all(context: RequestContext) -> Json[SubscriptionPage]:
     query: SubscriptionQuery = context.query()
-    # To look through thousands takes milliseconds. The event loop delivers meanwhile.
-    loop, services = asyncio.get_running_loop(), context.services
-    found, reached = await loop.run_in_executor(services.off_loop, _matching, context.subscriptions(), query)
-    if query.state is not None:
+    of, services = context.subscriptions(), context.services
+    if query.state is None:
+        body, seconds = await services.store.reading(partial(_found, context, query, of))
+    else:
+        context.need_loop()
+        # To look through thousands takes milliseconds. The event loop delivers meanwhile.
+        loop = asyncio.get_running_loop()
+        found, reached = await loop.run_in_executor(services.off_loop, _matching, of, query)
         found = await services.lane_views.glances(found, services.off_loop, partial(_in_state, query))
-    lanes = await services.store.reading(partial(services.lane_views.undated, found))
-    listed = partial(_listed, context, await services.lane_views.closer(lanes), query.limit, reached)
-    body, seconds = await services.store.reading(listed)
+        body, seconds = await services.store.reading(partial(_listed, context, found, query.limit, reached))
     add_to_own_time(seconds)
     return Json(body)
 
 
+async def _found(context: RequestContext, query: SubscriptionQuery, of: Sequence[Subscription]) -> TimedPage:
+    found, reached = _matching(of, query)
+    return await _listed(context, found, query.limit, reached)
+
+
 async def _listed(
-    context: RequestContext, lanes: Sequence[LaneView], limit: int, reached: Subscription | None
+    context: RequestContext, found: Sequence[Subscription], limit: int, reached: Subscription | None
 ) -> TimedPage:
     """A page of these subscriptions, or of the first of them if all are too large."""
-    views = await dated(context, lanes)
+    views = await dated(context, await context.services.lane_views.seen(found))
     begun = thread_time()
     shown = [*fitting(shown_in_list(context, view) for view in views)]
     if len(views) == limit or len(shown) < len(views):
@@ -87,13 +95,13 @@ async def _listed(
     return TimedPage(page(shown, {"next": write_cursor(position)}), thread_time() - begun)
 
 
+@only_reads
 async def list_names(context: RequestContext) -> Json[SubscriptionNames]:
     """List only names and ids, for choosing one. The health of the subscriptions is not looked at."""
     query: NamesQuery = context.query()
     every = context.subscriptions()
     of = every if query.ids is None else _with_ids(context, query.ids)
-    loop, off_loop = asyncio.get_running_loop(), context.services.off_loop
-    return Json(await loop.run_in_executor(off_loop, _names, of, query, len(every)))
+    return Json(_names(of, query, len(every)))
 
 
 def _names(of: Sequence[Subscription], query: NamesQuery, total: int) -> bytes:

@@ -15,6 +15,7 @@ from signalpost.api.routing.context import (
     RequestContext,
     Variant,
 )
+from signalpost.api.routing.only_reads import only_reads
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, OneChange, Reply, Route
 from signalpost.api.routing.shapes.overview import SubscriptionNames
 from signalpost.api.routing.shapes.subscriptions import NewSubscription, SubscriptionPage
@@ -154,6 +155,7 @@ def _with_shadow(context: RequestContext, identity: str) -> tuple[Subscription |
     )
 
 
+@only_reads
 async def read(context: RequestContext) -> Response:
     context.query()
     return await shown(context, await find(context))

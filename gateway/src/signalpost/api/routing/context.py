@@ -84,6 +84,10 @@ class NotYet(Exception):
         self.waits_for = waits_for
 
 
+class NeedsLoop(Exception):
+    """What was asked for on the thread that reads needs the event loop. Ask for it there."""
+
+
 class RequestContext:
     def __init__(
         self,
@@ -95,9 +99,10 @@ class RequestContext:
         body: RequestBody | None,
         *,
         changes_tenant: bool,
+        is_on_loop: bool = True,
     ) -> None:
         """`query` and `body` are what its route takes, and `changes_tenant` is whether the call is refused while the
-        tenant is paused."""
+        tenant is paused. The call is made on the event loop, or on the thread that reads."""
         self.services = services
         self.principal = principal
         self.tenant_id = tenant.id
@@ -109,9 +114,15 @@ class RequestContext:
         self._query = query
         self._takes = body
         self._changes_tenant = changes_tenant
+        self.is_on_loop = is_on_loop
         self._content: bytes | None = None
         self._value: Any = UNSET
         """The JSON value of the body, once it is decoded."""
+
+    def need_loop(self) -> None:
+        """For what waits for more than the store. Raises NeedsLoop."""
+        if not self.is_on_loop:
+            raise NeedsLoop
 
     # --- What the caller may see --------------------------------------------------------------------------------------
 

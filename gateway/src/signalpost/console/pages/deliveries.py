@@ -13,7 +13,7 @@ from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.subscriptions import Subscription
 from signalpost.console.html import moment
 from signalpost.console.listed import ListPart, listed, query_of
-from signalpost.console.page import Page, Visit
+from signalpost.console.page import Page, Visit, only_reads
 from signalpost.console.pages.subscription import read
 from signalpost.console.subscription_choice import SubscriptionChoice, subscription_choice
 from signalpost.domain.timestamps import SECOND
@@ -71,11 +71,13 @@ def none_listed(page: ListPart[Delivery], looked_back_to: str | None) -> str:
     return "No delivery is like that." if page.same else "Nothing was sent yet."
 
 
+@only_reads
 async def view(visit: Visit) -> DeliveryListView:
     found = await _found(visit)
     return replace(found, choice=await subscription_choice(visit, found.given["subscription"]))
 
 
+@only_reads
 async def view_of_one(visit: Visit) -> DeliveryListView:
     """The deliveries of the subscription whose page it is."""
     return replace(await _found(visit, visit.params["id"]), subscription=await read(visit))

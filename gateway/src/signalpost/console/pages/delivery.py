@@ -13,7 +13,7 @@ from signalpost.api.routing.shapes.documents import LogEntry
 from signalpost.api.routing.shapes.subscriptions import SecretStatus, SignatureVerdict, Subscription
 from signalpost.console.differences import Difference
 from signalpost.console.drawings import words
-from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, only_reads
 from signalpost.console.pages.documents import changes_of, events_of
 from signalpost.domain.delivery.explanation import Cause
 from signalpost_receiver.sign import PAGE_SIGNATURE
@@ -112,6 +112,7 @@ class DeliveryPageView(Struct, frozen=True):
         return None if self.signed is None else curl(self.subscription.url, self.event.content)
 
 
+@only_reads
 async def view(visit: Visit) -> DeliveryPageView:
     of, event_id = visit.params["id"], visit.params["eventId"]
     delivery = await visit.calls.read("read_delivery", DeliveryWithAttempts, id=of, eventId=event_id)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.documents import (
@@ -21,7 +22,7 @@ from signalpost.api.routing.shapes.documents import (
 )
 from signalpost.console.differences import Difference, differences
 from signalpost.console.listed import ListPart, listed
-from signalpost.console.page import Page, SeeOther, Visit
+from signalpost.console.page import Page, SeeOther, Visit, only_reads, reads_in_turn
 from signalpost.domain.documents.workflow import STATUSES
 
 FILTERS = {"status": "status", "type": "type", "owner": "ownerEmail", "reference": "referenceId"}
@@ -44,6 +45,7 @@ class DocumentListView(Struct, frozen=True):
     statuses: Sequence[str] = tuple(STATUSES)
 
 
+@reads_in_turn
 async def view(visit: Visit) -> DocumentListView:
     given = {name: visit.query.get(name, "").strip() for name in FILTERS}
     query = {parameter: given[name] for name, parameter in FILTERS.items()}
@@ -73,18 +75,32 @@ class DocumentView(Struct, frozen=True):
 
 
 async def view_one(visit: Visit) -> DocumentView:
+    found = await _found(visit)
+    history, events = await _past(visit)
+    return replace(found, history=history, events=events)
+
+
+@reads_in_turn
+async def _past(visit: Visit) -> tuple[Sequence[HistoryEntry], Sequence[LogEntry]]:
+    """What happened to it, and its events."""
+    of = visit.params["id"]
+    history = (await visit.calls.read("list_history", HistoryPage, {"limit": str(STEPS)}, externalId=of)).data
+    return history, await events_of(visit, of, "latest", STEPS + 1) if any(each.event for each in history) else []
+
+
+@only_reads
+async def _found(visit: Visit) -> DocumentView:
+    """All but its past."""
     of = visit.params["id"]
     document = await visit.calls.read("read_document", Document, externalId=of)
     workflow = await visit.calls.read("read_workflow", Workflow, externalId=of)
-    history = await visit.calls.read("list_history", HistoryPage, {"limit": str(STEPS)}, externalId=of)
     versions = await visit.calls.read("list_versions", VersionPage, {"limit": str(STEPS)}, externalId=of)
     deliveries = await visit.calls.read("list_deliveries", DeliveryPage, {"externalId": of, "limit": "10"})
-    events = await events_of(visit, of, "latest", STEPS + 1) if any(each.event for each in history.data) else []
     return DocumentView(
         document=document,
         workflow=workflow,
-        history=history.data,
-        events=events,
+        history=(),
+        events=(),
         versions=versions.data,
         deliveries=deliveries.data,
     )

@@ -7,7 +7,7 @@ from msgspec import Struct
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.documents import ArrivalsOfEvents, EventArrivals, Feed, LogEntry
 from signalpost.console.listed import ListPart, listed, query_of
-from signalpost.console.page import Page, Visit
+from signalpost.console.page import Page, Visit, only_reads, reads_in_turn
 from signalpost.console.pages.delivery import SentEvent
 from signalpost.console.pages.documents import events_of
 
@@ -26,6 +26,7 @@ class EventListView(Struct, frozen=True):
     document: str
 
 
+@reads_in_turn
 async def view(visit: Visit) -> EventListView:
     before = visit.query.get("before", "")
     given = {name: visit.query.get(name, "").strip() for name in ("type", "document")}
@@ -53,6 +54,7 @@ class EventView(Struct, frozen=True):
     deliveries: ListPart[Delivery]
 
 
+@only_reads
 async def view_one(visit: Visit) -> EventView:
     event_id = visit.params["id"]
     event = await visit.calls.read_as("read_event", SentEvent.of, id=event_id)

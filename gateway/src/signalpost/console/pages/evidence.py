@@ -5,7 +5,7 @@ from msgspec import Struct
 
 from signalpost.api.routing.shapes.deliveries import DeliveryWithAttempts
 from signalpost.api.routing.shapes.subscriptions import Subscription
-from signalpost.console.page import Download, Page, Visit
+from signalpost.console.page import Download, Page, Visit, only_reads
 from signalpost.domain.evidence import PATH
 
 
@@ -20,13 +20,19 @@ class EvidenceView(Struct, frozen=True):
 
 async def view(visit: Visit) -> EvidenceView:
     of, event_id = visit.params["id"], visit.params["eventId"]
-    delivery = await visit.calls.read("read_delivery", DeliveryWithAttempts, id=of, eventId=event_id)
-    subscription = await visit.calls.read("read_subscription", Subscription, id=of)
+    delivery, subscription = await _found(visit)
     evidence = bytes(await visit.calls.read("read_evidence", msgspec.Raw, id=of, eventId=event_id))
     name = f"evidence-{delivery.event_id}.json"
     if visit.query.get("as") == "file":
         raise Download(name, "application/json", evidence)
     return EvidenceView(delivery, subscription, evidence.decode(), name)
+
+
+@only_reads
+async def _found(visit: Visit) -> tuple[DeliveryWithAttempts, Subscription]:
+    of, event_id = visit.params["id"], visit.params["eventId"]
+    delivery = await visit.calls.read("read_delivery", DeliveryWithAttempts, id=of, eventId=event_id)
+    return delivery, await visit.calls.read("read_subscription", Subscription, id=of)
 
 
 PATH_OF_PAGE = "/subscriptions/{id}/deliveries/{eventId}/evidence"

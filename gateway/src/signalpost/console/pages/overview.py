@@ -1,6 +1,7 @@
 """The overview: what needs attention now."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -9,7 +10,7 @@ from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.overview import Overview, Stats, StatsPoint
 from signalpost.api.routing.shapes.service import GatewayShown, Node, Nodes
 from signalpost.console.charts import busiest
-from signalpost.console.page import Page, SeeOther, Visit
+from signalpost.console.page import Page, SeeOther, Visit, only_reads
 from signalpost.domain.source import SourceState
 
 _LOOKS = {
@@ -85,6 +86,11 @@ class OverviewView(Struct, frozen=True):
 
 async def view(visit: Visit) -> OverviewView:
     overview = await visit.calls.read("read_overview", Overview)
+    return await only_reads(partial(_with_rest, overview))(visit)
+
+
+async def _with_rest(overview: Overview, visit: Visit) -> OverviewView:
+    """The view, with what waits for nothing but the store."""
     stats = await visit.calls.read("read_stats", Stats)
     return OverviewView(
         overview=overview,

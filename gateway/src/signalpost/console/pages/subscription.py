@@ -10,7 +10,7 @@ from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.overview import Stats
 from signalpost.api.routing.shapes.subscriptions import ObjectiveStatus, Subscription, TestResult
 from signalpost.console.calls import refused
-from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, only_reads, whole
 
 LIMITED = "The rate limit is set. What comes faster waits for its turn."
 _FAILED: Final = ("retrying", "failed")
@@ -37,6 +37,7 @@ class EndpointTest(Struct, frozen=True):
     """Whether only the new secret signed it."""
 
 
+@only_reads
 async def view(visit: Visit) -> SubscriptionView:
     subscription, of = await read(visit), visit.params["id"]
     latest = await visit.calls.read("list_subscription_deliveries", DeliveryPage, {"limit": "10"}, id=of)

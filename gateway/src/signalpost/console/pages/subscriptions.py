@@ -17,7 +17,7 @@ from signalpost.api.routing.shapes.subscriptions import (
 from signalpost.console.contacts_form import CONTACTS, typed_contacts
 from signalpost.console.listed import ListPart, listed
 from signalpost.console.objective_form import SHARE, WITHIN, edited_objective
-from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, only_reads, whole
 from signalpost.console.pages.beginning import BeginningForm, beginning_form, typed_beginning
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.rehearsals import of_new
@@ -33,6 +33,7 @@ class SubscriptionListView(Struct, frozen=True):
     states: Sequence[str] = STATES
 
 
+@only_reads
 async def view(visit: Visit) -> SubscriptionListView:
     given = {name: visit.query.get(name, "").strip() for name in FILTERS}
     page = await visit.calls.read("list_subscriptions", SubscriptionPage, {**given, "cursor": visit.cursor})

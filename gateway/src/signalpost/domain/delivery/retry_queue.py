@@ -68,9 +68,19 @@ class RetryQueue(dict[int, Delivery]):
         """When the first of those that wait for their retry, or for their turn since, is or was due, µs; what a person
         asked for is due now."""
         if self._oldest is None:
-            waiting = {delivery.due for delivery in self.values() if delivery.state is not State.IN_FLIGHT}
-            self._oldest = _Oldest(min(waiting - {AT_ONCE}, default=None), AT_ONCE in waiting)
-        due, at_once = self._oldest
+            self._oldest = self._find_oldest()
+        return self._due_of(self._oldest, now)
+
+    def seen_oldest_due(self, now: int) -> int | None:
+        """The same for any thread, which keeps nothing of what it finds."""
+        return self._due_of(self._oldest or self._find_oldest(), now)
+
+    def _find_oldest(self) -> _Oldest:
+        waiting = {delivery.due for delivery in [*self.values()] if delivery.state is not State.IN_FLIGHT}
+        return _Oldest(min(waiting - {AT_ONCE}, default=None), AT_ONCE in waiting)
+
+    def _due_of(self, oldest: _Oldest, now: int) -> int | None:
+        due, at_once = oldest
         if at_once:
             return now if due is None else min(due, now)
         return self.horizon if due is None else due

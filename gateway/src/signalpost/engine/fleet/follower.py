@@ -163,6 +163,10 @@ class Follower:
         if (version := self._awaited.get(tenant_id)) is not None:
             await self._is_known(tenant_id, version)
 
+    def knows(self, tenant_id: int) -> bool:
+        """Whether there is nothing that `know` would wait for. Any thread may ask."""
+        return self._known.get(tenant_id, 0) >= self._awaited.get(tenant_id, 0)
+
     async def know_all(self) -> None:
         """Do what `know` does, of all tenants."""
         for tenant_id in [*self._awaited]:

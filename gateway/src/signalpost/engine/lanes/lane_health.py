@@ -113,6 +113,11 @@ def undated_view_of(worker: LaneWorker, subscription: Subscription, last: int, n
     return _view(worker, subscription, _now(worker, last, now, None))
 
 
+def seen_view_of(worker: LaneWorker, subscription: Subscription, last: int, now: int) -> "LaneView":
+    """The same with its next attempts."""
+    return _view(worker, subscription, _now(worker, last, now, worker.lane.retry_queue.seen_oldest_due(now)))
+
+
 def view_at_rest(subscription: Subscription, lane: RestingLane, unread: int, *, tenant_is_paused: bool) -> "LaneView":
     """The health of a lane that rests on this node. `unread` is how many events it is about to look at."""
     standing = LaneStanding(has_node=True, health=lane.health, now=LaneNow(unread))

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from functools import partial
 from itertools import chain
 from typing import TypeVar
 
@@ -17,6 +16,7 @@ from signalpost.engine.lanes.lane_health import (
     LaneView,
     glance_at,
     now_of,
+    seen_view_of,
     undated_view_of,
     view_at_rest,
     view_of,
@@ -96,7 +96,7 @@ class LaneViews:
 
     async def of(self, subscription: Subscription) -> LaneView:
         """The health of a subscription's lane, whichever node owns it. Raises Unavailable."""
-        return (await self.of_all([subscription]))[0]
+        return (await self.seen([subscription]))[0]
 
     async def of_all(self, subscriptions: Sequence[Subscription]) -> list[LaneView]:
         """The health of the lanes of one tenant's subscriptions, in their order, whichever nodes own them. Raises
@@ -144,7 +144,20 @@ class LaneViews:
         """The lanes of some of one tenant's subscriptions without their next attempts, in their order. It waits for
         nothing but the store (`Store.reading`), and reads only numbers and frozen values of lanes. Raises
         Unavailable."""
-        look = partial(undated_view_of, now=self._clock.steady())
+        return await self._looked_at(subscriptions, undated_view_of)
+
+    async def seen(self, subscriptions: Sequence[Subscription]) -> list[LaneView]:
+        """The same with their next attempts."""
+        return await self._looked_at(subscriptions, seen_view_of)
+
+    async def _looked_at(
+        self, subscriptions: Sequence[Subscription], made: Callable[[LaneWorker, Subscription, int, int], LaneView]
+    ) -> list[LaneView]:
+        now = self._clock.steady()
+
+        def look(worker: LaneWorker, of: Subscription, last: int) -> LaneView:
+            return made(worker, of, last, now)
+
         here = {each.number: view for each in subscriptions if (view := self._look(each, look)) is not None}
         return await self._completed(subscriptions, here)
 

@@ -8,6 +8,7 @@ caller awaits it without one. `@reading_in_turns` is for queries that may read m
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
+from contextvars import Context, copy_context
 from functools import partial, wraps
 from threading import local
 from time import thread_time
@@ -17,7 +18,7 @@ import apsw
 
 from signalpost.domain.errors import Stopping, Unavailable
 from signalpost.runtime.logger import log
-from signalpost.sharing.resting_turns import WALKS_REST, Rest, RestingTurns
+from signalpost.sharing.resting_turns import WALKS_REST, Rest, RestingTurns, no_rest
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.statements import found_by
 from signalpost.store.statements import Row, Statement
@@ -33,8 +34,8 @@ class _ThreadConnection(local):
     """The connection on which the present thread is in the middle of several queries."""
 
     connection: apsw.Connection | None = None
-    has_turn = False
-    """Whether what runs here may read megabytes."""
+    rest: Rest | None = None
+    """For what may read megabytes, if what runs here has the turn for that."""
 
 
 class Readers:
@@ -67,24 +68,30 @@ class Readers:
 
     async def together(self, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The result of a coroutine that waits for nothing but these readers: it runs on a thread, in one snapshot.
-        Queries that take turns are not for it."""
-        return await self.run(partial(self._hold, asking))
+        Queries that take turns else take none within it, so it must ask them for little."""
+        if self.is_reading_together:
+            return await asking()
+        return await self.run(partial(self._hold, asking, copy_context()))
 
     async def together_in_turn(self, tenant_id: int, asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The same for queries that take turns: all of it is one turn."""
-        return await self.run_in_turn(tenant_id, partial(self._hold_turn, asking))
+        """The same for queries that take turns: all of it is one turn, and those may rest."""
+        if self._here.rest is not None:
+            return await asking()
+        hold = partial(self._hold_turn, asking, copy_context())
+        return await self._answered(lambda: self._turns.run(tenant_id, self._executor, hold))
 
-    def _hold_turn(self, asking: Callable[[], Coroutine[Any, Any, T]], connection: apsw.Connection) -> T:
-        self._here.has_turn = True
+    def _hold_turn(self, asking: Callable[[], Coroutine[Any, Any, T]], within: Context, rest: Rest) -> T:
+        self._here.rest = rest
         try:
-            return self._hold(asking, connection)
+            return self._in_snapshot(partial(self._hold, asking, within))
         finally:
-            self._here.has_turn = False
+            self._here.rest = None
 
-    def _hold(self, asking: Callable[[], Coroutine[Any, Any, T]], connection: apsw.Connection) -> T:
+    def _hold(self, asking: Callable[[], Coroutine[Any, Any, T]], within: Context, connection: apsw.Connection) -> T:
+        """`within` are the context variables of the caller."""
         self._here.connection = connection
         try:
-            return at_once(asking())
+            return within.run(at_once, asking())
         finally:
             self._here.connection = None
 
@@ -100,10 +107,12 @@ class Readers:
     async def run_in_turn(self, tenant_id: int, query: Callable[[apsw.Connection], T]) -> T:
         """The same for queries that may read megabytes: one of them at a time, in turns between tenants, so that the
         other threads are left to short ones. It may rest every few rows."""
-        if self._here.has_turn and (connection := self._here.connection) is not None:
-            return query(connection)
+        if (connection := self._here.connection) is not None:
+            return _resting(query, self._here.rest or no_rest, connection)
         return await self._answered(
-            lambda: self._turns.run(tenant_id, self._executor, partial(self._with_rests, query))
+            lambda: self._turns.run(
+                tenant_id, self._executor, lambda rest: self._in_snapshot(partial(_resting, query, rest))
+            )
         )
 
     async def walk_in_turn(self, tenant_id: int, query: Callable[[apsw.Connection, Rest], T]) -> T:
@@ -128,26 +137,6 @@ class Readers:
             log.error("the database could not be read", error=str(error))
             raise Unavailable("The disk could not be read. Repeat the request in a moment.") from None
 
-    def _with_rests(self, query: Callable[[apsw.Connection], T], rest: Rest) -> T:
-        left = ROWS_IN_A_ROW
-
-        def rest_after(_: apsw.Cursor, row: Any) -> Any:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                left = ROWS_IN_A_ROW
-                rest()
-            return row
-
-        def resting(connection: apsw.Connection) -> T:
-            connection.row_trace = rest_after
-            try:
-                return query(connection)
-            finally:
-                connection.row_trace = None
-
-        return self._in_snapshot(resting)
-
     def _in_snapshot(self, query: Callable[[apsw.Connection], T]) -> T:
         connection = self._idle.pop()
         try:
@@ -164,6 +153,24 @@ class Readers:
         await asyncio.to_thread(self._executor.shutdown)
         for connection in self.connections:
             connection.close()
+
+
+def _resting(query: Callable[[apsw.Connection], T], rest: Rest, connection: apsw.Connection) -> T:
+    left = ROWS_IN_A_ROW
+
+    def rest_after(_: apsw.Cursor, row: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            left = ROWS_IN_A_ROW
+            rest()
+        return row
+
+    connection.row_trace = rest_after
+    try:
+        return query(connection)
+    finally:
+        connection.row_trace = None
 
 
 def at_once(asking: Coroutine[Any, Any, T]) -> T:

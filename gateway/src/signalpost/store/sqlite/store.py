@@ -150,7 +150,7 @@ class SqliteStore:
         return await self.readers.together_in_turn(tenant_id, asking)
 
     async def size(self) -> StoreSize:
-        return await asyncio.to_thread(_size, self._path)
+        return await self.readers.run(lambda _: _size(self._path))
 
     # --- Writing ------------------------------------------------------------------------------------------------------
 
