@@ -243,7 +243,7 @@ def test_behind_a_pooler_a_node_changes_nothing_where_the_database_went_back(pla
 def test_a_node_that_could_not_leave_records_nothing_where_the_database_went_back(
     play: "Play", make: "type[Tools]"
 ) -> None:
-    """It has let go of the history that it remembers, so the database takes whatever it still has to record."""
+    """A node lets go of the history that it remembers, so the database takes whatever it still has to record."""
 
     async def scenario(shop: "Shop") -> None:
         store = shop.store

@@ -328,7 +328,7 @@ class LaneWorker(LaneEndpoint):
         return True
 
     def _not_skipped(self, replays: Iterable[Replay]) -> list[Replay]:
-        """Those of replays that were read as running which a skip of the backlog has not cancelled since."""
+        """Replays that were read as running, without those that a skip of the backlog has cancelled since."""
         return [replay for replay in replays if replay.created_at >= self.subscription.skipped_at]
 
     # --- Recording ----------------------------------------------------------------------------------------------------
