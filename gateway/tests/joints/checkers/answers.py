@@ -55,8 +55,8 @@ class Answers(Checker):
         is_done = event.document_id in self.world.model.erased
         attempts = self.world.attempts_of.get((wish.name, event.sequence), [])
         if again.what == "waiting":
-            if any(each.covers(event) and each.begun < again.begun for each in wish.again):
-                return True  # it may wait to be sent again
+            if any(each is not again and each.covers(event) and each.begun < at for each in wish.again):
+                return True  # it may wait to be sent again, also if that was asked for while this was
             known = again.begun - self.world.model.slack.told
             return not any(each.ok and self.world.is_recorded(each) and each.ended_at < known for each in attempts)
         is_given_up = any(event.sequence <= skip.most and skip.begun <= at for skip in wish.skips)
@@ -70,6 +70,6 @@ class Answers(Checker):
         if not all(is_met(when, event.document, event.before) for when in wish.when.between(again.begun, at)):
             return False
         attempts = self.world.attempts_of.get((wish.name, event.sequence), [])
-        others = [each for each in wish.again if each.covers(event) and each.begun < again.begun]
+        others = [each for each in wish.again if each is not again and each.covers(event) and each.begun < at]
         recorded = [each for each in attempts if each.ok and each.ended_at < again.begun - 3.0]
         return bool(recorded) and recorded[-1] is attempts[-1] and not others
