@@ -7,6 +7,9 @@ from gateway.tests.world.model.conditions import is_met
 from gateway.tests.world.model.log import LoggedEvent
 from gateway.tests.world.model.wishes import Again, Wish
 
+RECORDED_AFTER = 0.1
+"""The seconds in which an outcome is recorded at most, if all is well: until then it counts as one that waits."""
+
 
 class Answers(Checker):
     def resent(self, wish: Wish, again: Again, asked: ClientCall, event: LoggedEvent | None) -> None:
@@ -57,7 +60,7 @@ class Answers(Checker):
         if again.what == "waiting":
             if any(each is not again and each.covers(event) and each.begun < at for each in wish.again):
                 return True  # it may wait to be sent again, also if that was asked for while this was
-            known = again.begun - self.world.model.slack.told
+            known = again.begun - self.world.model.slack.told - RECORDED_AFTER
             return not any(each.ok and self.world.is_recorded(each) and each.ended_at < known for each in attempts)
         is_given_up = any(event.sequence <= skip.most and skip.begun <= at for skip in wish.skips)
         has_failed = any(each.ok is not True for each in attempts) or wish.wants_tokens
