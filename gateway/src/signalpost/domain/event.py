@@ -80,7 +80,7 @@ class PastEvent(Struct, frozen=True, gc=False):
     type: int
     """An `EventType`'s value."""
     at: int = 0
-    document: bytes | str = b""
+    document: bytes = b""
     """The document's external id, as the database has it."""
     body: bytes = b""
     before: bytes = b""

@@ -28,7 +28,7 @@ UNABLE = refused("unable", is_unable=True)
 
 
 def event(sequence: int, at: int, document: str = "a") -> PastEvent:
-    return PastEvent(sequence, EventType.UPDATED, at, document)
+    return PastEvent(sequence, EventType.UPDATED, at, document.encode())
 
 
 @given(

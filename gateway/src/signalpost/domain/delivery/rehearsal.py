@@ -115,7 +115,7 @@ class LaterEvents:
     def __init__(self, delay: int) -> None:
         """`delay` in µs."""
         self._delay = delay
-        self._runs: dict[bytes | str, list[tuple[int, str | None]]] = {}
+        self._runs: dict[bytes, list[tuple[int, str | None]]] = {}
 
     @property
     def documents(self) -> int:

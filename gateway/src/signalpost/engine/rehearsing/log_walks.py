@@ -42,7 +42,7 @@ Made = Callable[[int, Sequence[str]], Awaitable[Mapping[str, Mapping[str, str]]]
 class _Page(NamedTuple):
     events: Sequence[PastEvent]
     """Newest first, without those of erased documents."""
-    documents: Mapping[bytes | str, RehearsedDocument]
+    documents: Mapping[bytes, RehearsedDocument]
     """What a kind of destination is told of the documents, if one is asked."""
     next: int | None
     """The sequence below which the walk goes on; None at the end of the log."""
@@ -92,14 +92,12 @@ class LogWalks:
         if self._erased:
             covers = self._erased.covers
             events = [each for each in events if not covers(tenant_id, log.external_id(each.document), each.sequence)]
-        documents: Mapping[bytes | str, RehearsedDocument] = {}
+        documents: Mapping[bytes, RehearsedDocument] = {}
         if any(side.looks_at_made for side in sides):
             documents = await self._documents(question.now, {each.document for each in events})
         return _Page(events, documents, after)
 
-    async def _documents(
-        self, now: Side | None, documents: Iterable[bytes | str]
-    ) -> Mapping[bytes | str, RehearsedDocument]:
+    async def _documents(self, now: Side | None, documents: Iterable[bytes]) -> Mapping[bytes, RehearsedDocument]:
         ids = {each: self._log.external_id(each) for each in documents}
         made = {} if now is None else await self._made(now.subscription.number, [*ids.values()])
         return {each: RehearsedDocument(of, made.get(of, {})) for each, of in ids.items()}

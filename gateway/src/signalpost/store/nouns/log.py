@@ -133,7 +133,7 @@ class LogStore(Protocol):
         the events are large. Without content, an event is sequence and type alone."""
         ...
 
-    def external_id(self, document: bytes | str) -> str:
+    def external_id(self, document: bytes) -> str:
         """What the `document` of a `PastEvent` stands for."""
         ...
 

@@ -217,8 +217,7 @@ class PostgresLog:
         found = await ask_one(_PAST_CONTENT if with_content else _PAST_TYPES, tenant_id, low, before, types)
         return PastPage([PastEvent(*columns) for columns in reversed(found)], low if low > ends.floor else None)
 
-    def external_id(self, document: bytes | str) -> str:
-        assert isinstance(document, bytes)
+    def external_id(self, document: bytes) -> str:
         return str(UUID(bytes=document))
 
     async def callers(self, tenant_id: int, sequences: Sequence[int]) -> dict[int, str]:

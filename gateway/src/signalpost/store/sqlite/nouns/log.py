@@ -132,8 +132,7 @@ class SqliteLog:
         statement = _PAST_CONTENT if with_content else _PAST_TYPES
         return await self._readers.walk_in_turn(tenant_id, partial(_past, statement, tenant_id, before, types, limit))
 
-    def external_id(self, document: bytes | str) -> str:
-        assert isinstance(document, bytes)
+    def external_id(self, document: bytes) -> str:
         return unpack_uuid(document)
 
     @reading
