@@ -105,7 +105,7 @@ def _go_on(session: Session, subscription: str, port: int) -> None:
     session.run(f"signalpost subscriptions rotate {subscription} --overlap-hours 48")
     session.run(f"signalpost subscriptions promote {subscription}")
     session.say("A key for a colleague, the API's description for people, and numbers for Prometheus.")
-    session.run("signalpost keys create 'support desk'")
+    session.run("signalpost keys create 'support desk' --role viewer")
     session.run(f"curl -s http://127.0.0.1:{port}/docs | head -c 60")
     session.run(f"curl -s http://127.0.0.1:{port}/metrics | grep '^signalpost_attempts_total'")
     session.say("Check and back up the database while the gateway runs.")
