@@ -273,7 +273,10 @@ export interface Comparison {
   readonly statusDiffers: number;
   /** How many got another first KiB of the answer. */
   readonly answerDiffers: number;
-  /** From when on attempts are compared. */
+  /**
+   * From when on attempts are compared: a minute after the last change of a URL, since a node that hears of it late
+   * sends to the former one meanwhile.
+   */
   readonly since: string;
   /** Null if nothing was compared, and so for the shadow. */
   readonly original: Latencies | null;

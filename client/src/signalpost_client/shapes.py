@@ -329,7 +329,9 @@ class Comparison(Shape, frozen=True, kw_only=True):
     answer_differs: int
     """How many got another first KiB of the answer."""
     since: datetime
-    """From when on attempts are compared."""
+    """From when on attempts are compared: a minute after the last change of a URL, since a node that hears of it
+    late sends to the former one meanwhile.
+    """
     original: Latencies | None
     """Null if nothing was compared, and so for the shadow."""
     shadow: Latencies | None

@@ -18,7 +18,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from signalpost.domain.shown_url import shown_url
 from signalpost.domain.signing_key import SigningKey
 from signalpost.domain.subscription import WEBHOOK, Subscription
-from signalpost.domain.timestamps import MINUTE, format_timestamp, parse_timestamp
+from signalpost.domain.timestamps import format_timestamp, parse_timestamp
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -27,9 +27,6 @@ FORMAT: Final = "signalpost evidence 1"
 PATH: Final = "/.well-known/signalpost-evidence.json"
 MAX_BYTES: Final = 32 * 1024 * 1024
 """A larger file is no evidence: an event has at most 1 MiB, and an attempt a little more than 1 KiB."""
-MOVED_WITHIN: Final = MINUTE
-"""After so long every node sends to a changed URL. Each hears of it a moment after its commit, and one that hears
-nothing of the database soon stops sending."""
 _Hex = Annotated[str, Meta(pattern="^[0-9a-f]+$")]
 
 
@@ -117,8 +114,7 @@ class EvidenceKeys(Struct, frozen=True):
 def url_of(found: Subscription, started_at: int) -> str | None:
     """The URL that an attempt went to; None if it may have been a former one: where an attempt went is not kept if it
     was delivered."""
-    is_known = not found.url_since or started_at >= found.url_since + MOVED_WITHIN
-    return shown_url(found.url) if found.kind == WEBHOOK and is_known else None
+    return shown_url(found.url) if found.kind == WEBHOOK and started_at >= found.moved_at else None
 
 
 class Unproven(ValueError):

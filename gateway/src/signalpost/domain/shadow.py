@@ -134,6 +134,11 @@ def check_apart(original_url: str, shadow_url: str) -> None:
         raise Invalid([FieldError("/url", "same_url", detail)])
 
 
+def comparable_since(original: Subscription, shadow: Subscription) -> int:
+    """Since when both have been sent to the URLs that they have, and to no others."""
+    return max(shadow.created_at, shadow.moved_at, original.moved_at)
+
+
 class Pair(NamedTuple):
     original: Subscription
     shadow: Subscription

@@ -18,6 +18,7 @@ from signalpost.domain.objective import Objective
 from signalpost.domain.old_signature import OldSignature
 from signalpost.domain.own_tls import Certificate, ClientCertificate
 from signalpost.domain.request import EndpointTls
+from signalpost.domain.timestamps import MINUTE
 
 Status = Literal["active", "paused", "disabled"]
 Ordering = Literal["loose", "strict"]
@@ -35,6 +36,9 @@ SIGNING: Final = frozenset({WEBHOOK, POLL})
 """The kinds that sign events with a secret."""
 
 
+MOVED_WITHIN: Final = MINUTE
+"""After so long every node sends to a changed URL. Each hears of it a moment after its commit, and one that hears
+nothing of the database soon stops sending."""
 MAX_DELAY: Final = 30 * 24 * 3600
 
 
@@ -148,6 +152,11 @@ class Subscription(Struct, frozen=True, kw_only=True):
         """Whether its lane may have passed over events that did not meet a condition, or that were too old for a
         shadow."""
         return self.when is not None or self.when_since > 0 or self.shadow_of is not None
+
+    @property
+    def moved_at(self) -> int:
+        """Since when no node sends to a URL that it had before; 0 if it had no other one."""
+        return self.url_since + MOVED_WITHIN if self.url_since else 0
 
     @property
     def delay(self) -> int:

@@ -17,7 +17,7 @@ from signalpost.commands.subscriptions import subscription_not_found
 from signalpost.domain.delivery.comparison import COMPARED_AT_MOST, AnswerTally, Difference, Latency
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import EventType
-from signalpost.domain.shadow import Promotion, why_not_ready
+from signalpost.domain.shadow import Promotion, comparable_since, why_not_ready
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.store.nouns.deliveries import AttemptRow
@@ -36,7 +36,7 @@ class _DifferentAnswers(NamedTuple):
 async def compare(context: RequestContext) -> Comparison:
     query: PageQuery = context.query()
     shadow, original = await _both(context)
-    since = max(shadow.created_at, shadow.url_since, original.url_since)
+    since = comparable_since(original, shadow)
     tally, found, are_more = AnswerTally(since), list[_DifferentAnswers](), False
     below: int | None = END_OF_LOG if query.cursor is None else query.cursor
     for _ in range(COMPARED_AT_MOST // PART):

@@ -50,7 +50,7 @@ class AnswerTally:
     """Counts what was compared."""
 
     def __init__(self, since: int) -> None:
-        """Attempts from before `since` were made to another endpoint, and do not count."""
+        """Attempts from before `since` may have been made to another endpoint, and do not count."""
         self._since = since
         self.compared = 0
         self.agree = 0

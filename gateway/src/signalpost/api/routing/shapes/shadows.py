@@ -42,7 +42,13 @@ class Comparison(Shape, frozen=True):
     agree: Annotated[int, Meta(description="How many of them were answered alike, in status and answer.")]
     status_differs: Annotated[int, Meta(description="How many got another status, or no answer in another way.")]
     answer_differs: Annotated[int, Meta(description="How many got another first KiB of the answer.")]
-    since: Annotated[Timestamp, Meta(description="From when on attempts are compared.")]
+    since: Annotated[
+        Timestamp,
+        Meta(
+            description="From when on attempts are compared: a minute after the last change of a URL, since a node "
+            "that hears of it late sends to the former one meanwhile."
+        ),
+    ]
     original: Annotated[Latencies | None, Meta(description="Null if nothing was compared, and so for the shadow.")]
     shadow: Latencies | None
     data: Annotated[list[ComparedEvent], Meta(description="Events that were answered differently, newest first.")]
