@@ -7,6 +7,7 @@
 - An event is first sent after those of its document that came before it.
 - No retry comes early, and signatures are of the database's time, however wrong a node's machine's clock is.
 - No attempt is recorded twice, and each lane knows how many of its deliveries wait.
+- A test that was delivered has closed the breaker of its endpoint (C16), whichever node sent it.
 - In the end everything that was committed and wanted is delivered, nothing else was sent, and all nodes know the same.
 
 What must hold once the database has gone back is in `failover_checkers.py`.
@@ -15,7 +16,7 @@ A node that the database forgot may do as if it owned its lanes until its next b
 """
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.tests.simulation.failover_checkers import FailoverCheckers
 from gateway.tests.simulation.fleet_node import FleetNode
@@ -55,6 +56,26 @@ _MISCOUNTED = (
 )
 
 
+class LaneSeen(NamedTuple):
+    """What an onlooker sees of a lane."""
+
+    owner: FleetNode | None
+    """The node that has it, as both the database and the node say."""
+    failing_since: int | None
+    """When the first of the failures was that its breaker counts."""
+    is_open: bool
+    """Whether its breaker is open."""
+
+
+class DeliveredTest(NamedTuple):
+    host: str
+    by: FleetNode
+    at: float
+
+    before: LaneSeen
+    """The lane of the endpoint, as it was before."""
+
+
 class FleetCheckers:
     def __init__(self, world: "FleetWorld") -> None:
         self._world = world
@@ -71,11 +92,11 @@ class FleetCheckers:
 
     def sent(self, sent: SentRequest) -> None:
         node = self._world.nodes[sent.process]
+        self._check_signature(sent)
+        if sent.is_test:  # any node sends one: it needs no lane, and so no lease
+            return
         if self._world.time.now >= node.wire.lease_until:
             self._world.fail("lease", f"{sent}: its node's lease ended at {node.wire.lease_until:.3f}")
-        self._check_signature(sent)
-        if sent.is_test:  # any node sends one
-            return
         others = self._in_flight.setdefault((sent.host, sent.document_id), [])
         self._check_own_overlap(sent, others)
         self._check_owner(sent, node)
@@ -101,6 +122,29 @@ class FleetCheckers:
         if sent.is_test:
             return
         self._in_flight[sent.host, sent.document_id].remove(sent)
+
+    def lane_of(self, host: str) -> LaneSeen:
+        """The lane of an endpoint as it is now."""
+        number, owner = self._lane_of(host)
+        for node in self._world.running:
+            worker = node.engine.lanes.here.workers.get(number)
+            if worker is not None and node.store.fleet.node_id == owner:
+                breaker = worker.health.breaker
+                return LaneSeen(node, breaker.failing_since, breaker.is_open)
+        return LaneSeen(None, None, is_open=False)
+
+    def tested(self, test: DeliveredTest) -> None:
+        """A test was delivered, and all nodes have heard of it by now. One that could not be told goes by a probe."""
+        now, before = self.lane_of(test.host), test.before
+        if now.owner is None or now.owner is not before.owner:
+            return
+        if any(node.was_lost_since(test.at) for node in (test.by, now.owner)):
+            return
+        self._world.counts["tests that closed a breaker"] += before.is_open
+        self._world.counts["of them, by another node"] += before.is_open and test.by is not now.owner
+        if now.failing_since is not None and now.failing_since == before.failing_since:
+            about = f"{test.host} took a test of process {test.by.number} at {test.at:.3f}"
+            self._world.fail("breaker", f"{about}, and failures from before it count at process {now.owner.number}")
 
     def killed(self, node: FleetNode) -> None:
         for requests in self._in_flight.values():
@@ -132,10 +176,14 @@ class FleetCheckers:
 
     def _check_owner(self, sent: SentRequest, node: FleetNode) -> None:
         me = node.store.fleet.node_id
-        _, identity = self._world.subscribed[sent.host]
-        lane, owner = next(iter(self._world.rows(_OWNER, pack_uuid(identity))), (0, None))
+        lane, owner = self._lane_of(sent.host)
         if owner != me and (not node.is_forgotten or lane in node.store.lanes.refused):
             self._world.fail("owner", f"{sent} is sent by node {me}, and node {owner} owns the lane")
+
+    def _lane_of(self, host: str) -> tuple[int, int | None]:
+        """The number of an endpoint's lane, and which node owns it."""
+        _, identity = self._world.subscribed[host]
+        return next(iter(self._world.rows(_OWNER, pack_uuid(identity))), (0, None))
 
     def _check_repeat(self, sent: SentRequest, before: list[SentRequest]) -> None:
         delivered = [each for each in before if each.is_delivered and not self._was_lost(each)]

@@ -39,6 +39,10 @@ class FleetPlan(NamedTuple):
     hear no announcements."""
     apart: float = 0.0
     """The seconds by which machines' clocks differ from the database's at most; each runs fast or slow, too."""
+    testing: float = 0.0
+    """The share of what clients do that sends a test to an endpoint."""
+    broken: float = 0.0
+    """The seconds from the beginning in which all receivers refuse everything. After a minute breakers open."""
 
     @property
     def rest_after(self) -> float:
@@ -53,7 +57,7 @@ def with_trouble(seed: int, trouble: str) -> FleetPlan:
 
 
 def draw(random: Random) -> FleetPlan:
-    return FleetPlan(
+    plan = FleetPlan(
         tenants=random.choice((1, 1, 2, 5)),
         nodes=random.choice((2, 2, 3, 4)),
         subscriptions=random.choice((2, 5, 9)),
@@ -70,4 +74,11 @@ def draw(random: Random) -> FleetPlan:
         lasts=random.choice((15.0, 15.0, 30.0, 60.0)),
         pooled=random.choice((False, True)),
         apart=random.choice((0.0, 3.0, 7_200.0)),
+        testing=random.choice((0.0, 0.03, 0.3)),
     )
+    return random.choice((plan, plan, plan, _broken_at_first(plan)))
+
+
+def _broken_at_first(plan: FleetPlan) -> FleetPlan:
+    """A world in which breakers open, and close by a test or a probe. Deliveries are not given up so soon."""
+    return plan._replace(broken=80.0, lasts=110.0)

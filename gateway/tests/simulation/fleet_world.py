@@ -18,7 +18,7 @@ from typing import Any
 
 import apsw
 from gateway.tests.bodies import document_patch, new_document, subscription_patch, subscription_request
-from gateway.tests.simulation.fleet_checkers import RETRY_DELAY, FleetCheckers
+from gateway.tests.simulation.fleet_checkers import RETRY_DELAY, DeliveredTest, FleetCheckers
 from gateway.tests.simulation.fleet_database import FleetDatabase
 from gateway.tests.simulation.fleet_node import FleetNode
 from gateway.tests.simulation.fleet_plan import FleetPlan, draw
@@ -33,13 +33,17 @@ from signalpost.commands.command import CompletedCommand
 from signalpost.commands.deliveries import RetryDelivery
 from signalpost.commands.documents import CreateDocument, PatchDocument
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription
+from signalpost.domain.delivery.breaker import MAX_JITTER, PROBE_LAST
+from signalpost.domain.documents import sample
 from signalpost.domain.errors import NotFound, SignalpostError
+from signalpost.domain.event import EventType
+from signalpost.domain.timestamps import SECOND
 from signalpost.engine.settings import EngineSettings
 from signalpost.store.nouns.fleet import SHARED, TenantMark
 from signalpost.store.sqlite.codec import pack_uuid
 
 SETTLES_WITHIN = 120.0
-"""The seconds in which everything must be settled once all is well."""
+"""The seconds in which everything must be settled once all is well, and no breaker waits any more."""
 TOLD_WITHIN = 3.0
 """The seconds in which all nodes know then what was changed last."""
 A_FEW_BEATS = 10.0
@@ -67,6 +71,7 @@ class FleetWorld(World[FleetNode]):
         self.counts: Counter[str] = Counter()
         self.violation: Violation | None = None
         self.is_healing = False
+        self._mended_at = self.time.now + self.plan.broken
         self._trace: deque[str] = deque(maxlen=traced)
         self._ids = itertools.count(1)
         self._checkers = FleetCheckers(self)
@@ -91,7 +96,8 @@ class FleetWorld(World[FleetNode]):
     def answer(self, sent: SentRequest) -> Reply:
         after = 0.01 if self.is_healing else self.random.choice(self.plan.reply_after)
         fails = not self.is_healing and self.random.random() < self.plan.failing
-        return Reply(status=503 if fails else 200, after=after)
+        is_broken = self.time.now < self._mended_at
+        return Reply(status=503 if fails or is_broken else 200, after=after)
 
     def sent(self, sent: SentRequest) -> None:
         self.attempts += 1
@@ -195,6 +201,8 @@ class FleetWorld(World[FleetNode]):
                 await self._change(node)
             elif self.random.random() < self.plan.retrying:
                 await self._retry(node)
+            elif self.plan.testing and self.random.random() < self.plan.testing:
+                await self._test(node)
             else:
                 await self._write(node)
         except SignalpostError as error:
@@ -215,7 +223,7 @@ class FleetWorld(World[FleetNode]):
                 subscription_id=identity,
                 new=subscription_request(url=f"https://{host}/", eventTypes=self.random.choice((1, 7, 7))),
                 secret=SECRET,
-                retry_delays=(RETRY_DELAY,) * 6,
+                retry_delays=(RETRY_DELAY,) * 10,
             )
         )
 
@@ -239,6 +247,21 @@ class FleetWorld(World[FleetNode]):
                     event_document_id=sent[0].document_id,
                 )
             )
+
+    async def _test(self, node: FleetNode) -> None:
+        """Send a test to an endpoint. If it is delivered, look a little later whether that has closed the breaker."""
+        host = self.random.choice([*self.subscribed])
+        if not node.engine.lookout.is_recent:  # as the API does, which knows no key otherwise
+            await node.engine.lookout.look()
+        found = node.engine.directory.subscription(*self.subscribed[host])
+        if found is None:
+            return
+        event = sample.event(EventType.CREATED, found.tenant_id, self.wall.now, self.random.getrandbits)
+        before = self._checkers.lane_of(host)
+        test = DeliveredTest(host, node, self.time.now, before)
+        if (await node.engine.endpoint_tests.run(found, event)).failure is None:
+            await asyncio.sleep(TOLD_WITHIN)
+            self._checkers.tested(test)
 
     async def _write(self, node: FleetNode) -> None:
         tenant = self.random.randrange(1, self.plan.tenants + 1)
@@ -267,7 +290,8 @@ class FleetWorld(World[FleetNode]):
         self.trace("all is well from now on")
         self._checkers.check_counts()
         self._troubles.end_all()
-        end = self.time.now + SETTLES_WITHIN
+        last_probe = PROBE_LAST / SECOND * (1 + MAX_JITTER) if self.plan.broken else 0.0
+        end = self.time.now + last_probe + SETTLES_WITHIN
         # What a client was about to do is done meanwhile, so it is looked at once more after that.
         while any(self._is_unsettled(end) for _ in range(2)):
             pass

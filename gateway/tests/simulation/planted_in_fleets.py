@@ -22,6 +22,7 @@ from signalpost.domain.event import Event
 from signalpost.domain.roster import Roster
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
+from signalpost.engine.delivered_tests import DeliveredTests
 from signalpost.engine.engine import Engine
 from signalpost.engine.fleet import node
 from signalpost.engine.fleet.follower import AGAIN_AFTER, NEWS_AT_ONCE, Follower
@@ -340,6 +341,19 @@ def _(_right: Any) -> Any:
         await self._writer.run(lambda connection: connection.execute("DELETE FROM node WHERE id = ?", (number,)))
 
     return leave
+
+
+@fault(
+    "tells no other node of a test that it delivered",
+    DeliveredTests,
+    "_tell_owner",
+    among(testing=0.3, broken=80.0, lasts=110.0, subscriptions=3),
+)
+def _(_right: Any) -> Any:
+    async def tell_owner(_self: DeliveredTests, _tested: Subscription) -> None:
+        return
+
+    return tell_owner
 
 
 if __name__ == "__main__":

@@ -36,6 +36,11 @@ def test_a_node_notices_that_the_database_went_back_while_it_loaded_what_was_the
     simulate(900323, folder, with_trouble(900323, "fail_over"))
 
 
+def test_a_test_that_any_node_delivers_closes_the_breaker_c16(folder: Path) -> None:
+    plan = QUIET._replace(nodes=2, documents=20, pauses=(0.5,), testing=0.3, broken=80.0, lasts=100.0)
+    simulate(1, folder, plan)
+
+
 def test_a_lane_is_taken_up_again_whose_attempts_end_after_its_node_has_begun_anew(folder: Path) -> None:
     plan = QUIET._replace(documents=20, pauses=(0.2,), reply_after=(4.0,), faults=1, troubles=("forget",))
     simulate(2, folder, plan)

@@ -26,6 +26,7 @@ SOON = (
     "keeps events that the database has lost",
     "records behind a pooler how far a lane had come before",
     "asks for ever for what the database has lost",
+    "tells no other node of a test that it delivered",
 )
 FOUND_BY_2 = (
     "acts once more upon a retry that it has done",
