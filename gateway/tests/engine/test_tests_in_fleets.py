@@ -28,14 +28,17 @@ class TroubledFleet(WebhookFleet):
         self.is_mended = False
         super().__init__(folder, EngineSettings())
         for number in range(1, DOCUMENTS + 1):
-            self.ask(
-                CreateDocument(
-                    tenant_id=1, document_id=f"00000000-0000-4000-8000-{number:012d}", new=new_document(),
-                    source_app="app", idempotency=None,
-                )
-            )  # fmt: skip
+            self.create_another(number)
         self.drive(80.0)
         assert self.health(self.owner)["breaker"] == "open", "and a probe has just failed: the next is not near"
+
+    def create_another(self, number: int) -> None:
+        self.ask(
+            CreateDocument(
+                tenant_id=1, document_id=f"00000000-0000-4000-8000-{number:012d}", new=new_document(),
+                source_app="app", idempotency=None,
+            )
+        )  # fmt: skip
 
     def answer(self, sent: SentRequest) -> Reply:
         self.requests.append(sent)
@@ -110,6 +113,7 @@ def test_what_was_asked_of_an_endpoint_while_its_node_was_lost_is_the_probe_of_t
     with closing(TroubledFleet(tmp_path)) as fleet:
         owner, other = fleet.owner, fleet.other
         fleet.drive(240.0)
+        fleet.create_another(DOCUMENTS + 1)  # the others may have been given up
         if asked == "a resume":
             fleet.patch(status="paused")
         probe_at = fleet.health(owner)["nextProbeAt"]
