@@ -38,7 +38,11 @@ def test_a_node_notices_that_the_database_went_back_while_it_loaded_what_was_the
 
 def test_a_test_that_any_node_delivers_closes_the_breaker_c16(folder: Path) -> None:
     plan = QUIET._replace(nodes=2, documents=20, pauses=(0.5,), testing=0.3, broken=80.0, lasts=100.0)
-    simulate(1, folder, plan)
+    by_another_node = 0
+    for seed in (2, 3, 5):
+        (of_seed := folder / str(seed)).mkdir()
+        by_another_node += simulate(seed, of_seed, plan).counts["of them, by another node"]
+    assert by_another_node
 
 
 def test_a_lane_is_taken_up_again_whose_attempts_end_after_its_node_has_begun_anew(folder: Path) -> None:
