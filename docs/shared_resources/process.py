@@ -133,7 +133,12 @@ LOOP_AND_THREADS: Rows = (
         FIRST_COME,
         "one process at a time, which works while no other process wants the core",
         "the thread of rehearsals takes it, in turns",
-        ("engine/rehearsing/process_walks.py LONG",),
+        (
+            "engine/rehearsing/process_walks.py LONG",
+            "engine/rehearsing/walking_process.py RestingTurns",
+            "engine/rehearsing/walking_process.py ThreadPoolExecutor",
+            "store/open.py ThreadPoolExecutor",
+        ),
     ),
     Row(
         "threads of SQLite",
