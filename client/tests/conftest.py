@@ -21,8 +21,9 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def proxy(gateway: GatewayProcess) -> Iterator[FaultyProxy]:
+    """One for each test: what a client gave up may arrive late, and is not to meet what the next test has in store."""
     made = FaultyProxy(lambda: gateway.address)
     yield made
     made.close()
