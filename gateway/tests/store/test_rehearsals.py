@@ -2,6 +2,8 @@
 thread or by a process of its own."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -144,6 +146,14 @@ def test_a_thread_walks_if_a_process_is_busy_or_fails_or_cannot_be_started(play:
             assert (await walks_of_a_process(shop, erased, here, start).walk(question)).tally.then == 40
         wrong = ProcessWalks(here, "sqlite:////nowhere/at/all.db", 1, erased, long=30)
         assert (await wrong.walk(question)).tally.then == 40
+
+        def stands_still() -> ChildProcess:
+            process = processes()
+            os.kill(process.pid, signal.SIGSTOP)
+            return process
+
+        starved = ProcessWalks(here, shop.url, 0, erased, stands_still, long=30, patience=0.1)
+        assert (await starved.walk(question)).tally.then == 40
         walks, before = walks_of_a_process(shop, erased, here, processes), len(processes.started)
         both = await asyncio.gather(walks.walk(question), walks.walk(question))
         assert [each.tally.then for each in both] == [40, 40]

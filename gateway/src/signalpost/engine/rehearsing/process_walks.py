@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from signalpost.domain.subscription import UNSAVED, Delay, Filters, Subscription
 from signalpost.engine.lanes.erased import ErasedEvents
-from signalpost.engine.rehearsing.question import Question, WalkResult, Walks
+from signalpost.engine.rehearsing.question import BOUNDS, Question, WalkResult, Walks
 from signalpost.engine.rehearsing.side import Side
 from signalpost.runtime.child_process import ChildProcess
 from signalpost.runtime.logger import log
@@ -30,6 +30,8 @@ from signalpost.runtime.logger import log
 LONG: Final = 50_000
 """From how many events on a walk is for a process, which takes half a second to start."""
 
+PATIENCE: Final = BOUNDS.seconds + 5.0
+"""After so many seconds a process that has not answered is ended: on a machine that is always busy it gets no core."""
 PART: Final = 64 * 1024
 """How many bytes of an answer are read at once."""
 
@@ -94,6 +96,7 @@ class ProcessWalks:
         erased: ErasedEvents,
         start: Callable[[], ChildProcess] = start_process,
         long: int = LONG,
+        patience: float = PATIENCE,
     ) -> None:
         """`here` walks what is not for a process. A gateway has so many `processes` besides."""
         self._here = here
@@ -102,6 +105,7 @@ class ProcessWalks:
         self._erased = erased
         self._start = start
         self._long = long
+        self._patience = patience
         self._is_busy = False
 
     async def walk(self, question: Question) -> WalkResult:
@@ -135,8 +139,11 @@ class ProcessWalks:
         except OSError as error:
             log.warning("no process could be started for a rehearsal, which goes on without", error=str(error))
             return None
+        answer = b""
         try:
-            answer = await _asked(process, request)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    answer = await _asked(process, request)
         finally:
             process.kill()
             code = await process.wait()
