@@ -36,6 +36,13 @@ ANSWERS = {
     "subscriptions": {"200", HELD},
     "reads": {"200", HELD},
     "pages": {"200", HELD},
+    "events": {"200", HELD},
+    "search": {"200", HELD},
+    "checks": {"204", HELD},
+    "signatures": {"200", HELD},
+    "rehearsals": {"200", "409", "429", HELD},
+    "dry replays": {"200", HELD},
+    "tests": {"200", "429", HELD},
     "kinds": {"200", HELD},
     "wrong keys": {"401", HELD},
 }

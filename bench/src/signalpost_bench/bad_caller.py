@@ -96,14 +96,17 @@ class BadCaller:
         loop = asyncio.get_running_loop()
         return (await loop.create_connection(kind, "127.0.0.1", self._port, local_addr=(OWN_ADDRESS, 0)))[1]
 
-    async def make(self, path: str, bodies: list[bytes]) -> None:
-        """Make things that the probe needs, one after the other. Raises RuntimeError if one is refused."""
-        client = await self.connect()
+    async def make(self, path: str, bodies: list[bytes]) -> list[str]:
+        """Make things that the probe needs, one after the other. Returns what each was answered. Raises RuntimeError if
+        one is refused."""
+        client, answers = await self.connect(), []
         for body in bodies:
             status, answer = await client.send(self.request("POST", path, body))
             if status != 201:
                 raise RuntimeError(f"the gateway answered {status}: {answer[:300]!r}")
+            answers.append(answer.decode())
         client.transport.close()
+        return answers
 
     async def key_in(self, tenant: str, role: str) -> str:
         """A new key of a tenant; only an operator can make one."""
@@ -202,6 +205,18 @@ def large_document() -> bytes:
 
 def _subscription(url: str, event_type: str, **more: Any) -> bytes:
     return msgspec.json.encode({"url": url, "eventTypes": [event_type], **more})
+
+
+def _asked_of_new(path: str, body: Mapping[str, Any]) -> Callable[[BadCaller, float], Awaitable[None]]:
+    """A probe: 8 clients ask the same of a subscription that is made for it, over and over."""
+
+    async def run(caller: BadCaller, until: float) -> None:
+        [made] = await caller.make("/v1/subscriptions", [_subscription(caller.url, "documentCreated")])
+        whole = f"/v1/subscriptions/{msgspec.json.decode(made)['id']}{path}"
+        sent = caller.request("POST", whole, msgspec.json.encode(body))
+        await asyncio.gather(*(caller.repeat(sent, until) for _ in range(8)))
+
+    return run
 
 
 async def _make_large_documents(caller: BadCaller) -> None:
@@ -312,6 +327,41 @@ PROBES: Mapping[str, Probe] = {
     ),
     "reads": Probe("lists of one document", _repeated(8, lambda c: c.request("GET", "/v1/documents?limit=1"))),
     "pages": Probe("pages of the console", _open_pages),
+    "events": Probe(
+        "lists of events of 983 KB", _repeated(8, lambda c: c.request("GET", "/v1/events")), _make_large_documents
+    ),
+    "search": Probe(
+        f"searches among {SUBSCRIPTIONS} subscriptions",
+        _repeated(8, lambda c: c.request("GET", "/v1/search?q=nothing")),
+        _subscribe_many,
+    ),
+    "checks": Probe(
+        "checks of new subscriptions",
+        _repeated(8, lambda c: c.request("POST", "/v1/subscriptions/check", _subscription(c.url, "documentCreated"))),
+    ),
+    "signatures": Probe(
+        "checks of signatures of 500 KB",
+        _asked_of_new("/secret/check", {"signature": "0" * 128, "body": "x" * 500_000}),
+    ),
+    "rehearsals": Probe(
+        "rehearsals of new subscriptions",
+        _repeated(
+            8,
+            lambda c: c.request(
+                "POST",
+                "/v1/subscriptions/rehearsals",
+                msgspec.json.encode({"subscription": {"url": c.url, "eventTypes": ["documentCreated"]}}),
+            ),
+        ),
+    ),
+    "dry replays": Probe(
+        "dry runs of replays",
+        _asked_of_new(
+            "/replays",
+            {"from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z", "status": "failed", "dryRun": True},
+        ),
+    ),
+    "tests": Probe("tests of a subscription", _asked_of_new("/test", {})),
     "kinds": Probe("the kinds of destinations", _repeated(8, lambda c: c.request("GET", "/v1/destinations"))),
     "wrong keys": Probe("wrong keys", _repeated(64, lambda c: c.request("GET", "/v1/documents", key="sp_" + "x" * 43))),
 }

@@ -103,6 +103,17 @@ def test_what_changes_something_can_be_repeated_safely(route: Route) -> None:
         assert not route.conditional
 
 
+@each_route
+def test_what_a_call_takes_counts_against_its_tenants_share_of_the_event_loop_unless_it_is_a_change(
+    route: Route,
+) -> None:
+    """A change can be repeated with an `Idempotency-Key`, or is one of the many of an import. A dry run is none."""
+    kinds = [] if route.body is None else types_in(route.body.kind)
+    may_be_dry = any("dry_run" in kind.__struct_fields__ for kind in kinds)
+    is_change = (route.idempotent and not may_be_dry) or route.name == "import_documents"
+    assert route.is_timed is not is_change
+
+
 def types_in(annotation: Any) -> set[Any]:
     return set(get_args(annotation)) if get_origin(annotation) in (Union, UnionType) else {annotation}
 

@@ -5,7 +5,7 @@ import contextlib
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from gateway.tests.api.two_tenants import make_key, make_tenant
@@ -199,6 +199,34 @@ def test_a_refused_change_counts_with_what_reading_its_body_took(world: "World")
 
     usual = int((LISTENING + REFUSAL) * SECOND) * (1 + RESTS)
     world.wait_until(lambda: costs(b"[" * 16_000) > usual)
+
+
+@pytest.mark.parametrize(
+    ("what", "path", "body"),
+    [
+        ("check", "/v1/subscriptions/check", {"url": "https://example.com", "eventTypes": ["documentCreated"]}),
+        ("test", "/v1/subscriptions/{id}/test", {}),
+        ("rehearse", "/v1/subscriptions/{id}/rehearsals", {"change": {"eventTypes": ["documentUpdated"]}}),
+        ("signature", "/v1/subscriptions/{id}/secret/check", {"signature": "0", "body": "{}"}),
+        ("dry-run", "/v1/subscriptions/{id}/replays", {"fromSequence": 1, "status": "failed", "dryRun": True}),
+        ("dry-runs", "/v1/replays", {"from": "2026-01-01T00:00:00Z", "status": "failed", "dryRun": True}),
+    ],
+)
+def test_what_is_asked_with_a_body_and_changes_nothing_counts_in_its_tenants_share(
+    world: "World", what: str, path: str, body: dict[str, Any]
+) -> None:
+    make_tenant(world, f"asks-{what}")
+    key, services = make_key(world, "subscriber", f"asks-{what}"), world.gateway._services
+    shares, tenant = services.limits.loop, services.directory.tenant_ids[-1]
+    made = world.send("POST", "/v1/subscriptions", world.subscription, key).ok(201)
+
+    def counts() -> bool:
+        """False if no other tenant called at that moment."""
+        world.get("/v1/documents?limit=1").ok()
+        assert world.send("POST", path.format(id=made["id"]), body, key).status in (200, 204)
+        return tenant in shares._of and shares._of[tenant].expected > 0
+
+    world.wait_until(counts)
 
 
 def test_few_wait_for_pages_that_are_being_loaded(make_world: Callable[..., "World"]) -> None:

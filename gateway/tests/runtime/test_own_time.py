@@ -35,3 +35,23 @@ def test_what_a_thread_does_for_it_counts_as_its_own_time() -> None:
             assert in_vain.seconds >= SECONDS
 
     asyncio.run(scenario())
+
+
+def test_a_future_is_waited_for_as_a_coroutine_is() -> None:
+    """What a call waits for may be the outcome of its change."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        made, refused, left = loop.create_future(), loop.create_future(), loop.create_future()
+        loop.call_soon(made.set_result, "done")
+        assert await OwnTime(made) == "done"
+        loop.call_soon(refused.set_exception, ValueError("broken"))
+        with pytest.raises(ValueError, match="broken"):
+            await OwnTime(refused)
+        waiting = asyncio.ensure_future(OwnTime(left))
+        loop.call_soon(waiting.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert left.cancelled()
+
+    asyncio.run(scenario())

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from functools import partial
 from time import thread_time
 from typing import Any, Final, NamedTuple, cast
@@ -48,8 +48,6 @@ from signalpost.sharing.shares import NOBODY, Caller
 
 OPERATORS_LEAST: Final = 20
 """How many requests a second an operator may make in a tenant that may make fewer: a page of the console makes ten."""
-READING: Final = frozenset(("GET", "HEAD"))
-"""The methods of requests that change nothing."""
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 """An escaped slash. No id here has one; decoded, it would lead to another path."""
 
@@ -58,12 +56,20 @@ Handling = Generator[Awaitable[Any], Any, Response | StreamedResponse]
 Handler = Callable[[Request], Handling]
 
 
+class _Entry(NamedTuple):
+    """What answers a method of a path."""
+
+    handler: Handler
+    is_timed: bool = False
+    """Whether what its requests take of the event loop's time counts against their tenants' shares of it."""
+
+
 class _Resource(NamedTuple):
     """What stands under one path."""
 
     path: str
-    handlers: Mapping[str, Handler]
-    """The handler of each method."""
+    entries: Mapping[str, _Entry]
+    """The entry of each method."""
 
 
 class Api:
@@ -73,29 +79,40 @@ class Api:
         self.services = services
         self._notes = RequestNotes(services)
         self._routes = {route.name: route for route in routes}
-        handlers: dict[str, dict[str, Handler]] = {}
+        entries: dict[str, dict[str, _Entry]] = {}
         for route in routes:
             handler: Handler = partial(self._call_with_key, route)
             if route.deprecation is not None:
                 handler = partial(_announcing, route.deprecation, handler)
-            handlers.setdefault(route.path, {})[route.method] = handler
+            entries.setdefault(route.path, {})[route.method] = _Entry(handler, route.is_timed)
         for open_route in open_routes:
             handler = partial(_waited_for, partial(open_route.handler, services))
-            handlers.setdefault(open_route.path, {})[open_route.method] = handler
+            entries.setdefault(open_route.path, {})[open_route.method] = _Entry(handler)
         if routes:
             description = Description(routes, open_routes)
-            handlers["/openapi.json"] = {"GET": partial(_waited_for, description.show_openapi)}
-            handlers["/docs"] = {"GET": partial(_waited_for, description.show_page)}
-        for of_path in handlers.values():
+            entries["/openapi.json"] = {"GET": _Entry(partial(_waited_for, description.show_openapi))}
+            entries["/docs"] = {"GET": _Entry(partial(_waited_for, description.show_page))}
+        for of_path in entries.values():
             if "GET" in of_path:
                 of_path["HEAD"] = of_path["GET"]
-        self._paths = PathTable({path: _Resource(path, of_path) for path, of_path in handlers.items()})
+        self._paths = PathTable({path: _Resource(path, of_path) for path, of_path in entries.items()})
 
     def __call__(self, head: Head, body: ArrivingBody) -> Steps:
         request = Request(head, body)
-        request.is_timed = request.method in READING
-        steps = self._answer(request)
+        resource = self._resource_of(request)
+        entry = None if resource is None else resource.entries.get(request.method)
+        request.is_timed = entry is not None and entry.is_timed
+        steps = self._answer(request, partial(self._dispatch, resource, entry))
         return self._timed(request, steps) if request.is_timed else steps
+
+    def _resource_of(self, request: Request) -> _Resource | None:
+        """What stands under the path of a request, whose parameters it is given; None for nothing."""
+        raw = request.head.raw_path
+        found = None if b"%" in raw and _ESCAPED_SLASH.search(raw) else self._paths.find(request.own_path)
+        if found is None:
+            return None
+        resource, request.path_params = found
+        return resource
 
     def route(self, name: str) -> Route:
         """The entry of the route table for the call of this name."""
@@ -135,11 +152,11 @@ class Api:
         assert isinstance(answered, Response), "what is streamed is not read at once"
         return answered
 
-    def _answer(self, request: Request) -> Steps:
+    def _answer(self, request: Request, handle: Handler) -> Steps:
         """The life of a request, from its head to its answer."""
         started = time.perf_counter()
         try:
-            response = yield from self._respond(request, self._dispatch)
+            response = yield from self._respond(request, handle)
         except BaseException:
             self._give_back(request)
             raise
@@ -183,7 +200,7 @@ class Api:
                     return cast(Answer, ended.value)
                 finally:
                     seconds += thread_time() - begun
-                timed = OwnTime(cast(Coroutine[Any, Any, Any], awaited))
+                timed = OwnTime(awaited)
                 try:
                     result = yield timed
                 except BaseException as error:  # whatever it is: it is for the steps, as a cancellation is
@@ -215,25 +232,21 @@ class Api:
             log.exception("request failed", request=request.id)
             return problem(defect, request.id)
 
-    def _dispatch(self, request: Request) -> Handling:
+    def _dispatch(self, resource: _Resource | None, entry: _Entry | None, request: Request) -> Handling:
         """Has what stands under the path of a request answer it. Raises what the listener refused it with, NotFound and
         MethodNotAllowed."""
         if request.head.refusal is not None:
             raise request.head.refusal
-        raw = request.head.raw_path
-        found = None if b"%" in raw and _ESCAPED_SLASH.search(raw) else self._paths.find(request.own_path)
-        if found is None:
+        if resource is None:
             raise NotFound("no_such_path", f"The API has no path {request.path[:200]}.")
-        resource, request.path_params = found
         request.route = resource.path
-        handler = resource.handlers.get(request.method)
-        if handler is None:
-            raise MethodNotAllowed(sorted(resource.handlers))
-        return handler(request)
+        if entry is None:
+            raise MethodNotAllowed(sorted(resource.entries))
+        return entry.handler(request)
 
     async def _refuse_in_turn(self, request: Request) -> None:
-        """Have a refusal wait, since a refused client may ask again at once. What reads is measured in any case; of a
-        change, reading its body is."""
+        """Have a refusal wait, since a refused client may ask again at once. What commits nothing is measured in any
+        case; of what would have, reading its body is."""
         limits, principal = self.services.limits, request.principal
         if principal is None:
             await limits.strangers.turn()

@@ -4,7 +4,7 @@ What it has a thread do for it that keeps the interpreter from the loop may be a
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Executor
 from contextvars import ContextVar
 from functools import partial
@@ -15,18 +15,20 @@ T = TypeVar("T")
 
 
 class OwnTime(Generic[T]):
-    """Awaited once, in the coroutine's place."""
+    """Awaited once, in the place of a coroutine or of whatever else can be awaited."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T], cpu: Callable[[], float] = thread_time) -> None:
-        """`cpu` tells the seconds of CPU that the thread of the loop has spent."""
-        self._coroutine = coroutine
+    def __init__(self, work: Awaitable[T], cpu: Callable[[], float] = thread_time) -> None:
+        """`cpu` tells the seconds of CPU that the thread of the loop has spent. Of a future, which is waited for alone,
+        that is next to nothing."""
+        self._work = work
         self._cpu = cpu
         self.seconds = 0.0
         """What it took so far."""
 
     def __await__(self) -> Generator[Any, Any, T]:
         _TIMED.set(self)
-        step: Callable[[], Any] = partial(self._coroutine.send, None)
+        work = self._work.__await__()
+        step: Callable[[], Any] = partial(work.send, None)
         while True:
             begun = self._cpu()
             try:
@@ -38,9 +40,9 @@ class OwnTime(Generic[T]):
             try:
                 yield awaited
             except BaseException as thrown:  # whatever it is: it is for the coroutine, as a cancellation is
-                step = partial(self._coroutine.throw, thrown)
+                step = partial(work.throw, thrown)
             else:
-                step = partial(self._coroutine.send, None)
+                step = partial(work.send, None)
 
 
 _TIMED: Final[ContextVar[OwnTime[Any] | None]] = ContextVar("timed", default=None)

@@ -204,6 +204,7 @@ ROUTES = (
         summary="Forget the credentials, and have the vendor revoke them",
         roles=OPERATOR,
         handler=disconnect,
+        changes=True,
         conditional=True,
         idempotent=True,
         replies={200: Reply("The connection, and what the vendor said.", DisconnectedConnection, ("etag",))},

@@ -369,6 +369,7 @@ ROUTES = (
         summary="Retry a delivery now",
         roles=SUBSCRIBES,
         handler=retry,
+        changes=True,
         portal=Capability.RETRY,
         idempotent=True,
         replies={

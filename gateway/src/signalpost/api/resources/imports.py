@@ -370,6 +370,7 @@ ROUTES = (
         summary="Import and delete many documents: one JSON object per line in, one result per line out",
         roles=CHANGES_DOCUMENTS,
         handler=import_many,
+        changes=True,
         body=_BODY,
         replies={200: Reply(_REPLY, ImportedLine, media_type=NDJSON)},
         example=Example(

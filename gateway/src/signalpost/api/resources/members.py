@@ -142,6 +142,7 @@ ROUTES = (
         summary="Change a member's name, address or role",
         roles=OPERATOR,
         handler=change,
+        changes=True,
         body=RequestBody(MemberPatch),
         idempotent=True,
         replies={200: Reply("The member. With another role or address, their sessions have ended.", MemberShown)},

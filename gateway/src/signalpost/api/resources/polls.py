@@ -24,6 +24,7 @@ from signalpost.domain.subscription_requests import Acknowledgement, PollRequest
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.lanes.readers import HandedOut
 from signalpost.engine.revisions import Topic
+from signalpost.runtime.own_time import add_to_own_time
 
 _NEWS = frozenset({Topic.EVENTS, Topic.SUBSCRIPTIONS})
 LOOK_EVERY = 0.1
@@ -37,7 +38,7 @@ ASKED_PER_SECOND = 20
 HEADERS_BYTES = 1024
 """An event in an answer has fewer bytes than this, and twice those of its body."""
 TAKES = 0.001
-"""How many seconds of the loop's time a call counts for each time that it asks the store."""
+"""How many seconds of the loop's time a call counts in addition for each time that it writes a lane's row."""
 
 
 async def poll(context: RequestContext) -> HandedEvents:
@@ -63,7 +64,7 @@ def _ending_with_its_subscription() -> Iterator[None]:
 
 
 async def _hand_out(context: RequestContext, asked: PollRequest) -> HandedOut:
-    await _pay(context)
+    add_to_own_time(TAKES)
     readers, lease = context.services.engine.lanes.readers, asked.lease * SECOND
     room = partial(_take_room, context)
     return await readers.hand_out(partial(_find, context), asked.limit, lease, context.new_id(), room)
@@ -126,11 +127,6 @@ def _is_held(handed: HandedOut) -> bool:
     return handed.again_at is not None and handed.again_at == handed.reading.until
 
 
-async def _pay(context: RequestContext) -> None:
-    """Take a turn of the event loop's time, which is shared by tenant: a reader may ask again and again."""
-    await context.services.limits.loop.pay(caller_of(context.principal, context.tenant_id), TAKES)
-
-
 def _find(context: RequestContext) -> Subscription:
     """The subscription as this node knows it now. Raises NotFound."""
     found = context.services.directory.subscription(context.tenant_id, subscription_id(context))
@@ -164,7 +160,7 @@ async def acknowledge(context: RequestContext) -> Acknowledged:
     context.query()
     asked: Acknowledgement = await context.read_body()
     await context.check_still_allowed()
-    await _pay(context)
+    add_to_own_time(TAKES)
     through = None if asked.through is UNSET else asked.through
     readers = context.services.engine.lanes.readers
     with _ending_with_its_subscription():

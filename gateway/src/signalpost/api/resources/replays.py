@@ -254,6 +254,7 @@ ROUTES = (
         summary="Cancel a replay; deliveries that are queued already are still sent",
         roles=SUBSCRIBES,
         handler=cancel,
+        changes=True,
         portal=Capability.REPLAY,
         idempotent=True,
         replies={200: Reply("The cancelled replay.", ShownReplay)},

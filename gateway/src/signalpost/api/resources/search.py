@@ -4,7 +4,6 @@ Everything is found by an index or in memory. Who may not read something (a key 
 these) does not find it: the route has the roles of what it shows.
 """
 
-import asyncio
 from itertools import islice
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from signalpost.domain.event import EventType, title_of
 from signalpost.domain.fields import Text
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
+from signalpost.runtime.own_time import on_thread
 from signalpost.store.store import MAX_SCANNED
 
 MAX_OF_A_KIND: Final = 20
@@ -77,7 +77,7 @@ async def _subscriptions(context: RequestContext, text: str) -> list[SearchResul
         return [*islice(matching, MAX_OF_A_KIND)]
 
     # With thousands of subscriptions this takes milliseconds. The event loop delivers meanwhile.
-    return await asyncio.get_running_loop().run_in_executor(context.services.off_loop, look)
+    return await on_thread(context.services.off_loop, look)
 
 
 def _subscription(found: Subscription) -> SearchResult:

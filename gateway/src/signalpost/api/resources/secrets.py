@@ -1,7 +1,7 @@
 """Secrets of subscriptions: rotate them, end a rotation, see whether the endpoint accepts them, check a signature."""
 
-import asyncio
 import hashlib
+from functools import partial
 from typing import Final
 
 from msgspec import UNSET
@@ -21,6 +21,7 @@ from signalpost.domain.stats import DELIVERED, FAILED, KEPT_SECONDS, RETRIED, ST
 from signalpost.domain.subscription import SIGNING, Subscription
 from signalpost.domain.subscription_requests import SecretRotation, SignatureCheck
 from signalpost.domain.timestamps import SECOND, format_timestamp
+from signalpost.runtime.own_time import on_thread
 from signalpost_receiver.sign import PAGE_SIGNATURE, STANDARD_ID
 
 _FINGERPRINT_DIGITS: Final = 4
@@ -57,14 +58,9 @@ async def check_signature(context: RequestContext) -> SignatureVerdict:
     now = context.services.clock.wall()
     found = await _find(context, now)
     body = asked.body.encode("utf-8", "replace")
-    [checked] = await asyncio.get_running_loop().run_in_executor(
-        context.services.off_loop,
-        check_signatures,
-        body,
-        _headers(asked, body),
-        [each for each in (found.secret, found.next_secret) if each is not None],
-        now / SECOND,
-    )
+    secrets = [each for each in (found.secret, found.next_secret) if each is not None]
+    check = partial(check_signatures, body, _headers(asked, body), secrets, now / SECOND)
+    [checked] = await on_thread(context.services.off_loop, check)
     return SignatureVerdict(checked.fits, checked.detail)
 
 

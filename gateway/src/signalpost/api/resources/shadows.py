@@ -135,6 +135,7 @@ ROUTES = (
         summary="Promote a shadow: it and its original swap endpoints, with their secrets and headers",
         roles=SUBSCRIBES,
         handler=promote,
+        changes=True,
         complete=with_health,
         body=RequestBody(Promotion, optional=True),
         conditional=True,

@@ -200,6 +200,7 @@ ROUTES = (
         summary="Upload a version of a document",
         roles=CHANGES_DOCUMENTS,
         handler=upload,
+        changes=True,
         body=_BODY,
         conditional=True,
         idempotent=True,

@@ -78,6 +78,9 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
     handler: Callable[[RequestContext], Awaitable[Struct | Response | StreamedResponse | None]] | OneChange
     """Returns what the call shows, a struct that `replies` have under one status, or `Json`, or None for nothing; or
     the command whose result is the answer; or a whole response. If all that the call does is one change, says which."""
+    changes: bool = False
+    """Whether all that it is asked for is to change something, as every `OneChange` is. Changes have queues and limits
+    of their own."""
     complete: Callable[[RequestContext, Response], Awaitable[Response]] | None = None
     """Adds to the answer to a change what the one that is kept under an `Idempotency-Key` lacks, such as health."""
     portal: Capability | None = None
@@ -106,6 +109,12 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
         types = [reply.body for reply in self.replies.values()]
         statuses = {reply.body: status for status, reply in self.replies.items() if types.count(reply.body) == 1}
         return statuses if len(types) > 1 else {**statuses, Json: next(iter(self.replies))}
+
+    @cached_property
+    def is_timed(self) -> bool:
+        """Whether what a call takes of the event loop's time is measured, and its tenant's next one waits for it. No
+        change does: few would be committed together."""
+        return not (self.changes or isinstance(self.handler, OneChange))
 
     @cached_property
     def changes_tenant(self) -> bool:
