@@ -108,6 +108,7 @@ def test_another_statement_event_or_key_does_not_fit_the_signature() -> None:
         changed(statement=statement.replace("delivered", "failed   ")),
         changed(statement=statement + " "),
         changed(body=BODY.decode() + " "),
+        changed(key=other["key"]),
         changed(publicKey=other["publicKey"]),
         changed(publicKey=other["publicKey"], key=other["key"]),
         changed(signature=other["signature"]),
@@ -156,6 +157,47 @@ def test_a_hostile_file_is_refused_with_a_sentence(file: bytes) -> None:
     assert 10 < len(str(unproven.value)) < 500
 
 
+def signed_text(text: str) -> bytes:
+    """A file with this text for a statement, signed as the gateway signs."""
+    published = SIGNER.published.keys[0]
+    file = Evidence(
+        format="signalpost evidence 1", statement=text, key=published.key, public_key=published.public_key,
+        signature=SIGNER._private.sign(b"signalpost evidence 1\n" + text.encode()).hex(),
+    )  # fmt: skip
+    return msgspec.json.encode(file)
+
+
+@pytest.mark.parametrize("name", json.loads(FILE))
+def test_a_file_with_a_member_twice_is_refused_as_some_programs_read_the_first_and_some_the_last(name: str) -> None:
+    member = json.dumps(json.loads(FILE)[name], ensure_ascii=False)
+    for other in (f'"{name}"', f'"\\u{ord(name[0]):04x}{name[1:]}"'):
+        twice = FILE.decode().replace(f'"{name}":{member}', f'{other}:{member},"{name}":{member}', 1)
+        assert twice != FILE.decode()
+        with pytest.raises(Unproven, match=f"`{name}` is there twice"):
+            check(twice.encode(), KEYS)
+
+
+def test_a_file_with_two_statements_of_which_the_last_is_signed_is_refused() -> None:
+    forged = json.dumps(json.loads(FILE)["statement"].replace("delivered", "failed"))
+    with pytest.raises(Unproven, match="`statement` is there twice"):
+        check(FILE.replace(b'"statement":', b'"statement":' + forged.encode() + b',"statement":', 1), KEYS)
+
+
+def test_a_statement_with_a_member_twice_is_refused_at_any_depth() -> None:
+    text = msgspec.json.encode(stated()).decode()
+    assert check(signed_text(text)).statement == stated()
+    for right, name in (('"status":"delivered"', "status"), ('"sequence":7', "sequence"), ('"number":1', "number")):
+        with pytest.raises(Unproven, match=f"`{name}` is there twice"):
+            check(signed_text(text.replace(right, f"{right},{right}")))
+
+
+def test_a_file_of_keys_with_a_member_twice_is_refused() -> None:
+    retired = KEYS.replace(b'"retiredAt":null', b'"retiredAt":"2020-01-01T00:00:00.000000Z","retiredAt":null')
+    assert retired != KEYS
+    with pytest.raises(Unproven, match="`retiredAt` is there twice"):
+        check(FILE, retired)
+
+
 def test_a_statement_of_whoever_signed_it_must_still_be_one() -> None:
     for text in (
         "",
@@ -164,15 +206,8 @@ def test_a_statement_of_whoever_signed_it_must_still_be_one() -> None:
         '{"statedAt":1}',
         msgspec.json.encode(stated()).decode()[:-1] + ',"more":1}',
     ):
-        signed = EvidenceSigner([key(1)])
-        private, public = signed._private, signed.published.keys[0]
-        signature = private.sign(b"signalpost evidence 1\n" + text.encode()).hex()
-        file = Evidence(
-            format="signalpost evidence 1", statement=text, key=public.key, public_key=public.public_key,
-            signature=signature,
-        )  # fmt: skip
         with pytest.raises(Unproven, match="of another version"):
-            check(msgspec.json.encode(file))
+            check(signed_text(text))
 
 
 @pytest.mark.parametrize("keys", [b"", b"{}", b'{"keys":7}', b"[" * 100_000, b'{"keys":[]}', b"\xff"])

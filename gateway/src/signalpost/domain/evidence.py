@@ -8,6 +8,8 @@ A signature shows that the gateway stated this, and that no one changed it since
 gateway's word; and that an endpoint answered does not show that a person read it.
 """
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -205,9 +207,19 @@ def _is_published(evidence: Evidence, statement: EvidenceStatement, published: b
 
 def _read(text: bytes, kind: type, otherwise: str) -> Any:
     try:
-        return msgspec.json.decode(text, type=kind)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        found: Any = msgspec.json.decode(text, type=kind)
+        # Later, when it is known to be shallow: of two members, msgspec takes the last, and other programs the first.
+        json.loads(text, object_pairs_hook=_once)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise Unproven(f"{otherwise}: {error}") from None
+    return found
+
+
+def _once(members: list[tuple[str, Any]]) -> None:
+    """Raises ValueError if a member of an object is there twice."""
+    counted = Counter(name for name, _ in members)
+    if len(counted) < len(members):
+        raise ValueError(f"`{counted.most_common(1)[0][0]}` is there twice.")
 
 
 def _moment(text: str) -> int:
