@@ -24,7 +24,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets joints-of-readers joints-of-fleets-of-readers sockets sockets-of-workers planted planted-fleets planted-joints planted-notices planted-rehearsals planted-sockets power-cuts laws every-case kills crash-points scenes prometheus connector-kills connect-kills connect-kafka connect-mysql connect-nats connect-rabbitmq connect-redis connect-sqs connect-template queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices simulate-rehearsals week-of-notices joints joints-of-fleets joints-of-readers joints-of-fleets-of-readers sockets sockets-of-workers planted planted-fleets planted-joints planted-lines planted-notices planted-rehearsals planted-sockets power-cuts laws every-case kills crash-points scenes prometheus connector-kills connect-kills connect-kafka connect-mysql connect-nats connect-rabbitmq connect-redis connect-sqs connect-template queues fleet-faults deploy-drill single-drill helm release-drill keep-release noun docs docs-drill references fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots console-picture oracles former-receivers check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -80,6 +80,9 @@ planted-fleets: .venv/dev ## Plant faults into the nodes of fleets, and see afte
 
 planted-joints: .venv/dev ## Plant faults where parts meet, and see after how many seeds each is found
 	@$(BIN)/python -m gateway.tests.joints.planted --seed $${SEED:-6000}
+
+planted-lines: .venv/dev .venv/mcp ## Plant wrong lines into parts that no world meets, and see that their tests find each (ONLY=)
+	@$(BIN)/python -m checks.planted_lines --only "$(ONLY)"
 
 planted-notices: .venv/dev ## Plant faults into what people are told, and see after how many seeds each is found
 	@$(BIN)/python -m gateway.tests.notices.planted --seed $${SEED:-1}

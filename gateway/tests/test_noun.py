@@ -6,16 +6,14 @@ own tests and those that find what was forgotten.
 
 import os
 import re
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from checks.copied_tree import ROOT, CopiedTree
 from gateway.tests.patience import LONG_PATIENCE
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
 PATCH = ROOT / "docs" / "guides" / "add-a-noun.patch"
 GUIDE = ROOT / "docs" / "guides" / "add-a-noun.md"
 SOURCES = "gateway/src/signalpost"
@@ -52,17 +50,8 @@ FORGOTTEN = {
 """The files that the noun needs a line in, each with the test that finds one without it."""
 
 
-class Copy:
-    """A copy of this tree, as it is now, without what is not in its repository."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
-            if (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, folder / name)
-        (folder / ".venv").symlink_to(ROOT / ".venv")
+class Copy(CopiedTree):
+    """A copy of this tree, to which the noun is added."""
 
     def apply(self, *options: str) -> None:
         """Add the noun. Its migrations get the next free numbers."""
@@ -76,18 +65,8 @@ class Copy:
         )
         assert done.returncode == 0, done.stderr + RENEW
 
-    def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a program of the environment, which finds the copy and not this tree."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "SIGNALPOST_"))}
-        path = f"{self.folder / 'gateway' / 'src'}{os.pathsep}{self.folder}"
-        return subprocess.run(
-            [Path(sys.executable).parent / program, *arguments],
-            cwd=self.folder, env=kept | {"PYTHONPATH": path}, capture_output=True, text=True, check=False,
-            timeout=LONG_PATIENCE,
-        )  # fmt: skip
-
     def passes(self, *command: str) -> None:
-        done = self.run(*command)
+        done = self.run(*command, patience=LONG_PATIENCE)
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}{RENEW}"
 
 
@@ -148,7 +127,7 @@ def test_the_noun_has_its_types_and_keeps_to_the_rules_of_the_tree(copy: Copy) -
 def test_a_line_that_is_forgotten_is_found(tmp_path: Path, file: str, finder: str) -> None:
     made = Copy(tmp_path)
     made.apply(f"--exclude={SOURCES}/{file}")
-    done = made.run("pytest", finder)
+    done = made.run("pytest", finder, patience=LONG_PATIENCE)
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
 
 
@@ -158,5 +137,5 @@ def test_a_table_without_a_wall_is_found(tmp_path: Path) -> None:
     made.apply()
     [migration] = (made.folder / SOURCES / "store" / "postgres" / "migrations").glob("*_notes.sql")
     migration.write_text(migration.read_text(encoding="utf-8").partition("DO $$")[0], encoding="utf-8")
-    done = made.run("pytest", "gateway/tests/store/postgres/test_walls.py")
+    done = made.run("pytest", "gateway/tests/store/postgres/test_walls.py", patience=LONG_PATIENCE)
     assert "note: the wall does not stand" in done.stdout
