@@ -50,10 +50,15 @@ class View:
                 }
                 for each in found.replays
             ],
-            "sources": [
-                {"name": each.name, "state": each.state, "oldestSeconds": each.oldest_seconds, "dead": each.dead}
-                for each in found.sources
-            ],
+            "sources": [self._source(each) for each in found.sources],
+        }
+
+    def _source(self, found: shapes.SourceShown) -> Json:
+        return {
+            "state": found.state,
+            "oldestSeconds": found.oldest_seconds,
+            "dead": found.dead,
+            **self._marked({"name": found.name}, {}),
         }
 
     def _attention(self, found: shapes.NeedsAttention) -> Json:
