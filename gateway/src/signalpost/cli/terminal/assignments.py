@@ -23,6 +23,8 @@ def read_json(file: Path) -> Any:
         raise Misuse(f"{file} cannot be read: {error.strerror}.") from None
     except ValueError as error:
         raise Misuse(f"{file} is not JSON: {error}.") from None
+    except RecursionError:
+        raise Misuse(f"{file} is nested too deeply.") from None
 
 
 def value_of(text: str) -> Any:

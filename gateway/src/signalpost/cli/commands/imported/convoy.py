@@ -8,7 +8,13 @@ from typing import Any, Final
 from msgspec import Struct
 
 from signalpost.cli.commands.imported.answers import Answers, path_of
-from signalpost.cli.commands.imported.former import FormerCertificate, FormerClient, FormerEndpoint, FormerSignature
+from signalpost.cli.commands.imported.former import (
+    FormerCertificate,
+    FormerClient,
+    FormerEndpoint,
+    FormerSignature,
+    Rate,
+)
 from signalpost.domain.old_signature import Algorithm
 
 _PAGE: Final = 100
@@ -103,8 +109,8 @@ class _Endpoint(Struct):
     advanced_signatures: bool = False
     authentication: _Authentication | None = None
     mtls_client_cert: _MtlsClientCert | None = None
-    rate_limit: int = 0
-    rate_limit_duration: int = 0
+    rate_limit: Rate = 0
+    rate_limit_duration: Rate = 0
     http_timeout: int = 0
     content_type: str = ""
     status: str = ""

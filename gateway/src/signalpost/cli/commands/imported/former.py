@@ -1,11 +1,15 @@
 """An endpoint as another system has it, in the words that all of them have in common."""
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from signalpost.domain.oauth import CredentialsIn
 from signalpost.domain.old_signature import Algorithm, Encoding
+
+Rate: TypeAlias = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+"""A number of requests, or the seconds in which they are made, as other systems say it."""
 
 
 class FormerSignature(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from msgspec import Struct, field
 
 from signalpost.cli.client import CommandError
 from signalpost.cli.commands.imported.answers import Answers, path_of
-from signalpost.cli.commands.imported.former import FormerEndpoint
+from signalpost.cli.commands.imported.former import FormerEndpoint, Rate
 
 _APPLICATIONS: Final = "/api/v1/app"
 _PAGE: Final = 250
@@ -20,8 +20,8 @@ class _Application(Struct, rename="camel"):
     id: str
     name: str
     uid: str | None = None
-    throttle_rate: int | None = None
-    rate_limit: int | None = None
+    throttle_rate: Rate | None = None
+    rate_limit: Rate | None = None
 
 
 class _Endpoint(Struct, rename="camel"):
@@ -35,8 +35,8 @@ class _Endpoint(Struct, rename="camel"):
     event_types: list[str] | None = None
     filter_types: list[str] | None = None
     channels: list[str] | None = None
-    throttle_rate: int | None = None
-    rate_limit: int | None = None
+    throttle_rate: Rate | None = None
+    rate_limit: Rate | None = None
 
 
 class _Applications(Struct):
