@@ -1,15 +1,19 @@
 """What an endpoint answered is kept without secrets, in whatever form it repeats them."""
 
 import base64
+import html
 import json
-from urllib.parse import quote
+import re
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from signalpost.destinations.members import client_authorization
 from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Outcome
+from signalpost.domain.oauth import OAuthClient
 from signalpost.domain.secrets import Secrets, secrets_of, without_secrets
 from signalpost.domain.subscription import UNSAVED
 
@@ -36,6 +40,42 @@ def test_a_secret_is_struck_in_every_form(form: str) -> None:
     kept = max(len(part) for part in struck.split("[secret]") if part)
     assert struck.startswith("<p>expected ")
     assert kept < len(f"<p>expected {form}, got nothing</p>") - len(SECRET)
+
+
+CLIENT = OAuthClient(
+    token_url="https://auth.example/token",
+    client_id="a:client/1",
+    client_secret="S?e~c>re/t+1",
+    credentials_in="header",
+)
+BASIC = client_authorization(CLIENT.client_id, CLIENT.client_secret).removeprefix("Basic ")
+
+
+@pytest.mark.parametrize(
+    "echo",
+    {
+        "as it was sent": BASIC,
+        "without padding": BASIC.rstrip("="),
+        "in the other alphabet": BASIC.translate(str.maketrans("+/", "-_")),
+        "decoded": base64.b64decode(BASIC).decode(),
+        "decoded twice": f"{CLIENT.client_id}:{CLIENT.client_secret}",
+        "in base64 once more": base64.b64encode(BASIC.encode()).decode(),
+        "in hex": BASIC.encode().hex(),
+        "percent-encoded": quote(BASIC, safe=""),
+        "percent-encoded in small letters": re.sub("%..", lambda found: found[0].lower(), quote(BASIC, safe="")),
+        "as a form": quote_plus(base64.b64decode(BASIC)),
+        "in JSON": json.dumps(base64.b64decode(BASIC).decode())[1:-1],
+        "in JSON as PHP writes it": json.dumps(f"{CLIENT.client_id}:{CLIENT.client_secret}")[1:-1].replace("/", "\\/"),
+        "in HTML": html.escape(f"{CLIENT.client_id}:{CLIENT.client_secret}"),
+    }.items(),
+    ids=lambda echo: echo[0],
+)
+def test_what_a_client_says_in_its_header_is_struck_wholly_in_whatever_encoding_it_comes_back(
+    echo: tuple[str, str],
+) -> None:
+    said = f"401 for Basic {echo[1]} of ours"
+    struck = without_secrets(Outcome(answer=said.encode()), secrets_of(replace(UNSAVED, oauth=CLIENT))).answer.decode()
+    assert re.fullmatch(r"401 for Basic \[secret\]=* of ours", struck), struck
 
 
 @given(before=st.integers(0, ANSWER_KEPT_BYTES), secret=st.text("abcdef", min_size=8, max_size=40))

@@ -232,6 +232,39 @@ def test_a_token_that_no_header_can_have_is_not_sent(world: ScriptedWorld, serve
     assert world.endpoint("a").calls == []
 
 
+@pytest.mark.parametrize("kind", ["MAC", "DPoP", "N_A", "", 7, ["Bearer"]])
+def test_a_token_of_another_type_than_bearer_is_refused_with_its_name(
+    world: ScriptedWorld, server: FakeVendor, kind: object
+) -> None:
+    """RFC 6749, 7.1: a client must not use a token whose type it does not understand."""
+    server.give = lambda _call: VendorReply(200, json.dumps({"access_token": "good", "token_type": kind}).encode())
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", oauth=CLIENT, retryDelays=[])
+        await gateway.create("d")
+        await gateway.until(lambda: bool(world.attempts("a", 1)), every=1)
+
+    world.run(scenario)
+    [attempt] = world.attempts("a", 1)
+    assert (attempt.failure, world.endpoint("a").calls) == (Failure.TOKEN, [])
+    assert str(attempt.detail).startswith(f"The token is of the type {kind}.")
+
+
+@pytest.mark.parametrize("kind", [{"token_type": "Bearer"}, {"token_type": "bEaReR"}, {}])
+def test_the_type_of_a_token_may_be_in_any_letters_and_may_be_missing(
+    world: ScriptedWorld, server: FakeVendor, kind: dict[str, str]
+) -> None:
+    world.endpoint("a").answer = lambda _sent: Reply()
+    server.give = lambda _call: VendorReply(200, json.dumps({"access_token": "good", **kind}).encode())
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", oauth=CLIENT)
+        await gateway.create("d")
+        await gateway.until(lambda: world.endpoint("a").sequences == [1])
+
+    world.run(scenario)
+
+
 @pytest.mark.parametrize(
     "reply",
     [

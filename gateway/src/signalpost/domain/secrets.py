@@ -2,23 +2,26 @@
 
 import base64
 import binascii
+import html
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from msgspec.structs import replace
 
 from signalpost.domain import endpoint
 from signalpost.domain.checks import Bad
 from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Outcome
-from signalpost.domain.oauth import OAuthClient, in_header
+from signalpost.domain.oauth import in_header
 from signalpost.domain.shown_url import hidden_parts
 from signalpost.domain.subscription import Subscription
 
 STRUCK: Final = "[secret]"
 SHORTEST: Final = 4
 """Shorter secrets are not struck out: they would be found in every other sentence."""
+_PERCENT: Final = re.compile("%[0-9A-F]{2}")
 _URL_SAFE: Final = str.maketrans("+/", "-_")
 
 
@@ -69,11 +72,12 @@ def _begin_at_end(content: bytes, secret: bytes) -> int:
 def secrets_of(subscription: Subscription) -> Secrets:
     """What no client may read back of a webhook: its secrets, the values of its headers, and what is struck out of its
     URLs."""
-    headers = (part for value in subscription.headers.values() for part in _parts_of_header(value))
+    headers = (part for value in subscription.headers.values() for part in parts_of_header(value))
     own = (subscription.secret, subscription.next_secret or "", *(each.secret for each in subscription.sign_also))
     client = subscription.oauth
-    of_client = () if client is None else (*_forms_of_client(client), *hidden_parts(client.token_url))
-    return Secrets((*own, *headers, *hidden_parts(subscription.url), *of_client))
+    if client is not None:
+        own += (*forms_of_client(client.client_id, client.client_secret), *hidden_parts(client.token_url))
+    return Secrets((*own, *headers, *hidden_parts(subscription.url)))
 
 
 def without_secrets(outcome: Outcome, secrets: Secrets) -> Outcome:
@@ -84,12 +88,16 @@ def without_secrets(outcome: Outcome, secrets: Secrets) -> Outcome:
     return replace(outcome, answer=secrets.strike_cut(outcome.answer), trace=trace)
 
 
-def _forms_of_client(client: OAuthClient) -> tuple[str, str]:
-    """The secret of a client, as it is and as it is encoded before it goes into a header."""
-    return client.client_secret, in_header(client.client_secret)
+def forms_of_client(client_id: str, client_secret: str) -> Iterator[str]:
+    """The secret of a client, as it is and as it is encoded before it goes into a header, and what goes there with the
+    id: a part of that in base64 may tell the end of the secret."""
+    for name, secret in ((client_id, client_secret), (in_header(client_id), in_header(client_secret))):
+        yield secret
+        yield f"{name}:{secret}"
+        yield base64.b64encode(f"{name}:{secret}".encode()).decode()
 
 
-def _parts_of_header(value: str) -> Iterator[str]:
+def parts_of_header(value: str) -> Iterator[str]:
     """A header's value, and what a receiver makes of it if it is a credential with a scheme (`Bearer …`)."""
     yield value
     scheme, space, credential = value.partition(" ")
@@ -109,11 +117,14 @@ def _forms(secret: str) -> Iterator[str]:
     yield secret
     if len(secret) < SHORTEST:
         return
-    yield quote(secret, safe="")
-    yield json.dumps(secret)[1:-1]
+    yield from _escaped(secret)
     content = secret.encode()
     yield content.hex()
     yield content.hex().upper()
+    whole = base64.b64encode(content).decode()
+    for form in (whole, whole.translate(_URL_SAFE)):
+        yield form.rstrip("=")
+        yield from _escaped(form)
     for before in range(3):  # in base64, it depends on what stands before
         encoded = base64.b64encode(bytes(before) + content).decode()
         inner = encoded[(before * 8 + 5) // 6 : len(encoded) - 4]
@@ -124,3 +135,14 @@ def _forms(secret: str) -> Iterator[str]:
             yield endpoint.parse_url(secret).path
         except Bad:
             return
+
+
+def _escaped(text: str) -> Iterator[str]:
+    """A text as URLs, forms, JSON and HTML escape it."""
+    for quoted in (quote(text, safe=""), quote_plus(text)):
+        yield quoted
+        yield _PERCENT.sub(lambda found: found[0].lower(), quoted)
+    in_json = json.dumps(text)[1:-1]
+    yield in_json
+    yield in_json.replace("/", "\\/")  # as PHP does
+    yield html.escape(text)

@@ -18,13 +18,12 @@ from signalpost.destinations.access import Access, Consent, Fixed, Grant, Signer
 from signalpost.destinations.calls import Call, Reply
 from signalpost.destinations.destination import Destination
 from signalpost.destinations.fields import secrets_in
-from signalpost.destinations.members import client_authorization
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.body import Body
 from signalpost.domain.connection import DISCONNECTED, Connection, Granted
 from signalpost.domain.errors import Invalid
 from signalpost.domain.language.values import is_same
-from signalpost.domain.secrets import Secrets
+from signalpost.domain.secrets import Secrets, forms_of_client, parts_of_header
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.connectors.pace import UNKNOWN_RATE, Pace
@@ -246,11 +245,11 @@ def _secrets_of(holds: Body, access: Access) -> tuple[str, ...]:
     found = secrets_in(holds)
     match access:
         case Fixed(authorization=authorization):
-            found += [authorization, authorization.partition(" ")[2]]
+            found += parts_of_header(authorization)
         case Grant(basic=basic) if basic is not None:
-            found.append(client_authorization(*basic).partition(" ")[2])
+            found += forms_of_client(*basic)
         case Consent(client_id=name, client_secret=secret):
-            found.append(client_authorization(name, secret).partition(" ")[2])
+            found += forms_of_client(name, secret)
     return tuple(found)
 
 

@@ -108,6 +108,7 @@ def _read(outcome: Outcome) -> IssuedToken:
         raise Unanswered(f"No token came. {outcome.detail}", is_lost=is_lost, is_cut=is_cut)
     token, refresh, seconds = reply.at("access_token"), reply.at("refresh_token"), reply.at("expires_in")
     if reply.is_success and isinstance(token, str) and token:
+        _check_bearer(reply.at("token_type"))
         return IssuedToken(token, refresh if isinstance(refresh, str) and refresh else None, _seconds(seconds))
     error, description = reply.at("error"), reply.at("error_description")
     if 400 <= reply.status < 500 and isinstance(error, str) and error in REFUSALS:
@@ -115,6 +116,14 @@ def _read(outcome: Outcome) -> IssuedToken:
         raise TokenRefused(f"The vendor no longer grants access: {error}.{more}")
     said = f" ({shortened(error)})" if isinstance(error, str) else ""
     raise Unanswered(f"No token came: the vendor answered {reply.status}{said}.", retry_after(reply) or 0.0)
+
+
+def _check_bearer(token_type: object) -> None:
+    """Raises TokenRefused if a token cannot be sent as `Bearer …` (RFC 6749, 7.1). Some vendors leave its type out."""
+    if token_type is None or (isinstance(token_type, str) and token_type.lower() == "bearer"):
+        return
+    said = shortened(str(token_type))
+    raise TokenRefused(f"The token is of the type {said}. Signalpost sends tokens of the type Bearer alone.")
 
 
 def _seconds(value: object) -> float | None:
