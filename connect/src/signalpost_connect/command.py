@@ -17,6 +17,7 @@ from signalpost_connect.draining import Drain
 from signalpost_connect.kinds import make_lines, make_sink, make_source
 from signalpost_connect.mapping import LineMaker, Unusable
 from signalpost_connect.outbox import statements
+from signalpost_connect.plain import PlainFormatter, say
 from signalpost_connect.progress import DrainProgress, Health, Progress
 from signalpost_connect.pump import TAKE_SECONDS, Pump, log
 from signalpost_connect.reporting import Reporter
@@ -32,7 +33,9 @@ def main() -> None:
     """Run a command. The exit code is 2 if the configuration is wrong, and 1 if a check found something."""
     parser = _parser()
     given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request
     for driver in ("aiokafka", "aiormq"):  # what they cannot do is raised, and said once
         logging.getLogger(driver).setLevel(logging.CRITICAL)
@@ -107,28 +110,28 @@ async def _checked(source: Source, client: AsyncClient, make: LineMaker) -> int:
     async with client:
         try:
             await anext(aiter(client.documents.list()), None)
-            print("The gateway answers, and knows the key.")
+            say("The gateway answers, and knows the key.")
         except SignalpostError as error:
-            print(f"The gateway: {error}")
+            say(f"The gateway: {error}")
             code = 1
     try:
         look = source.look if isinstance(source, Looks) else source.take
         batch = await look(SHOWN_MESSAGES, TAKE_SECONDS)
     except SourceAway as error:
-        print(f"The source: {error}")
+        say(f"The source: {error}")
         return 1
     finally:
         await source.close()
     if not batch.messages:
-        print("The source has no message now.")
+        say("The source has no message now.")
     return max([code, *(_shown(make, message) for message in batch.messages)])
 
 
 def _shown(make: LineMaker, message: Message) -> int:
     try:
-        print(f"{message.id}: {make.line(message).decode()}")
+        say(f"{message.id}: {make.line(message).decode()}")
     except Unusable as error:
-        print(f"{message.id}: would be dead. {error}")
+        say(f"{message.id}: would be dead. {error}")
         return 1
     return 0
 

@@ -22,13 +22,15 @@ def test_the_commands_of_the_guide_write_evidence_and_prove_it(
     run: Run, subscription: str, endpoint: Endpoint, tmp_path: Path
 ) -> None:
     endpoint.status = 200
-    create(run, title="Rental \x1b[31magreement")
+    create(run, title="Rental \x1b[31m\x9b31magreement")
     [delivery] = until(lambda: json_of(run("deliveries", "list", subscription, "--status", "delivered", "--json")))
     [block] = re.findall(r"```sh\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     made, published, checked = (line.split()[1:] for line in block.splitlines())
     assert made[:2] == ["deliveries", "evidence"]
     assert published[:2] == ["deliveries", "evidence-keys"]
-    (tmp_path / made[-1]).write_text(run(*made[:2], subscription, delivery["eventId"]).stdout)
+    written = run(*made[:2], subscription, delivery["eventId"]).stdout
+    assert not {"\x1b", "\x9b"} & {*written}
+    (tmp_path / made[-1]).write_text(written)
     (tmp_path / published[-1]).write_text(run(*published[:2]).stdout)
     files = [str(tmp_path / each) if each.endswith(".json") else each for each in checked]
     told = alone(*files).stdout

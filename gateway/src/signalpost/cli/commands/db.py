@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
-from rich.progress import Progress
 
 from signalpost.cli.client import CommandError
 from signalpost.cli.commands import file_scrub, restore_report
@@ -18,6 +16,7 @@ from signalpost.cli.terminal.options import flag
 from signalpost.cli.terminal.output import TEXT, Output
 from signalpost.cli.terminal.parts import ShownTable
 from signalpost.cli.terminal.plain import say
+from signalpost.cli.terminal.progress import progress
 from signalpost.domain.timestamps import DAY
 from signalpost.given_settings import read_settings
 from signalpost.runtime.clock import SystemClock
@@ -165,8 +164,7 @@ def prune(
     database = existing_database(data_dir, database_url)
     with database.claim():
         now = SystemClock().wall()
-        console = Console(stderr=True)
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        with progress() as bar:
             task = bar.add_task("Removing events")
             pruned = database.prune(now, days * DAY, lambda done, total: bar.update(task, completed=done, total=total))
         if compact:

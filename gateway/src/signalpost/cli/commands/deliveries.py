@@ -11,9 +11,9 @@ from signalpost.cli.commands.delivery_tail import DeliveryTail
 from signalpost.cli.commands.why import why
 from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import EventId, EventType, Limit, Sets, SubscriptionId, parts_of
-from signalpost.cli.terminal.output import TEXT, Output, Parts, print_json
+from signalpost.cli.terminal.output import TEXT, Output, Parts
 from signalpost.cli.terminal.parts import Columns, Facts, GrowingRows, row_of, table
-from signalpost.cli.terminal.plain import say, without_fractions
+from signalpost.cli.terminal.plain import print_json, say, without_fractions
 
 app = App(name="deliveries", help_format="markdown")
 

@@ -4,13 +4,13 @@ import time
 from typing import Any
 
 from cyclopts import App
-from rich.console import Console
 
 from signalpost.cli.client import Client, connect, path
 from signalpost.cli.terminal.options import Limit
 from signalpost.cli.terminal.output import TEXT, Output
 from signalpost.cli.terminal.parts import Columns, table
 from signalpost.cli.terminal.plain import say
+from signalpost.cli.terminal.text import remarks
 
 app = App(name="erasures", help_format="markdown")
 
@@ -34,8 +34,7 @@ def list_(*, limit: Limit = 50, out: Output = TEXT) -> None:
 
 def follow(client: Client, started: dict[str, Any], what: str) -> None:
     """Wait until an erasure is finished. Ctrl-C ends the wait, not the erasure."""
-    console = Console(stderr=True)
-    with console.status(f"Erasing {what} …") as status:
+    with remarks.status(f"Erasing {what} …") as status:
         found = started
         while found["state"] == "running":
             time.sleep(LOOK_EVERY)

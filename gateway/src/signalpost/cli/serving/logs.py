@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from signalpost.cli.terminal.plain import escaped, escaped_json, escaped_lines
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.runtime.logger import Fields, as_text, read_record
 
@@ -147,21 +148,21 @@ def set_up_logs(level: str, layout: str, *, with_pid: bool = False) -> None:
 def json_line(timestamp: str, level: str, message: str, fields: Fields) -> bytes:
     line = {"timestamp": timestamp, "level": level, "message": message, **fields}
     try:
-        return _encode(line) + b"\n"
+        return f"{escaped_json(_encode(line).decode())}\n".encode()
     except (TypeError, ValueError):  # such as half of a surrogate pair: an escaped line is better than none
         return json.dumps(line, default=repr).encode() + b"\n"
 
 
 def text_line(timestamp: str, level: str, message: str, fields: Fields) -> bytes:
-    return _line(f"{timestamp} [{level:<8}]", f"{message:<{_MESSAGE_WIDTH}}", fields)
+    return _line(f"{timestamp} [{level:<8}]", f"{escaped(message):<{_MESSAGE_WIDTH}}", fields)
 
 
 def coloured_line(timestamp: str, level: str, message: str, fields: Fields) -> bytes:
     head = f"\x1b[2m{timestamp}\x1b[0m [\x1b[1;{_COLOURS[level]}m{level:<8}\x1b[0m]"
-    return _line(head, f"\x1b[1m{message:<{_MESSAGE_WIDTH}}\x1b[0m", fields)
+    return _line(head, f"\x1b[1m{escaped(message):<{_MESSAGE_WIDTH}}\x1b[0m", fields)
 
 
 def _line(head: str, message: str, fields: Fields) -> bytes:
     trace = fields.pop("exception", None)
-    lines = [f"{head} {as_text(message, fields)}", *([] if trace is None else [str(trace)])]
+    lines = [f"{head} {as_text(message, fields)}", *([] if trace is None else [escaped_lines(str(trace))])]
     return "".join(f"{line}\n" for line in lines).encode(errors="backslashreplace")

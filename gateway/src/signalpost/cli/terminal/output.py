@@ -7,14 +7,13 @@ A command hands over its result in both forms, and never asks which one is wante
 What people see is made of the parts of `parts.py`.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Protocol
 
 from cyclopts import Parameter
 
-from signalpost.cli.terminal.plain import say
+from signalpost.cli.terminal.plain import print_json, say
 
 
 class Printable(Protocol):
@@ -51,11 +50,6 @@ class Output:
 
 TEXT = Output()
 """What a command's output is without `--json`."""
-
-
-def print_json(value: object) -> None:
-    """Print one JSON document on a line of its own."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)  # noqa: T201
 
 
 def _print(parts: Iterable[Part | Parts | None]) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 
 from rich.text import Text
 
-from signalpost.cli.terminal.output import Output, print_json
-from signalpost.cli.terminal.plain import escaped, say
+from signalpost.cli.terminal.output import Output
+from signalpost.cli.terminal.plain import escaped, print_json, say
 from signalpost.cli.terminal.text import cell, console, remark, remarks, warn
 
 GAP = 2

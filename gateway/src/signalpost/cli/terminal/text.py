@@ -5,13 +5,15 @@ A terminal gets colours; a pipe gets none. Values are never interpreted as marku
 
 import re
 import sys
+from collections.abc import Iterator
 from typing import NoReturn
 
 from cyclopts import CycloptsError, UnusedCliTokensError
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
-from signalpost.cli.terminal.plain import escaped, without_fractions
+from signalpost.cli.terminal.plain import escaped, escaped_lines, without_fractions
 
 _STYLES = {
     "active": "green", "healthy": "green", "delivered": "green", "closed": "green", "finished": "green",
@@ -26,6 +28,12 @@ _TIMESTAMP = re.compile(r"[-\d]+T[:.\d]+\+00:00")
 
 
 class _Console(Console):
+    """Whatever it prints, the terminal takes only what Rich makes of styles for a command."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=escaped_lines(segment.text))
+
     def on_broken_pipe(self) -> NoReturn:
         """Let `main` handle the broken pipe."""
         raise BrokenPipeError
@@ -39,7 +47,7 @@ remarks = _Console(highlight=False, soft_wrap=True, stderr=True)
 
 def complain(problem: str) -> None:
     """Print to standard error why a command failed."""
-    remarks.print(Text("signalpost: ", style="bold red") + "\n".join(map(escaped, problem.splitlines())))
+    remarks.print(Text("signalpost: ", style="bold red") + problem)
 
 
 def complain_of_misuse(error: CycloptsError) -> None:
@@ -57,7 +65,7 @@ def remark(sentence: str) -> None:
 
 def warn(sentences: str) -> None:
     """Print a warning to standard error, whether or not that is a terminal."""
-    remarks.print(Text("\n".join(map(escaped, sentences.splitlines())), style="red"))
+    remarks.print(Text(sentences, style="red"))
 
 
 def cell(value: object) -> Text:

@@ -10,8 +10,7 @@ from rich.text import Text
 
 from signalpost.cli.commands.listen.feed import FeedEntry
 from signalpost.cli.commands.listen.forwarder import ForwardedRequest, Heading
-from signalpost.cli.terminal.output import print_json
-from signalpost.cli.terminal.plain import say
+from signalpost.cli.terminal.plain import print_json, say
 from signalpost.cli.terminal.text import cell, console, warn
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.local.chaos import PlannedRequest
