@@ -59,6 +59,25 @@ def test_the_triggers_write_every_state_of_a_document(mysql_platform: "MySqlPlat
     assert one < two < three
 
 
+def test_a_column_that_the_table_lacks_is_named_and_the_same_sql_runs_once_it_is_there(
+    mysql_platform: "MySqlPlatform",
+) -> None:
+    sql = statements.mysql_tables("app", "of_the_test", "app.agreements")
+    mysql_platform.run("CREATE DATABASE app; CREATE TABLE app.agreements LIKE contracts; USE app")
+    mysql_platform.run("ALTER TABLE app.agreements DROP COLUMN owner_email")
+    insert = "INSERT INTO app.agreements (id, title) VALUES (%s, 'mine')"
+    try:
+        with pytest.raises(pymysql.err.OperationalError, match="Unknown column 'owner_email' in 'NEW'"):
+            mysql_platform.run(sql)
+        mysql_platform.run(insert, "a")
+        mysql_platform.run("ALTER TABLE app.agreements ADD owner_email varchar(254)")
+        mysql_platform.run(sql)
+        mysql_platform.run(insert, "b")
+        assert mysql_platform.run("SELECT COUNT(*) FROM app.signalpost_outbox") == [(1,)]
+    finally:
+        mysql_platform.run("USE platform; DROP DATABASE app; DROP USER IF EXISTS of_the_test")
+
+
 def test_a_moment_is_in_utc_whatever_the_zone_of_the_session(mysql_platform: "MySqlPlatform") -> None:
     mysql_platform.run("SET time_zone = '+05:30'")
     mysql_platform.run("INSERT INTO contracts (id, created_at) VALUES ('a', '2026-01-02 05:30:00.25')")

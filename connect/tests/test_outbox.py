@@ -41,6 +41,32 @@ def test_the_trigger_writes_every_state_of_a_document(platform: Platform) -> Non
     assert one < two < three
 
 
+def test_columns_that_the_table_lacks_are_named_before_anything_is_made(platform: Platform) -> None:
+    """Else every INSERT into the customer's own table failed from then on."""
+    agreements = 'CREATE SCHEMA app; CREATE TABLE app.agreements (id uuid, title text, "Type" text, status text)'
+    sql = statements.tables("app", "another_role", "app.agreements")
+    sql = sql.replace("'type', NEW.type", "'type', NEW.\"Type\"").replace(
+        "NEW.author_email", "new.Author_Email -- NEW.note"
+    )
+    with psycopg.connect(platform.url, autocommit=True) as owner:
+        owner.execute(agreements.encode())
+        with pytest.raises(psycopg.errors.UndefinedColumn) as refused:
+            owner.execute(sql.encode())
+        assert refused.value.diag.message_primary == "app.agreements has no author_email, created_at, owner_email"
+        assert "signalpost_outbox_write" in str(refused.value.diag.message_hint)
+        owner.execute("ROLLBACK")
+        owner.execute("INSERT INTO app.agreements (id, title) VALUES (gen_random_uuid(), 'mine')")
+        made = owner.execute("SELECT to_regclass('app.signalpost_outbox'), to_regrole('another_role')").fetchone()
+        assert made == (None, None)
+        owner.execute(
+            "ALTER TABLE app.agreements ADD author_email text, ADD owner_email text, ADD created_at timestamptz"
+        )
+        owner.execute(sql.encode())
+        owner.execute("INSERT INTO app.agreements (id, title) VALUES (gen_random_uuid(), 'mine')")
+        assert owner.execute("SELECT count(*) FROM app.signalpost_outbox").fetchone() == (1,)
+        owner.execute("DROP SCHEMA app CASCADE; DROP ROLE another_role")
+
+
 def test_what_is_rolled_back_is_never_told(platform: Platform) -> None:
     with platform.sql.transaction(force_rollback=True):
         insert(platform.sql, "never")

@@ -1,7 +1,8 @@
 -- What signalpost-connect reads. Run this once, in the database of your documents, as a user who may create tables, users
 -- and triggers. It needs MySQL 8.0 or MariaDB 10.5, or newer: older ones forget after a restart how far they had numbered.
+-- If the first trigger is refused, because your table lacks a column, change it and run all of this again.
 
-CREATE TABLE {before}signalpost_outbox (
+CREATE TABLE IF NOT EXISTS {before}signalpost_outbox (
   tenant varchar(63) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT 'default',
   id bigint NOT NULL AUTO_INCREMENT,
   document_id char(36) CHARACTER SET ascii NOT NULL,
@@ -13,7 +14,7 @@ CREATE TABLE {before}signalpost_outbox (
   KEY by_tenant (tenant, id)
 ) ENGINE = InnoDB;
 
-CREATE TABLE {before}signalpost_outbox_dead (
+CREATE TABLE IF NOT EXISTS {before}signalpost_outbox_dead (
   tenant varchar(63) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   id bigint NOT NULL,
   document_id char(36) CHARACTER SET ascii NOT NULL,
@@ -27,6 +28,6 @@ CREATE TABLE {before}signalpost_outbox_dead (
 ) ENGINE = InnoDB;
 
 -- The user that signalpost-connect signs in as. It cannot yet: ALTER USER {role} IDENTIFIED BY '…' ACCOUNT UNLOCK
-CREATE USER {role} ACCOUNT LOCK;
+CREATE USER IF NOT EXISTS {role} ACCOUNT LOCK;
 GRANT SELECT, DELETE ON {before}signalpost_outbox TO {role};
 GRANT SELECT, INSERT, DELETE ON {before}signalpost_outbox_dead TO {role};

@@ -1,4 +1,5 @@
--- What signalpost-connect reads. Run this once, as the owner of the schema, in the database of your documents.
+-- What signalpost-connect reads. Run all of this once, as the owner of the schema, in the database of your documents. If a
+-- part of it fails, nothing of it is there.
 BEGIN;
 
 CREATE TABLE {schema}.signalpost_outbox (
@@ -31,5 +32,3 @@ ALTER ROLE {role} SET search_path = {schema};
 GRANT USAGE ON SCHEMA {schema} TO {role};
 GRANT SELECT, DELETE ON {schema}.signalpost_outbox TO {role};
 GRANT SELECT, INSERT, UPDATE ON {schema}.signalpost_outbox_dead TO {role};
-
-COMMIT;

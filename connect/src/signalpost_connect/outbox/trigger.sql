@@ -2,7 +2,6 @@
 -- leave out what you do not have. It runs after the document's row is locked, so that the states of a document are
 -- numbered in the order in which they are committed. An INSERT that your program makes before it locks the row is not.
 -- SECURITY DEFINER: the roles that change documents need no right on the outbox.
-BEGIN;
 
 CREATE FUNCTION {schema}.signalpost_outbox_write() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
@@ -28,5 +27,24 @@ END $$;
 
 CREATE TRIGGER signalpost_outbox_write AFTER INSERT OR UPDATE OR DELETE ON {table}
 FOR EACH ROW EXECUTE FUNCTION {schema}.signalpost_outbox_write();
+
+-- A column that the table lacks would fail each change of it. So it fails this.
+DO $$
+DECLARE
+  missing text;
+BEGIN
+  SELECT string_agg(DISTINCT name, ', ' ORDER BY name) INTO missing
+  FROM pg_proc, regexp_replace(prosrc, '--[^\n]*', '', 'g') AS source,
+    regexp_matches(source, '\m(?:NEW|OLD)\.(?:"([^"]+)"|([a-z_][\w$]*))', 'gi') AS named,
+    coalesce(named[1], lower(named[2])) AS name
+  WHERE pg_proc.oid = '{schema}.signalpost_outbox_write()'::regprocedure AND NOT EXISTS (
+    SELECT FROM pg_attribute
+    WHERE attrelid = '{table}'::regclass AND attname = name AND attnum > 0 AND NOT attisdropped
+  );
+  IF missing IS NOT NULL THEN
+    RAISE undefined_column USING MESSAGE = '{table} has no ' || missing,
+      HINT = 'In signalpost_outbox_write, name the columns that it has, or leave them out. Then run all of this again.';
+  END IF;
+END $$;
 
 COMMIT;
