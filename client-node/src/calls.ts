@@ -887,12 +887,12 @@ export class Stats extends Noun {
 /** Calls of `/v1/search`. */
 export class Search extends Noun {
   /**
-   * Find events, documents and subscriptions by id, title, e-mail address, reference, name or host. `GET /v1/search`.
+   * Find events, documents and subscriptions by id, title, e-mail address, reference, name or URL. `GET /v1/search`.
    */
   findAnything(given: {
     /**
-     * An id, a part of a subscription's name or host, or the beginning of a document's title, reference or owner's
-     * e-mail address. Without it nothing is found.
+     * An id or its beginning, from eight characters on; or a part, from three on, of a document's title, reference or
+     * owner's e-mail address, or of a subscription's name, URL or contacts. Without it nothing is found.
      */
     q?: string | undefined;
   } = {}): Promise<shapes.SearchResults> {

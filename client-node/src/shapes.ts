@@ -1410,7 +1410,7 @@ export interface SearchResult {
   readonly id: string;
   /** A document's title, a subscription's name, or an event's type. */
   readonly title: string;
-  /** What distinguishes it: status, host, reference, owner. */
+  /** What distinguishes it: status, URL, reference, owner. */
   readonly detail: string;
   /** When it changed last; of an event, when it was made. */
   readonly at: string;

@@ -1616,11 +1616,12 @@ class AsyncSearch(AsyncNoun):
     """Calls of `/v1/search`."""
 
     async def find_anything(self, *, q: str | None = None) -> shapes.SearchResults:
-        """Find events, documents and subscriptions by id, title, e-mail address, reference, name or host. `GET
+        """Find events, documents and subscriptions by id, title, e-mail address, reference, name or URL. `GET
         /v1/search`.
 
-        `q`: An id, a part of a subscription's name or host, or the beginning of a document's title, reference or
-        owner's e-mail address. Without it nothing is found.
+        `q`: An id or its beginning, from eight characters on; or a part, from three on, of a document's title,
+        reference or owner's e-mail address, or of a subscription's name, URL or contacts. Without it nothing is
+        found.
         """
         return await self._sender.send(
             Call[shapes.SearchResults]("GET", path("search"), {200: shapes.SearchResults}, query={"q": q})

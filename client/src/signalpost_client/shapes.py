@@ -1512,7 +1512,7 @@ class SearchResult(Shape, frozen=True, kw_only=True):
     title: str
     """A document's title, a subscription's name, or an event's type."""
     detail: str
-    """What distinguishes it: status, host, reference, owner."""
+    """What distinguishes it: status, URL, reference, owner."""
     at: datetime
     """When it changed last; of an event, when it was made."""
 

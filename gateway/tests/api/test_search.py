@@ -36,6 +36,49 @@ def test_what_is_pasted_leads_to_what_it_belongs_to(world: "World") -> None:
     assert search(world, "zoe@") == search(world, made["externalId"]) == []
 
 
+def test_any_part_of_what_is_shown_is_found_and_nothing_that_is_hidden(world: "World") -> None:
+    document = (
+        "document",
+        world.create_document(title="Rent of the Quagga", ownerEmail="noa@quagga.example")["externalId"],
+    )
+    slack = world.create_subscription(name="Ops", url="https://hooks.slack.com/services/T0WORK/B0APP/hush")["id"]
+    url = "https://quokka.example:8443/in/orders?key=hush&from=desk"
+    quokka = world.create_subscription(name="Zoo, night desk", url=url, contacts=["keeper@zoo.example"])["id"]
+    assert search(world, "f the QUA") == search(world, "@quagga") == [document]
+    for text in (
+        "ght DE",
+        "kka.exa",
+        "8443/in",
+        "/ORDERS?key",
+        "from=",
+        "r@zoo",
+        url,
+        url.replace("hush", "x"),
+        quokka[:23],
+    ):
+        assert search(world, text) == [("subscription", quokka)], text
+    assert search(world, "T0work/b0APP") == [("subscription", slack)]
+    assert search(world, "hush") == search(world, "=desk") == search(world, "qua gga") == []
+    world.send("PATCH", f"/v1/subscriptions/{quokka}", {"name": "Aquarium"}).ok()
+    assert search(world, "ght DE") == []
+    assert search(world, "quari") == [("subscription", quokka)]
+    world.send("DELETE", f"/v1/subscriptions/{quokka}")
+    assert search(world, "quari") == []
+    make_tenant(world, "another")
+    assert search(world, "quagga", **in_tenant("another")) == search(world, "T0work", **in_tenant("another")) == []
+
+
+def test_the_beginning_of_an_id_leads_to_all_that_it_may_mean(world: "World") -> None:
+    made = [world.create_document()["externalId"] for _ in range(3)]
+    events = [each["event"]["id"] for each in world.get("/v1/events?before=latest&limit=2").ok()["data"]]
+    for text in (events[0][:30], events[0][:-1].upper()):
+        assert ("event", events[0]) in search(world, text)
+    assert {("event", each) for each in events} <= {*search(world, events[0][:8])}
+    for document in made:
+        assert ("document", document) in search(world, document[:8])
+    assert search(world, "ffffffff-ffff") == search(world, "0000000") == []
+
+
 @pytest.mark.parametrize("query", ["?q=", "?q=" + "x" * 513, "?q=%00"])
 def test_a_search_has_a_text(world: "World", query: str) -> None:
     world.get(f"/v1/search{query}").refused(422, "?q")

@@ -55,7 +55,7 @@ certificates that expire soon.
 
 Example: signalpost overview
 """
-_SEARCH = """Find events, documents and subscriptions by an id, a title, an address or a name.
+_SEARCH = """Find events, documents and subscriptions by an id, or a part of a title, an address, a name or a URL.
 
 Example: signalpost search "Master agreement"
 """

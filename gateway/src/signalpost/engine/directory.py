@@ -5,7 +5,7 @@ It is loaded at the start and follows every commit. Nothing but a restart reads 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from operator import attrgetter
 
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from signalpost.domain.access.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.subscription import Subscription
+from signalpost.engine.subscription_texts import SubscriptionTexts
 from signalpost.store.store import PublishedBatch
 from signalpost_receiver.sign import reader_key
 
@@ -47,6 +48,7 @@ class Directory:
         """The subscriptions of tenants that were asked for since they last changed."""
         self._originals: dict[int, list[tuple[Subscription, ...]]] = {}
         """The same without shadows."""
+        self._texts = SubscriptionTexts()
         self._shadows: dict[str, str] = {}
         """The ids of shadows by those of their originals."""
         self._with_key_pair: dict[str, Subscription] = {}
@@ -74,6 +76,7 @@ class Directory:
         self._subscriptions_by_number.clear()
         self._listed.clear()
         self._originals.clear()
+        self._texts.clear()
         self._shadows.clear()
         self._with_key_pair.clear()
         self._readers.clear()
@@ -181,6 +184,11 @@ class Directory:
             kept.append(tuple(each for each in self.subscriptions(tenant_id) if each.shadow_of is None))
         return kept[0]
 
+    def subscriptions_having(self, tenant_id: int, texts: Collection[str]) -> Iterator[Subscription]:
+        """A tenant's subscriptions that have one of these texts in their name, in their URL as it is shown, or in the
+        address of a contact, whether in capitals or not. Oldest first. Any thread may ask."""
+        return self._texts.having(tenant_id, self.subscriptions(tenant_id), texts)
+
     @property
     def subscription_count(self) -> int:
         """How many subscriptions there are that are not deleted, of all tenants."""
@@ -264,6 +272,7 @@ class Directory:
             # Last, and in this order: a thread that asks meanwhile keeps nothing that was so before.
             self._listed.pop(subscription.tenant_id, None)
             self._originals.pop(subscription.tenant_id, None)
+            self._texts.forget(subscription)
 
     def _follow_reader(self, known: Subscription | None, now: Subscription) -> None:
         """Take up the keys of a reader, whose secrets may be others than before."""

@@ -31,6 +31,7 @@ from signalpost.store.nouns.lists import ListStore
 from signalpost.store.nouns.log import LogStore
 from signalpost.store.nouns.replay_store import ReplayStore
 from signalpost.store.nouns.retention import RetentionStore
+from signalpost.store.nouns.searched_text import SearchedTextStore
 from signalpost.store.nouns.sign_ins import SignInStore
 from signalpost.store.nouns.sources import SourceStore
 from signalpost.store.nouns.stats import StatsStore
@@ -110,6 +111,11 @@ class Store(Protocol):
     @property
     def documents(self) -> DocumentStore:
         """Documents, their lists, and when signature requests expire."""
+        ...
+
+    @property
+    def searched_text(self) -> SearchedTextStore:
+        """What documents are found by."""
         ...
 
     @property

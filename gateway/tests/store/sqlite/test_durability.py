@@ -315,7 +315,7 @@ def test_a_disk_that_fails_while_the_writer_copies_the_last_of_the_wal_back_ends
 
 
 class _Writing:
-    """One who writes large documents, 50 at a time, while the disk may fail."""
+    """One who writes large documents, 25 at a time, while the disk may fail."""
 
     def __init__(self, disk: Disk, path: Path, make: "type[Tools]") -> None:
         self.broken: list[BaseException] = []
@@ -352,7 +352,7 @@ class _Writing:
                 await self.more()
 
     async def more(self) -> None:
-        some = range(self._answered, self._answered + 50)
+        some = range(self._answered, self._answered + 25)
         batch = [self._make.put(n, None, "x" * 20_000 + str(n)) for n in some]
         self._answered += len((await asyncio.wait_for(self._store.publish(batch), PATIENCE)).results)
 

@@ -13,7 +13,10 @@ from signalpost.cli.terminal.parts import table
 def search(
     text: Annotated[
         str,
-        Parameter(name="TEXT", help="An id, the beginning of a title, an e-mail address, a reference, a name or host."),
+        Parameter(
+            name="TEXT",
+            help="A part of a title, an e-mail address, a reference, a name or a URL; or an id, or its beginning.",
+        ),
         Sets("?q"),
     ],
     /,

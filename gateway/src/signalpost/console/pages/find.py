@@ -1,4 +1,4 @@
-"""The search page. It takes the id of an event, a document or a subscription, a title, an e-mail address or a host."""
+"""The search page. It takes an id or its beginning, or a part of a title, an e-mail address, a name or a URL."""
 
 from collections import Counter
 from collections.abc import Sequence

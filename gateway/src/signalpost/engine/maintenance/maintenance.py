@@ -11,6 +11,7 @@ from signalpost.engine.maintenance.key_uses import KeyUses
 from signalpost.engine.maintenance.preparation import Preparation
 from signalpost.engine.maintenance.refused_calls import RefusedCalls
 from signalpost.engine.maintenance.retention import Retention
+from signalpost.engine.maintenance.searched_texts import SearchedTexts
 from signalpost.runtime.clock import Clock
 from signalpost.store.store import Store
 
@@ -29,6 +30,7 @@ class Maintenance:
         self.expiries = Expiries(store, clock, enqueue)
         self.key_uses = KeyUses(store, clock)
         self.refused_calls = RefusedCalls(store, clock)
+        self.searched_texts = SearchedTexts(store)
 
     def works(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What runs for as long as the node does, each by itself."""
@@ -37,6 +39,7 @@ class Maintenance:
         yield self.expiries.run()
         yield self.key_uses.run()
         yield self.refused_calls.run()
+        yield self.searched_texts.run()
 
     async def write(self) -> None:
         """Write down what is only in memory, as far as the store can take it now."""

@@ -48,10 +48,6 @@ class FoundDocument(NamedTuple):
     updated_at: int
 
 
-SEARCHED_CHARACTERS = 64
-"""How many characters of a title can be searched for."""
-
-
 class Expiry(NamedTuple):
     """When a document's signature request expires."""
 
@@ -77,10 +73,11 @@ class DocumentStore(Protocol):
         through a bounded number of documents."""
         ...
 
-    async def begins_with(self, tenant_id: int, text: str, limit: int) -> list[FoundDocument]:
-        """Documents that are not deleted and whose title, reference or owner's address begins with a text: at most
-        `limit` by each of the three, the references first. Of titles the first `SEARCHED_CHARACTERS` count, in capitals
-        or not."""
+    async def search(self, tenant_id: int, text: str, limit: int) -> list[FoundDocument]:
+        """Documents that are not deleted and whose title, reference, owner's address or id begins with a text, at most
+        `limit` by each of the four, the references first; and if these are fewer than `limit`, documents in which it
+        stands elsewhere, the newest first. That needs three characters. Capitals make no difference there, nor in the
+        beginning of a title."""
         ...
 
     async def expiring(self, after: Expiry | None, limit: int) -> list[Expiry]:

@@ -14,6 +14,7 @@ from signalpost.store.tables.deliveries import ATTEMPT
 from signalpost.store.tables.documents import DOCUMENT
 from signalpost.store.tables.erasures import ERASURE_COLUMNS, unpack_erasure
 from signalpost.store.tables.log import STEP
+from signalpost.store.tables.searched_text import DOCUMENT_TEXT
 from signalpost.store.tables.stats import STAT
 from signalpost.store.tables.table import Columns
 
@@ -24,7 +25,7 @@ _FILES: Final = (
 )
 
 
-ROWS_OF_TENANT: Final = (STEP, ATTEMPT, ANSWER, DOCUMENT, STAT)
+ROWS_OF_TENANT: Final = (STEP, ATTEMPT, ANSWER, DOCUMENT, DOCUMENT_TEXT, STAT)
 """Tables whose rows go by their tenant. What else a tenant leaves each database removes in its own way."""
 HANDLED_OTHERWISE: Final = frozenset(
     {

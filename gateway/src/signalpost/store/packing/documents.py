@@ -5,9 +5,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from signalpost.domain.checks import MAX_TEXT_CHARACTERS
 from signalpost.domain.documents.history import Step
 from signalpost.domain.documents.version import Number
-from signalpost.store.nouns.documents import SEARCHED_CHARACTERS
 
 
 class _WithTitle(Struct):
@@ -32,8 +32,8 @@ def is_same_title(body: bytes, other: bytes) -> bool:
 
 
 def title_key(body: bytes) -> str:
-    """What a document is found by that is searched for by how its title begins."""
-    return title_in(body)[:SEARCHED_CHARACTERS].lower()
+    """What a document is found by that is searched for by its title."""
+    return title_in(body)[:MAX_TEXT_CHARACTERS].lower()
 
 
 def pack_number(number: Number | None) -> int | None:

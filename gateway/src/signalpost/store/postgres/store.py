@@ -11,6 +11,7 @@ from signalpost.domain.audit import Notary
 from signalpost.runtime.clock import SystemClock
 from signalpost.store.nouns.access import AccessStore
 from signalpost.store.nouns.lists import ListStore
+from signalpost.store.nouns.searched_text import SearchedTextStore
 from signalpost.store.nouns.sources import SourceStore
 from signalpost.store.postgres.committers import Committers
 from signalpost.store.postgres.connect import until_started
@@ -84,6 +85,7 @@ class PostgresStore:
         self.erasures = PostgresErasures(readers, writers)
         self.log = PostgresLog(readers, max_scanned)
         self.sign_ins = PostgresSignIns(readers, writers)
+        self.searched_text = SearchedTextStore(readers, writers)
         self.sources = SourceStore(readers, data_keys)
         self.stats = PostgresStats(readers, writers)
 

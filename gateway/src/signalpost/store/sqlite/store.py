@@ -19,6 +19,7 @@ from signalpost.store.halving import halved
 from signalpost.store.nouns.access import AccessStore
 from signalpost.store.nouns.fleet import ALONE, Terms
 from signalpost.store.nouns.lists import ListStore
+from signalpost.store.nouns.searched_text import SearchedTextStore
 from signalpost.store.nouns.sources import SourceStore
 from signalpost.store.sqlite import backup_mark
 from signalpost.store.sqlite import publish as publishing
@@ -125,6 +126,7 @@ class SqliteStore:
         self.retention = SqliteRetention(self.readers, self.writer)
         self.fleet = SqliteFleet(self.readers, self.writer, self.data_keys, vault, now, terms)
         self.sign_ins = SqliteSignIns(self.readers, self.writer)
+        self.searched_text = SearchedTextStore(self.readers, self.writer)
         self.sources = SourceStore(self.readers, self.data_keys)
         self.stats = SqliteStats(self.readers, self.writer)
         self.erasures = SqliteErasures(self.readers, self.writer, path)

@@ -14,7 +14,7 @@ class SearchResult(Shape, frozen=True):
     kind: Literal["event", "document", "subscription"]
     id: Uuid
     title: Annotated[str, Meta(description="A document's title, a subscription's name, or an event's type.")]
-    detail: Annotated[str, Meta(description="What distinguishes it: status, host, reference, owner.")]
+    detail: Annotated[str, Meta(description="What distinguishes it: status, URL, reference, owner.")]
     at: Annotated[Timestamp, Meta(description="When it changed last; of an event, when it was made.")]
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from signalpost.domain.documents.document import DocumentRow
+from signalpost.domain.id_beginning import Ids
 from signalpost.store.nouns.documents import (
-    SEARCHED_CHARACTERS,
     DocumentFilter,
     DocumentPosition,
     DocumentRows,
@@ -18,8 +18,9 @@ from signalpost.store.postgres.sessions import ReadSessions
 from signalpost.store.statements import EVERY_TENANT, Row, Statement
 from signalpost.store.store import PAGE_BYTES
 from signalpost.store.tables.documents import DOCUMENT, unpack_document
-from signalpost.store.walks import document_walk
+from signalpost.store.walks import document_search, document_walk
 from signalpost.store.walks.document_queries import DocumentPart, LookedThrough, narrowest
+from signalpost.store.walks.document_search import Stretch
 
 _UNBOUNDED: Final = 2**62
 _GET: Final = f"SELECT {DOCUMENT.listed} FROM document WHERE tenant_id = $1 AND external_id = $2::uuid"
@@ -27,10 +28,27 @@ _EXPIRING: Final = (
     "SELECT expires_at, number, tenant_id, external_id FROM document"
     " WHERE expires_at IS NOT NULL AND (expires_at, number) > ($1, $2) ORDER BY expires_at, number LIMIT $3"
 )
+_FOUND: Final = (
+    "external_id, convert_from(body, 'UTF8')::json ->> 'title', type, status, reference_id, owner_email, updated_at"
+)
+"""The columns of a `FoundDocument`."""
 _BEGINS_WITH: Final = (
-    "SELECT external_id, convert_from(body, 'UTF8')::json ->> 'title', type, status, reference_id, owner_email,"
-    " updated_at FROM document WHERE tenant_id = $1 AND deleted_at IS NULL AND {0} >= $2::text AND {0} < $3::text"
-    " ORDER BY {0}, number LIMIT $4"
+    f"SELECT {_FOUND} FROM document WHERE tenant_id = $1 AND deleted_at IS NULL"
+    " AND {0} >= $2::text AND {0} < $3::text ORDER BY {0}, number LIMIT $4"
+)
+_WITH_IDS: Final = (
+    f"SELECT {_FOUND} FROM document WHERE tenant_id = $1 AND deleted_at IS NULL AND external_id >= $2::uuid"
+    " AND external_id <= $3::uuid ORDER BY external_id LIMIT $4"
+)
+_LAST_WITH_TEXT: Final = "SELECT coalesce(max(last), 0) FROM document_text WHERE tenant_id = $1"
+_STRETCHES: Final = (
+    "SELECT first, last FROM document_text WHERE tenant_id = $1 AND (strpos(text, $2::text) > 0 OR text = '')"
+    " ORDER BY last DESC LIMIT $3"
+)
+_WITHIN_STRETCH: Final = (
+    f"SELECT {_FOUND} FROM document WHERE tenant_id = $1 AND deleted_at IS NULL AND number >= $2 AND number <= $3"
+    " AND (strpos(title_key, $4::text) > 0 OR strpos(lower(reference_id), $4::text) > 0"
+    " OR strpos(lower(owner_email), $4::text) > 0) ORDER BY number DESC LIMIT $5"
 )
 _LAST: Final = chr(0x10FFFF)
 """A text and this character sort behind everything that begins with the text, in the order of bytes."""
@@ -76,9 +94,9 @@ class PostgresDocuments:
         above = (-_UNBOUNDED, 0) if after is None else (after.at, after.number)
         return [Expiry(*columns) for columns in await self._readers.rows(EVERY_TENANT, _EXPIRING, *above, limit)]
 
-    async def begins_with(self, tenant_id: int, text: str, limit: int) -> list[FoundDocument]:
-        asking = self._queries.begins_with(tenant_id, text, limit)
-        return await self._readers.run(tenant_id, steps_of(asking))
+    async def search(self, tenant_id: int, text: str, limit: int) -> list[FoundDocument]:
+        asking = document_search.search(self._queries, tenant_id, text, limit, self._max_scanned)
+        return await self._readers.run_in_turn(tenant_id, steps_of(asking))
 
     async def page(
         self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition | None, limit: int
@@ -89,17 +107,29 @@ class PostgresDocuments:
 
 class PostgresDocumentQueries(PostgresLogQueries):
     async def begins_with(self, tenant_id: int, text: str, limit: int) -> list[FoundDocument]:
-        """See `DocumentStore.begins_with`."""
-        key = text[:SEARCHED_CHARACTERS].lower()
-        wanted = {"reference_id": text, "title_key": key, "owner_email": text}
-        listed = await ask(
-            *(
-                Statement(_BEGINS_WITH.format(column), (tenant_id, first, first + _LAST, limit))
-                for column, first in wanted.items()
+        wanted = {"reference_id": text, "title_key": text.lower(), "owner_email": text}
+        return _found(
+            await ask(
+                *(
+                    Statement(_BEGINS_WITH.format(column), (tenant_id, first, first + _LAST, limit))
+                    for column, first in wanted.items()
+                )
             )
         )
-        found = [FoundDocument(*columns) for each in listed for columns in each]
-        return list({document.external_id: document for document in reversed(found)}.values())[::-1]
+
+    async def with_ids(self, tenant_id: int, ids: Ids, limit: int) -> list[FoundDocument]:
+        return _found(await ask(Statement(_WITH_IDS, (tenant_id, *ids, limit))))
+
+    async def last_with_text(self, tenant_id: int) -> int:
+        [(last,)] = await ask_one(_LAST_WITH_TEXT, tenant_id)
+        return int(last)
+
+    async def stretches(self, tenant_id: int, text: str, limit: int) -> list[Stretch]:
+        return [Stretch(*each) for each in await ask_one(_STRETCHES, tenant_id, text.lower(), limit)]
+
+    async def within(self, tenant_id: int, stretches: Sequence[Stretch], text: str, limit: int) -> list[FoundDocument]:
+        wanted = text.lower()
+        return _found(await ask(*(Statement(_WITHIN_STRETCH, (tenant_id, *each, wanted, limit)) for each in stretches)))
 
     async def created_before(
         self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition, stretch: int, limit: int
@@ -126,6 +156,10 @@ class PostgresDocumentQueries(PostgresLogQueries):
     async def created_at(self, tenant_id: int, sequence: int) -> int:
         [(at,)] = await ask_one(_CREATED_AT, tenant_id, sequence)
         return int(at)
+
+
+def _found(listed: Sequence[Sequence[Row]]) -> list[FoundDocument]:
+    return [FoundDocument(*columns) for each in listed for columns in each]
 
 
 def _narrowed(wanted: DocumentFilter, place: str) -> str:

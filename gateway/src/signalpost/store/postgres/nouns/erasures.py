@@ -85,7 +85,7 @@ class PostgresErasures(ErasureStore):
     async def finish(self, erasure: Erasure, at: int) -> None:
         try:
             await self._writers.apart(
-                "VACUUM document, event, attempt, step, made, subscription, connection, idempotency"
+                "VACUUM document, document_text, event, attempt, step, made, subscription, connection, idempotency"
             )
         except NotOwner:
             log.warning("rows that an erasure removed stay on the database's disk until its autovacuum comes by")
