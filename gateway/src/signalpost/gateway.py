@@ -59,6 +59,7 @@ from signalpost.runtime.clock import Clock, SystemClock, database_clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.loop_delay import LoopDelay
 from signalpost.runtime.loop_executor import LoopExecutor
+from signalpost.runtime.process_birth import own_birth
 from signalpost.sender.mailer import Mailer
 from signalpost.sender.sender import Sender
 from signalpost.sender.transport import Transport
@@ -305,7 +306,7 @@ class Gateway:
             ),
             destinations=destinations,
             host=Host(
-                process=NodeProcess(gethostname(), os.getpid()),
+                process=NodeProcess(gethostname(), os.getpid(), own_birth()),
                 hear_time=self._hear_time,
                 database_url=self._url,
                 processes=settings.processes,

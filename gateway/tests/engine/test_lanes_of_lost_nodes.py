@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from gateway.tests.bodies import subscription_patch
 from gateway.tests.engine.webhook_fleet import SUBSCRIPTION, WebhookFleet
+from gateway.tests.simulation.fleet_node import FleetNode
 from gateway.tests.world.store import Operation
 
 from signalpost.commands.subscriptions import PatchSubscription
@@ -55,6 +56,41 @@ def test_a_lane_gets_another_owner_as_soon_as_its_own_is_dead_and_not_before(fle
     fleet.drive(30.0)
     first, again = fleet.requests[:2]
     assert SHARED.lease + OVER_WITH_ITS_NODE < again.at - first.at < SHARED.dead_after + 3 * SHARED.beat_every
+
+
+def until_sent_again(fleet: WebhookFleet, lost: FleetNode, machine: int) -> float:
+    """Kill a node that waits for an answer, and start another; how many seconds pass until the event is sent again."""
+    fleet.answers_after = 4.0
+    fleet.create()
+    lost.begin_trouble()
+    fleet.kill(lost)
+    killed_at = fleet.time.now
+    fleet.start_node(machine)
+    fleet.drive(SHARED.dead_after + LONG + 3 * SHARED.beat_every)
+    _, again, *_ = fleet.requests
+    return again.at - killed_at
+
+
+@pytest.mark.parametrize("settings", [EngineSettings(), EngineSettings(attempt_timeout=LONG)])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_node_that_is_killed_and_started_anew_goes_on_at_once(fleet: WebhookFleet, alone: bool) -> None:
+    lost = fleet.owner
+    for other in [node for node in fleet.running if node is not lost]:
+        if alone or other.machine == lost.machine:
+            fleet.kill(other)
+    fleet.drive(SHARED.dead_after + 3 * SHARED.beat_every)
+    assert until_sent_again(fleet, lost, lost.machine) < 3.0
+
+
+@pytest.mark.parametrize("settings", [EngineSettings(), EngineSettings(attempt_timeout=LONG)])
+def test_a_node_on_another_machine_waits_until_the_lease_of_one_that_was_killed_has_ended(
+    fleet: WebhookFleet, settings: EngineSettings
+) -> None:
+    lost = fleet.owner
+    for other in [node for node in fleet.running if node is not lost]:
+        fleet.kill(other)
+    fleet.drive(SHARED.dead_after + 3 * SHARED.beat_every)
+    assert until_sent_again(fleet, lost, lost.machine + 1) > SHARED.lease + settings.attempt_timeout
 
 
 @pytest.mark.parametrize("settings", [EngineSettings(attempt_timeout=LONG)])

@@ -102,7 +102,8 @@ class FleetNode(Process):
     clock: DatabaseClock
     world: "FleetWorld"
 
-    def __init__(self, world: "FleetWorld") -> None:
+    def __init__(self, world: "FleetWorld", machine: int) -> None:
+        self.machine = machine
         self.wire = Wire(world, self)
         self._troubles = 0
         self._lost_until = 0.0
@@ -133,6 +134,15 @@ class FleetNode(Process):
 
     def _database_time(self) -> int:
         return self.world.wall.now
+
+    # --- Its machine's kernel, which knows its own processes alone ----------------------------------------------------
+
+    def _birth(self) -> str:
+        return f"{self.machine} {self.number}"
+
+    def _has_ended(self, birth: str) -> bool:
+        machine, _, process = birth.partition(" ")
+        return int(machine) == self.machine and self.world.nodes[int(process)].is_dead
 
     # --- What the world knows of it -----------------------------------------------------------------------------------
 

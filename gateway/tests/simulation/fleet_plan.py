@@ -43,6 +43,8 @@ class FleetPlan(NamedTuple):
     """The share of what clients do that sends a test to an endpoint."""
     broken: float = 0.0
     """The seconds from the beginning in which all receivers refuse everything. After a minute breakers open."""
+    machines: int = 2
+    """On how many machines nodes run. A node knows of its own whether a process there has ended."""
 
     @property
     def rest_after(self) -> float:

@@ -72,7 +72,7 @@ class FleetTroubles:
         node.begin_trouble()  # which never ends
         self._world.kill(node)
         if self._random.random() < 0.7 or not self._world.running:
-            self._world.start_node()
+            self._world.start_node(node.machine if node.number % 2 else None)
 
     def _stop(self, node: FleetNode) -> None:
         """End a node in order, as SIGTERM does, and start another in its place."""

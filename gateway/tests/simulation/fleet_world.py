@@ -157,9 +157,11 @@ class FleetWorld(World[FleetNode]):
             raise self.violation
         return True
 
-    def start_node(self) -> FleetNode:
-        """Start one more node."""
-        node = FleetNode(self)
+    def start_node(self, machine: int | None = None) -> FleetNode:
+        """Start one more node, on any machine unless one is given."""
+        if machine is None:
+            machine = Random(f"{self.seed} {len(self.nodes)}").randrange(self.plan.machines)
+        node = FleetNode(self, machine)
         self.nodes[node.number] = node
         self.trace(f"process {node.number} starts")
         node.clients.append(node.loop.create_task(self._serve(node)))

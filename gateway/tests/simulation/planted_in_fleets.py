@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway.tests.simulation import fleet_node
+from gateway.tests.simulation.fleet_node import FleetNode
 from gateway.tests.simulation.fleet_plan import FleetPlan
 from gateway.tests.simulation.fleet_world import simulate
 from gateway.tests.simulation.planting import Faults, Live, counts_whoever_owns
@@ -206,6 +207,25 @@ def _(_right: Any) -> Any:
 @fault("takes nodes for dead while their leases last", Roster, "dead", among("slow_down"))
 def _(right: Any) -> Any:
     return lambda self, me, after: right(self, me, after // 4)
+
+
+@fault("takes a process for ended that is only frozen", FleetNode, "_has_ended", among("freeze"))
+def _(right: Any) -> Any:
+    return lambda self, birth: right(self, birth) or process_of(self, birth).is_frozen
+
+
+@fault("takes a node for ended whose connection broke", FleetNode, "_has_ended", among("cut"))
+def _(right: Any) -> Any:
+    return lambda self, birth: right(self, birth) or process_of(self, birth).wire.is_cut
+
+
+@fault("takes a process of another machine for ended, which it cannot see", FleetNode, "_has_ended", among(machines=2))
+def _(right: Any) -> Any:
+    return lambda self, birth: right(self, birth) or process_of(self, birth).machine != self.machine
+
+
+def process_of(asking: FleetNode, birth: str) -> FleetNode:
+    return asking.world.nodes[int(birth.rpartition(" ")[2])]
 
 
 # --- What lanes have, and who knows it --------------------------------------------------------------------------------

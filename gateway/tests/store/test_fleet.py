@@ -98,6 +98,16 @@ def test_operators_see_where_each_node_runs_what_it_owns_and_whether_it_is_endin
     play(scenario)
 
 
+def test_a_beat_shows_the_birth_of_each_process(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        other = await shop.another()
+        await shop.store.fleet.join(NodeRole.ALL, "1.0", NodeProcess("east", 41, "boot 41 1700"))
+        await join(other)
+        assert [node.birth for node in (await beat(other)).nodes] == ["boot 41 1700", ""]
+
+    play(scenario)
+
+
 def test_a_beat_counts_and_shows_every_node_that_is_there(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         other = await shop.another()

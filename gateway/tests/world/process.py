@@ -27,7 +27,8 @@ from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.settings import EngineSettings
 from signalpost.engine.tracing.traces import Traces
 from signalpost.runtime.clock import Clock
-from signalpost.store.nouns.fleet import ALONE, Terms
+from signalpost.runtime.process_birth import UNKNOWN
+from signalpost.store.nouns.fleet import ALONE, NodeProcess, Terms
 from signalpost.store.sqlite.store import Executors
 from signalpost.store.vault import MasterKeys
 
@@ -80,7 +81,13 @@ class Process:
             disk,
             settings,
             destinations=world.destinations,
-            host=Host(boot_time=self._boot_time, cpu=lambda: 0.0, hear_time=self._hear_time),
+            host=Host(
+                process=NodeProcess(number=self.number, birth=self._birth()),
+                has_ended=self._has_ended,
+                boot_time=self._boot_time,
+                cpu=lambda: 0.0,
+                hear_time=self._hear_time,
+            ),
             traces=self._traces(),
         )
         world.running.append(self)
@@ -102,6 +109,14 @@ class Process:
 
     def _boot_time(self) -> int:
         return round(self.loop.time() * SECOND)
+
+    def _birth(self) -> str:
+        """The birth of this process, as others of its machine know it; see `runtime/process_birth.py`."""
+        return UNKNOWN
+
+    def _has_ended(self, birth: str) -> bool:
+        """What the machine says of a process."""
+        return False
 
     def _hear_time(self, now: int, took: int) -> None:
         """Learn what the database's time was."""

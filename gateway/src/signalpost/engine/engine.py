@@ -129,7 +129,7 @@ class Engine:
         self.endpoint_tests = EndpointTests(transport, self.connectors, delivered, clock, self.turns)
         self.node = self._make_node(settings, host)
         """This process in the fleet."""
-        self._lane_owner = self._make_lane_owner(settings, destinations)
+        self._lane_owner = self._make_lane_owner(settings, destinations, host)
         self._standing_writer = StandingWriter(store, self.lanes.views)
         retention = Retention(store, clock, self.directory, self.lanes, self.counts)
         self.maintenance = Maintenance(retention, store, clock, self.enqueue)
@@ -222,7 +222,7 @@ class Engine:
             host.hear_time,
         )
 
-    def _make_lane_owner(self, settings: EngineSettings, destinations: Destinations) -> LaneOwner:
+    def _make_lane_owner(self, settings: EngineSettings, destinations: Destinations, host: Host) -> LaneOwner:
         return LaneOwner(
             self._fleet,
             self.directory,
@@ -232,6 +232,7 @@ class Engine:
             settings.lane_bounds,
             settings.attempt_timeout,
             destinations.longest_call,
+            host.has_ended,
         )
 
     def _make_lanes(self, settings: EngineSettings, outcomes: Outcomes) -> Lanes:

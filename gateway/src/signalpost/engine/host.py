@@ -6,6 +6,7 @@ from time import thread_time
 from msgspec import Struct
 
 from signalpost.runtime.clock import boot_time
+from signalpost.runtime.process_birth import has_ended
 from signalpost.store.nouns.fleet import NodeProcess
 
 
@@ -15,7 +16,9 @@ def _ignore_time(_now: int, _took: int) -> None:
 
 class Host(Struct, frozen=True, kw_only=True):
     process: NodeProcess = NodeProcess()
-    """Where this node runs, for people."""
+    """Where this node runs."""
+    has_ended: Callable[[str], bool] = has_ended
+    """Whether the process of this birth is known to have ended. Sure of it, and never of what it cannot see."""
     boot_time: Callable[[], int] = boot_time
     """µs that also go on while the machine sleeps. The node's lease is counted by them."""
     cpu: Callable[[], float] = thread_time

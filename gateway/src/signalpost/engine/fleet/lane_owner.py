@@ -9,10 +9,16 @@ A node that was lost may be frozen in the middle of a call. An attempt of 5 s, w
 ATTEMPT_TIMEOUT says otherwise, is over when its node is dead. A longer one, or a call of another kind, may take up to a
 minute. Its lane is not claimed before that time has passed since this node first saw that the owner is gone. No row
 says since when it is: a node that joins meanwhile waits as long once more.
+
+There is nothing to wait for if the kernel of this machine says that the node's process has ended
+(`runtime/process_birth.py`): it sends nothing more. So a node that was killed and is started anew goes on at once. No
+other sign counts, neither silence nor a lost connection: a process that cannot reach the database may still send until
+its lease has ended.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 from signalpost.domain.delivery.lane_bounds import Bounds
@@ -57,11 +63,13 @@ class LaneOwner:
         bounds: Bounds,
         attempt_timeout: float,
         longest_call: Callable[[str], float],
+        has_ended: Callable[[str], bool],
     ) -> None:
         """`attempt_timeout` is how many seconds a webhook's attempt may take; `longest_call` says that of calls of
-        other kinds."""
+        other kinds. For `has_ended`, see `Host`."""
         self._attempt_timeout = attempt_timeout
         self._longest_call = longest_call
+        self._has_ended = has_ended
         self._fleet = fleet
         self._directory = directory
         self._lanes = lanes
@@ -71,6 +79,8 @@ class LaneOwner:
         self._tasks = Tasks()
         self._roster = Roster()
         self._beat: Beat | None = None
+        self._ended: frozenset[int] = frozenset()
+        """The nodes of that beat whose processes have ended."""
         self._workers: frozenset[int] = frozenset()
         self._wanted: dict[int, int | None] = {}
         """Which of these workers should own each lane; filled as they are asked for."""
@@ -78,8 +88,9 @@ class LaneOwner:
         """Whether there were few lanes at the last pass."""
         self._let_go: set[int] = set()
         """Lanes of others of which this node knows that its own number is not in their rows."""
-        self._gone: dict[int, int] = {}
-        """Nodes that own lanes and are not there any more, and since when that is known, steady µs."""
+        self._gone: dict[int, float] = {}
+        """Nodes that own lanes and are not there any more, and since when that is known, steady µs; -inf for one whose
+        process has ended."""
         self.lost: dict[str, NodeLoss] = {}
         """The last node of each machine that this one found dead."""
         self._lacks = False
@@ -104,6 +115,7 @@ class LaneOwner:
         was_steady = self._roster.is_steady
         self._roster = self._roster.observed(beats, workers, self._clock.steady(), longest_gap)
         self._beat = beat
+        self._ended = frozenset(node.id for node in beat.nodes if self._has_ended(node.birth))
         if (
             self._lacks
             or self._has_new
@@ -135,7 +147,7 @@ class LaneOwner:
         if dead:
             lost = [node for node in await self._fleet.nodes() if node.id in dead]
             await self._fleet.remove_dead([node for node in self._beat.nodes if node.id in dead])
-            log.warning("nodes whose beats had stopped were removed", nodes=sorted(dead))
+            log.warning("nodes whose beats had stopped were removed", nodes=sorted(dead), ended=sorted(self._ended))
             now = self._clock.wall()
             self.lost.update((node.process.host, NodeLoss(node, now)) for node in lost)
         if not self._owns_lanes:
@@ -155,7 +167,9 @@ class LaneOwner:
 
     def _dead(self) -> frozenset[int]:
         me = self._fleet.node_id
-        return frozenset() if me is None else self._roster.dead(me, round(self._fleet.terms.dead_after * SECOND))
+        if me is None:
+            return frozenset()
+        return self._ended | self._roster.dead(me, round(self._fleet.terms.dead_after * SECOND))
 
     def _is_spread_otherwise(self) -> bool:
         """Whether the lanes are few, and not those that were spread at the last pass: this node deleted one itself."""
@@ -203,7 +217,7 @@ class LaneOwner:
         others = {owner for owner in owners.values() if owner is not None and owner != me}
         there = {node.id for node in self._beat.nodes} - self._dead()
         now = self._clock.steady()
-        self._gone = {owner: self._gone.get(owner, now) for owner in others - there}
+        self._gone = {owner: self._gone.get(owner, -inf if owner in self._ended else now) for owner in others - there}
 
         def is_free(number: int) -> bool:
             owner = owners.get(number)

@@ -31,6 +31,7 @@ from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.subscription import Subscription
+from signalpost.runtime.process_birth import UNKNOWN
 from signalpost.store.nouns.data_keys import DataKeyStore
 from signalpost.store.nouns.lanes import LaneRow, LaneWanted
 from signalpost.store.nouns.log import LogPart
@@ -79,12 +80,14 @@ class NodeRole(StrEnum):
 
 
 class NodeProcess(NamedTuple):
-    """Where a node runs, for people."""
+    """Where a node runs."""
 
     host: str = ""
     """The name of its machine."""
     number: int = 0
     """The number of its process there."""
+    birth: str = UNKNOWN
+    """The birth of its process, by which others of that machine find out that it has ended; not for people."""
 
 
 class NodeRow(NamedTuple):
@@ -96,6 +99,8 @@ class NodeRow(NamedTuple):
     role: NodeRole
     is_draining: bool = False
     """Whether it is ending, and takes no more lanes."""
+    birth: str = UNKNOWN
+    """See `NodeProcess`."""
 
 
 class NodeShown(Struct, frozen=True, kw_only=True):
@@ -199,7 +204,7 @@ _ERASURES: Final = (
     f"SELECT {ERASURE_COLUMNS} FROM erasure WHERE tenant_id = $1"  # noqa: S608
     " AND finished_at IS NULL ORDER BY number DESC LIMIT $2"
 )
-NODES: Final = "SELECT id, beat, role, is_draining FROM node ORDER BY id"
+NODES: Final = "SELECT id, beat, role, is_draining, birth FROM node ORDER BY id"
 MARKS: Final = "SELECT id, last_sequence, config_version, next_floor FROM tenant WHERE deleted_at IS NULL"
 LANE_VERSIONS: Final = "SELECT subscription_number, version FROM lane WHERE subscription_number = ANY($1::bigint[])"
 
@@ -211,7 +216,9 @@ def unpack_marks(found: Iterable[Row]) -> dict[int, TenantMark]:
 
 def unpack_node_rows(found: Iterable[Row]) -> tuple[NodeRow, ...]:
     """The nodes of a fleet, by number, as the rows of `NODES` say."""
-    return tuple(NodeRow(number, beat, NodeRole(role), bool(drains)) for number, beat, role, drains in found)
+    return tuple(
+        NodeRow(number, beat, NodeRole(role), bool(drains), birth) for number, beat, role, drains, birth in found
+    )
 
 
 class FleetStore(ABC):

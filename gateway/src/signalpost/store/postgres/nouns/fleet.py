@@ -53,8 +53,8 @@ LOOKS_WITHIN: Final = 4.0
 _ME: Final = "id = $1 AND joined_at = $2"
 """A node's own row. Where the database went back it may give a number again that it has given before."""
 _JOIN: Final = (
-    "INSERT INTO node (beat, beat_at, joined_at, role, program, schema, host, process)"
-    f" SELECT 0, now, now, $1, $2, $3, $4, $5 FROM (SELECT {NOW} AS now) t RETURNING id, joined_at"
+    "INSERT INTO node (beat, beat_at, joined_at, role, program, schema, host, process, birth)"
+    f" SELECT 0, now, now, $1, $2, $3, $4, $5, $6 FROM (SELECT {NOW} AS now) t RETURNING id, joined_at"
 )
 _BEAT: Final = f"UPDATE node SET beat = beat + 1, beat_at = {NOW}, lanes = $3 WHERE {_ME} RETURNING beat"
 _DRAIN: Final = f"UPDATE node SET is_draining = true WHERE {_ME}"

@@ -83,7 +83,8 @@ class SqliteFleet(FleetStore):
         ((number,),) = rows(connection, "UPDATE fleet SET last_node = last_node + 1 RETURNING last_node")
         now = self._now()
         connection.execute(
-            "INSERT INTO node (id, beat, at, role, program, host, process, joined_at) VALUES (?, 0, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO node (id, beat, at, role, program, host, process, birth, joined_at)"
+            " VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?)",
             (number, now, role, program, *process, now),
         )
         return number, now
