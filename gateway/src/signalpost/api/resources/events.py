@@ -86,7 +86,7 @@ async def feed(context: RequestContext) -> Json[Feed]:
             raise Gone("below_retention", detail, oldest=oldest)
         return page(await _all_shown(context, found), {"last": last})
 
-    return Json(await store.reading(shown))
+    return Json(await store.reading_in_turn(context.tenant_id, shown))
 
 
 async def _feed_back(context: RequestContext, query: FeedQuery) -> Json[Feed]:
