@@ -19,7 +19,10 @@ def test_a_link_is_made_listed_and_revoked(run: Run) -> None:
 
 
 def test_what_is_wrong_with_a_link_is_named_by_its_option(run: Run) -> None:
-    refused = run("portal-links", "create", "Acme", "--embed", "javascript:alert(1)", "--minutes", "0", code=1).stderr
+    refused = run("portal-links", "create", "Acme", "--embed", "javascript:alert(1)", code=1).stderr
     assert "--embed" in refused
-    assert "--minutes" in refused
+    for minutes, bound in (("0", ">= 1"), ("5000", "<= 720")):
+        refused = run("portal-links", "create", "Acme", "--minutes", minutes, code=2).stderr
+        assert "--minutes" in refused
+        assert bound in refused, "in the unit that was given"
     assert "--can" in run("portal-links", "create", "Acme", "--can", "everything", code=2).stderr

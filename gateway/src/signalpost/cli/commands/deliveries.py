@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from signalpost.cli.client import connect, path
 from signalpost.cli.commands.delivery_tail import DeliveryTail
 from signalpost.cli.commands.why import why
+from signalpost.cli.meant import event_meant, meant
 from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import EventId, EventType, Limit, Sets, SubscriptionId, parts_of
 from signalpost.cli.terminal.output import TEXT, Output, Parts
@@ -116,7 +117,9 @@ def get(
         # With one id, that is the event's.
         why(subscription, out=out)
         return
-    found = connect().call("GET", path("subscriptions", subscription, "deliveries", event)).content
+    client = connect()
+    at, of = meant(client, "subscription", subscription), event_meant(client, event)
+    found = client.call("GET", path("subscriptions", at, "deliveries", of)).content
     out.show(found, _told(found))
 
 

@@ -18,6 +18,7 @@ from signalpost.cli.commands.document_files import FileThatTells, newest
 from signalpost.cli.commands.document_files import download as fetch_file
 from signalpost.cli.commands.document_import import MAX_LINE, FileLine, ImportTally, import_lines, read_lines
 from signalpost.cli.commands.document_workflow import ExternalId, act, actions, history
+from signalpost.cli.meant import meant
 from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import Limit, Sets, flag, parts_of, repeatable
 from signalpost.cli.terminal.output import TEXT, Output
@@ -31,6 +32,9 @@ app = App(name="documents", help_format="markdown")
 for command in (act, actions, history):
     app.command(command)
 
+Meant = Annotated[
+    str, Parameter(name="DOCUMENT", help="The document's externalId, its beginning, or a part of its title.")
+]
 Number = Annotated[str, Parameter(name="NUMBER", help="Number of the version, such as 0.2.")]
 Fields = Annotated[
     list[str] | None,
@@ -106,12 +110,13 @@ def create(
 
 
 @app.command
-def get(external_id: ExternalId, /, *, out: Output = TEXT) -> None:
+def get(document: Meant, /, *, out: Output = TEXT) -> None:
     """Show a document.
 
     Example: signalpost documents get d24c0644-1d31-47fa-960e-b0cc8b4f136c
     """
-    found = connect().call("GET", path("documents", external_id)).content
+    client = connect()
+    found = client.call("GET", path("documents", meant(client, "document", document))).content
     out.show(found, Facts(found))
 
 

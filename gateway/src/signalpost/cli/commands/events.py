@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from signalpost.cli.client import MAX_PAGE, CallRefused, Client, Misuse, connect, path
+from signalpost.cli.meant import event_meant
 from signalpost.cli.terminal.options import EventId, EventType, Limit, Sets, flag
 from signalpost.cli.terminal.output import TEXT, Output
 from signalpost.cli.terminal.parts import Facts, GrowingRows, row_of, table
@@ -86,7 +87,8 @@ def get(event: EventId, /, *, out: Output = TEXT) -> None:
 
     Example: signalpost events get 01a20e92-1d2e-7800-9367-c582ce4230bd
     """
-    entry = connect().call("GET", path("events", event)).content
+    client = connect()
+    entry = client.call("GET", path("events", event_meant(client, event))).content
     sent = entry["event"]
     facts = {name: sent[name] for name in ("id", "type", "createdAt")}
     out.show(entry, Facts({"sequence": entry["sequence"], "by": entry["by"], **facts, **sent["data"]}))

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from signalpost.cli.client import connect, path
 from signalpost.cli.terminal.options import Limit, Sets, given, repeatable
 from signalpost.cli.terminal.output import TEXT, Output
 from signalpost.cli.terminal.parts import Facts, table
 from signalpost.cli.terminal.plain import say
-from signalpost.domain.access.portal_link import DEFAULT_SECONDS, Capability
+from signalpost.domain.access.portal_link import DEFAULT_SECONDS, MAX_SECONDS, Capability
 
 app = App(name="portal-links", help_format="markdown")
 
@@ -29,7 +29,11 @@ def create(
     can: Annotated[
         list[Capability] | None, repeatable("What they may do besides viewing; repeatable."), Sets("/can")
     ] = None,
-    minutes: Annotated[int, Parameter(help="How long it lasts."), Sets("/expiresIn")] = DEFAULT_SECONDS // 60,
+    minutes: Annotated[
+        int,
+        Parameter(help="How long it lasts.", validator=validators.Number(gte=1, lte=MAX_SECONDS // 60)),
+        Sets("/expiresIn"),
+    ] = DEFAULT_SECONDS // 60,
     embed: Annotated[
         list[str] | None, repeatable("Origin of a page that may embed it in a frame."), Sets("/embed")
     ] = None,

@@ -11,6 +11,7 @@ from signalpost.cli.commands.destinations import kinds
 from signalpost.cli.commands.shadows import compare, promote_shadow
 from signalpost.cli.commands.subscription_checks import check_signature, preview, run_cases, try_
 from signalpost.cli.commands.subscription_options import UNSAID, SubscriptionOptions, headers_of
+from signalpost.cli.meant import meant
 from signalpost.cli.terminal.assignments import assignments, filled
 from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import (
@@ -174,12 +175,20 @@ def shadow(
 
 
 @app.command
-def get(subscription: SubscriptionId, /, *, out: Output = TEXT) -> None:
+def get(
+    subscription: Annotated[
+        str, Parameter(name="SUBSCRIPTION", help="The subscription's id, its beginning, or a part of its name or URL.")
+    ],
+    /,
+    *,
+    out: Output = TEXT,
+) -> None:
     """Show a subscription and its health.
 
     Example: signalpost subscriptions get 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
-    found = connect().call("GET", path("subscriptions", subscription)).content
+    client = connect()
+    found = client.call("GET", path("subscriptions", meant(client, "subscription", subscription))).content
     out.show(found, _told(found))
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from signalpost.cli.client import Client, CommandError, connect, path
+from signalpost.cli.meant import event_meant, meant
 from signalpost.cli.terminal.output import TEXT, Output, Parts
 from signalpost.cli.terminal.parts import Facts, Line
 from signalpost.cli.terminal.plain import without_fractions
@@ -16,7 +17,9 @@ MAX_DIAGNOSED = 20
 
 
 def why(
-    event: Annotated[str, Parameter(name="EVENT", help="The event's id.")],
+    event: Annotated[
+        str, Parameter(name="EVENT", help="The event's id, its beginning, or a part of its document's title.")
+    ],
     subscription: Annotated[
         str | None, Parameter(name="SUBSCRIPTION", help="Show only this subscription; all if left out.")
     ] = None,
@@ -25,6 +28,9 @@ def why(
     out: Output = TEXT,
 ) -> None:
     client = connect()
+    event = event_meant(client, event)
+    if subscription is not None:
+        subscription = meant(client, "subscription", subscription)
     found = outcomes(client, event)
     if subscription is not None:
         found = [each for each in found if each["subscriptionId"] == subscription]
