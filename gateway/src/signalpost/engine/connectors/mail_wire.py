@@ -21,6 +21,13 @@ ENCODED_CHARACTERS: Final = 11
 """How many characters, of four bytes each, fit into an encoded word."""
 _ENDS_OF_LINES: Final = re.compile("\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_UNSEEN: Final = re.compile(
+    r"[\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
+    r"\u2066-\u206f\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    r"\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
+)
+"""Unicode's format characters (Cf), with which a name can be made to read as another one, but the two joiners that
+scripts are written with."""
 _is_key = re.compile("[0-9A-Za-z._-]{1,128}").fullmatch
 _is_url = re.compile(r"https?://[!-;=?-~]{1,900}").fullmatch
 """One that fits between angle brackets on a line."""
@@ -68,7 +75,7 @@ def _headers(mail: Mail) -> dict[str, str]:
 
 def written_mail(mail: Mail, now: int) -> bytes:
     """The bytes of a mail, all of them ASCII, so that any server can take them."""
-    encoding, text = _written_text(_CONTROLS.sub("", _ENDS_OF_LINES.sub("\n", mail.text)))
+    encoding, text = _written_text(_UNSEEN.sub("", _CONTROLS.sub("", _ENDS_OF_LINES.sub("\n", mail.text))))
     headers = {
         **_headers(mail),
         "Date": format_datetime(datetime.fromtimestamp(now // SECOND, UTC)),
@@ -107,4 +114,4 @@ def _is_plain(line: str) -> bool:
 
 
 def _on_one_line(text: str) -> str:
-    return " ".join(_CONTROLS.sub(" ", _ENDS_OF_LINES.sub(" ", text)).split())
+    return " ".join(_CONTROLS.sub(" ", _ENDS_OF_LINES.sub(" ", _UNSEEN.sub("", text))).split())
