@@ -81,6 +81,24 @@ def test_run_says_that_the_database_cannot_be_used_and_goes_on_when_it_can(
     until(lambda: connector.health() == {"status": "ok"}, connector.log)
 
 
+def test_run_takes_up_a_key_that_was_rotated(
+    tmp_path: Path, connector: ConnectorProcess, platform: Platform, gateway: FedGateway
+) -> None:
+    """The former key is revoked before the file has the new one, so that the connector meets a refusal of both."""
+    ask = gateway.process.api.ask
+    keys = [ask("POST", "/v1/keys", {"name": "rotated", "role": "app"}, expect=201) for _ in range(2)]
+    (tmp_path / "connect.key").write_text(keys[0]["key"])
+    connector.start()
+    until(lambda: connector.health() == {"status": "ok"}, connector.log)
+    ask("DELETE", f"/v1/keys/{keys[0]['id']}", expect=204)
+    platform.put([Change(str(uuid.uuid4()), 1, "v1")])
+    until(lambda: "401" in connector.health().get("trouble", ""), connector.log)
+    (tmp_path / "connect.key").write_text(keys[1]["key"])
+    until(lambda: platform.left() == 0 and connector.health() == {"status": "ok"}, connector.log)
+    assert connector.stop() == 0
+    assert all(each["key"] not in connector.log() for each in keys)
+
+
 @pytest.mark.parametrize(
     ("replaced", "by", "said"),
     [

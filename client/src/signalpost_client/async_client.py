@@ -46,13 +46,17 @@ class AsyncClient(async_calls.AsyncNouns):
         tenant: str | None = None,
         deadline: float = DEADLINE,
         transport: httpx.AsyncBaseTransport | None = None,
+        auth: httpx.Auth | None = None,
     ) -> None:
         """`deadline` is in seconds: how long a call may take, with all its repeats. `tenant` is for an operator's key,
         which may name any. `transport` has the connections in place of httpx's own: for a proxy, or certificates that
-        the system does not know. Raises ValueError for a URL or key that cannot be one."""
+        the system does not know. `auth` may give a request another key, as for one that is rotated. Raises ValueError
+        for a URL or key that cannot be one."""
         self._address = Address(url, key, tenant)
         self._deadline = deadline
-        self._http = httpx.AsyncClient(transport=transport, verify=tls_context() if transport is None else True)
+        self._http = httpx.AsyncClient(
+            transport=transport, verify=tls_context() if transport is None else True, auth=auth
+        )
         super().__init__(self)
         self.documents = AsyncDocuments(self)
         self.events = AsyncEvents(self)

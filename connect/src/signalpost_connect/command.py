@@ -14,6 +14,7 @@ from typing import Any
 from signalpost_client import VERSION, AsyncClient, SignalpostError
 from signalpost_connect.config import BadConfig, GatewayConfig, WatchConfig, read_config, read_drain_config, secret
 from signalpost_connect.draining import Drain
+from signalpost_connect.gateway_key import RotatedKey
 from signalpost_connect.kinds import make_lines, make_sink, make_source
 from signalpost_connect.mapping import LineMaker, Unusable
 from signalpost_connect.outbox import statements
@@ -202,9 +203,8 @@ async def _told(progress: Health) -> None:
 
 
 def _client(gateway: GatewayConfig) -> AsyncClient:
+    key = secret(gateway.key, "gateway.key")
     try:
-        return AsyncClient(gateway.url, secret(gateway.key, "gateway.key"), tenant=gateway.tenant)
-    except BadConfig:
-        raise
+        return AsyncClient(gateway.url, key, tenant=gateway.tenant, auth=RotatedKey(gateway.key, key))
     except ValueError as error:
         raise BadConfig(f"gateway: {error}") from None

@@ -19,10 +19,11 @@ What is wrong is a `BadConfig` that names the member, and never quotes a value: 
 
 import os
 import re
+import subprocess
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -32,6 +33,8 @@ from signalpost_connect.mapping import LineMaker
 from signalpost_connect.placeholders import BadTemplate
 
 T = TypeVar("T")
+COMMAND_SECONDS: Final = 10.0
+"""How long a command that prints a secret may take."""
 
 
 class BadConfig(ValueError):
@@ -39,28 +42,60 @@ class BadConfig(ValueError):
 
 
 class Secret(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a secret is: `{ file = "…" }` or `{ env = "…" }`. It is never in the configuration itself."""
+    """Where a secret is: `{ file = "…" }`, `{ env = "…" }`, or `{ command = ["…"] }`, which prints it. It is never in
+    the configuration itself."""
 
     file: str | None = None
     env: str | None = None
+    command: tuple[str, ...] | None = None
+    """A program and its arguments, without a shell."""
 
     def read(self) -> str:
         """The secret. Raises ValueError, which says what is missing."""
-        if (self.file is None) == (self.env is None):
-            raise ValueError('say either { file = "…" } or { env = "…" }.')
-        if self.env is not None:
-            found = os.environ.get(self.env, "")
-            if not found:
-                raise ValueError(f"the environment has no {self.env}.")
-            return found
-        assert self.file is not None
-        try:
-            found = Path(self.file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"the file {self.file} cannot be read ({type(error).__name__}).") from None
-        if not found:
-            raise ValueError(f"the file {self.file} is empty.")
-        return found
+        match self:
+            case Secret(file=str(file), env=None, command=None):
+                return _content_of(file)
+            case Secret(file=None, env=str(env), command=None):
+                return _variable(env)
+            case Secret(file=None, env=None, command=(_, *_) as command):
+                return _printed_by(command)
+        raise ValueError('say one of { file = "…" }, { env = "…" } and { command = ["…"] }.')
+
+
+def _content_of(file: str) -> str:
+    try:
+        found = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"the file {file} cannot be read ({type(error).__name__}).") from None
+    if not found:
+        raise ValueError(f"the file {file} is empty.")
+    return found
+
+
+def _variable(name: str) -> str:
+    found = os.environ.get(name, "")
+    if not found:
+        raise ValueError(f"the environment has no {name}.")
+    return found
+
+
+def _printed_by(command: tuple[str, ...]) -> str:
+    name = command[0]  # arguments may be secrets
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=COMMAND_SECONDS)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"the command {name} took longer than {COMMAND_SECONDS:g} seconds.") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"the command {name} cannot be run ({type(error).__name__}).") from None
+    if done.returncode:
+        raise ValueError(f"the command {name} ended with {done.returncode}.")
+    try:
+        found = done.stdout.decode().strip()
+    except UnicodeDecodeError:
+        raise ValueError(f"the command {name} printed what is no text.") from None
+    if not found:
+        raise ValueError(f"the command {name} printed nothing.")
+    return found
 
 
 def is_url(text: str, *schemes: str) -> bool:
