@@ -5,9 +5,10 @@
                                                           └──┘ a failed probe doubles the wait, 10 s → 5 min
 
 While it is open everything waits unsent but for one probe at a time, which is an ordinary attempt of one event that is
-ready. A probe goes out when the wait is over, or when a person asks for an attempt: by a retry by hand or a resume. A
-delivered test is a success. An endpoint whose breaker is open and that had no success for days is given up: its
-subscription is disabled, which loses nothing. Times are µs of the wall clock, since the breaker outlives a restart.
+ready. A probe goes out when the wait is over, or when a person asks for an attempt: by a retry by hand or a resume. If
+a retry by hand fails before the wait is over, the wait goes on as if no one had asked. A delivered test is a success.
+An endpoint whose breaker is open and that had no success for days is given up: its subscription is disabled, which
+loses nothing. Times are µs of the wall clock, since the breaker outlives a restart.
 """
 
 from msgspec import Struct
@@ -59,6 +60,8 @@ def after_failure(breaker: Breaker, now: int, jitter: float) -> Breaker:
 
 def after_failed_probe(breaker: Breaker, now: int, jitter: float) -> Breaker:
     """The breaker, which is open, after the failure of its probe. `jitter` as for `after_failure`."""
+    if breaker.probe_at is not None and now < breaker.probe_at:  # a person asked for it
+        return replace(breaker, failures=breaker.failures + 1)
     since = now if breaker.failing_since is None else breaker.failing_since
     return _waiting(breaker.failures + 1, since, min(breaker.wait * 2, PROBE_LAST), now, jitter)
 
