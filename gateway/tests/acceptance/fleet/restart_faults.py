@@ -38,9 +38,9 @@ def _restart(fleet: Fleet) -> float:
     """Kill a node and start it anew; how many seconds passed until every lane had an owner that was there."""
     [victim, *_] = fleet.rotation.nodes
     before, killed_at = fleet.node_ids(), time.monotonic()
-    fleet.kill(victim)
-    victim.start()
-    fleet.rotation.nodes.append(victim)
+    with fleet.losing():
+        victim.kill()  # callers wait for it
+        victim.start()
     until(lambda: before - fleet.node_ids() and not _without_owner(fleet))
     return round(time.monotonic() - killed_at, 1)
 
