@@ -47,10 +47,11 @@ _IN_STATE: Final = (
     " AND (sequence, subscription_number) < ($4, $5) ORDER BY sequence DESC, subscription_number DESC LIMIT $6"
 )
 _OF_EVENTS: Final = (
-    "SELECT sequence, subscription_number, state FROM delivery WHERE {} = $1 AND state = ANY($2)"
-    " AND sequence = ANY($3) AND (sequence, subscription_number) < ($4, $5)"
-    " ORDER BY sequence DESC, subscription_number DESC LIMIT $6"
+    "SELECT sequence, subscription_number, d.state FROM unnest($2) AS s (state), unnest($3) AS k (event)"
+    " CROSS JOIN LATERAL (SELECT * FROM delivery WHERE {} = $1 AND state = s.state AND sequence = k.event OFFSET 0) d"
+    " WHERE (sequence, subscription_number) < ($4, $5) ORDER BY sequence DESC, subscription_number DESC LIMIT $6"
 )
+"""OFFSET 0 has each state and event be looked for by key, whatever PostgreSQL knows of the table."""
 _SKIPPED: Final = (
     "SELECT a.sequence, a.subscription_number FROM attempt a"
     f" WHERE a.tenant_id = $1 AND a.failure = '{Failure.SKIPPED}' AND NOT EXISTS (SELECT FROM attempt b"

@@ -72,11 +72,13 @@ _STRETCH_BELOW: Final = (
     " WHERE tenant_id = $1 AND number < $2{} AND deleted_at IS NULL ORDER BY number DESC LIMIT $3) walked"
 )
 _CHANGED_BETWEEN: Final = _WITHIN.format(
-    "SELECT d.*, e.sequence AS place FROM event e JOIN document d"
-    " ON d.tenant_id = e.tenant_id AND d.external_id = e.document_id AND d.updated_at = e.at"
+    "SELECT d.*, e.sequence AS place FROM event e CROSS JOIN LATERAL (SELECT * FROM document"
+    " WHERE tenant_id = e.tenant_id AND external_id = e.document_id AND updated_at = e.at OFFSET 0) d"
     f" WHERE e.tenant_id = $1 AND e.sequence >= $2 AND e.sequence < $3 AND d.deleted_at IS NULL AND {_MATCHES}"
     " ORDER BY e.sequence DESC LIMIT $4"
 )
+"""OFFSET 0 has each event look for its document by key. Of tables that were filled a moment ago PostgreSQL knows
+nothing, and would hold every event against every document."""
 _CREATED_AT: Final = "SELECT at FROM event WHERE tenant_id = $1 AND sequence = $2"
 
 
