@@ -134,7 +134,8 @@ class Assistant:
 @asynccontextmanager
 async def assistant(url: str, key: str, *options: str) -> AsyncIterator[Assistant]:
     """An assistant whose program started the command with these options."""
-    settings = {"SIGNALPOST_URL": url, "SIGNALPOST_KEY": key, "PATH": os.environ["PATH"]}
+    own = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    settings = {"SIGNALPOST_URL": url, "SIGNALPOST_KEY": key, **own}
     import mcp  # only here: to load it takes a second, in each process that collects tests
 
     started = mcp.StdioServerParameters(command=str(COMMAND), args=[*options], env=settings)

@@ -78,7 +78,7 @@ def test_what_a_client_says_in_its_header_is_struck_wholly_in_whatever_encoding_
     assert re.fullmatch(r"401 for Basic \[secret\]=* of ours", struck), struck
 
 
-@given(before=st.integers(0, ANSWER_KEPT_BYTES), secret=st.text("abcdef", min_size=8, max_size=40))
+@given(before=st.integers(ANSWER_KEPT_BYTES - 60, ANSWER_KEPT_BYTES), secret=st.text("abcdef", min_size=8, max_size=40))
 def test_a_secret_that_is_cut_off_at_the_end_of_what_is_kept_is_struck(before: int, secret: str) -> None:
     answer = (b"-" * before + secret.encode() + b"-" * ANSWER_KEPT_BYTES)[:ANSWER_KEPT_BYTES]
     struck = Secrets([secret]).strike_cut(answer)

@@ -278,6 +278,8 @@ def test_names_and_the_files_of_secrets_are_each_there_once() -> None:
     found = moved([an_endpoint(secret=f"canary {number}", name="Acme\n/../x") for number in range(3)], {})
     assert [each.name for each in found.endpoints] == ["Acme /../x", "Acme /../x-2", "Acme /../x-3"]
     assert found.secrets == {"acme-x-secret": "canary 0", "acme-x-2-secret": "canary 1", "acme-x-3-secret": "canary 2"}
+    alike = moved([an_endpoint(headers={"x-a-b": "canary 0", "x-a_b": "canary 1"})], {})
+    assert sorted(alike.secrets.values()) == ["canary 0", "canary 1"]
     [nameless] = moved([an_endpoint(name="")], {}).endpoints
     assert nameless.name == "1"
 

@@ -78,7 +78,7 @@ class Answers:
         """The pages of a list. `after` says of a page what the parameter `cursor` must be for the next one."""
         at: str | None = None
         seen: set[str] = set()
-        while len(seen) < MAX_PAGES:
+        for _ in range(MAX_PAGES):
             page = self.get(kind, path, **query, **{cursor: at})
             yield page
             at = after(page)
