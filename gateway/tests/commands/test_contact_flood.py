@@ -184,6 +184,9 @@ class World:
 
     # --- What postmen see ---------------------------------------------------------------------------------------------
 
+    def all_subscriptions(self) -> list[Subscription]:
+        return [*self.customer.subscriptions]
+
     def subscription(self, _tenant_id: int, subscription_id: str) -> Subscription:
         return self.customer.subscriptions[int(subscription_id[-12:])]
 

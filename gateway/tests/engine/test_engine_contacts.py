@@ -327,6 +327,23 @@ def test_who_unsubscribed_is_told_nothing_and_who_is_no_contact_any_more_neither
     assert subjects(server, "eve@customer.example") == told
 
 
+def test_who_unsubscribed_at_one_subscription_is_not_written_to_by_the_next(
+    world: ScriptedWorld, server: FakeVendor
+) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await trouble(gateway, "a.example", contacts=[ADA, BOB])
+        command = UnsubscribeContact(tenant_id=TENANT, subscription_id=gateway.of("a.example").id, address=ADA)
+        await (await gateway.engine.enqueue(command))
+        await failing(gateway, "b.example", contacts=[ADA.upper(), BOB])
+        async with postmen(gateway):
+            await asyncio.sleep(2 * HOUR)
+            await works_again(gateway, "a.example", "b.example")
+            await asyncio.sleep(HOUR)
+
+    world.run(scenario)
+    assert {each["to"] for each in mails(server)} == {BOB}
+
+
 def test_a_mail_that_is_refused_after_its_text_is_not_repeated_and_another_is_sent_for_what_comes_next(
     world: ScriptedWorld, server: FakeVendor
 ) -> None:

@@ -100,6 +100,9 @@ class World:
         self.done["mails"] += 1
         return Done()
 
+    def all_subscriptions(self) -> list[Subscription]:
+        return [*self.subscriptions]
+
     def subscription(self, _tenant_id: int, subscription_id: str) -> Subscription:
         self.done["since the last turn"] += 1
         return self.subscriptions[int(subscription_id[-12:])]

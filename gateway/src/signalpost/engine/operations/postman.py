@@ -181,10 +181,13 @@ class Postman:
         known = ((knows.tenant_id, each) for row in rows.values() for each, knows in row.known.items())
         of: dict[str, list[SubscriptionKey]] = {}
         written: dict[str, str] = {}
+        unsubscribed = await self._unsubscribed() if found or rows else set()
         for key in dict.fromkeys((*found, *known)):
             await self._pace()
             subscription = self._directory.subscription(*key)
             for address in () if subscription is None else subscription.told_contacts:
+                if address.lower() in unsubscribed:
+                    continue
                 written[address.lower()] = address
                 of.setdefault(address.lower(), []).append(key)
         addressees: dict[str, Addressee] = {}
@@ -193,6 +196,14 @@ class Postman:
             contact = self._links.ids.of(small)
             addressees[contact] = Addressee(contact, written[small], keys)
         return [*addressees.values(), *(Addressee(each, "", ()) for each in rows if each not in addressees)]
+
+    async def _unsubscribed(self) -> set[str]:
+        """Who wants no more mail, from whichever subscription of whichever tenant."""
+        unsubscribed: set[str] = set()
+        for subscription in [each for each in self._directory.all_subscriptions() if each.unsubscribed]:
+            await self._pace()
+            unsubscribed.update(map(str.lower, subscription.unsubscribed))
+        return unsubscribed
 
     async def _see_to(
         self, to: Addressee, row: Correspondence | None, found: Mapping[SubscriptionKey, Trouble]
