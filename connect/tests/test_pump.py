@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import httpx
+import pytest
 from msgspec import Struct
 
 from signalpost_client import AsyncClient
@@ -239,22 +240,32 @@ def test_what_was_taken_ahead_of_a_refused_batch_comes_again_behind_it() -> None
     assert source.messages == []
 
 
-def test_a_source_that_is_lost_while_a_batch_is_imported_gives_all_again_that_is_not_settled() -> None:
-    source = Log(2, happened := list[str]())
-    source.fails_at = 2
+@pytest.mark.parametrize(("fails_at", "first"), [(2, 1), (3, 501)])
+def test_a_source_that_is_lost_while_a_batch_is_imported_gives_all_again_that_is_not_settled(
+    fails_at: int, first: int
+) -> None:
+    """The batch that is imported then may have been read ahead."""
+    source = Log(3, happened := list[str]())
+    source.fails_at = fails_at
 
     async def run() -> None:
         gateway = SlowGateway(source)
         client = AsyncClient("http://gateway", "sp_key", deadline=1.0, transport=gateway)
         typed: Source = source
         pump = Pump(typed, client, LineMaker(), progress := Progress(lambda: 0.0))
-        assert await pump.round() > 0
+        while not await pump.round():
+            pass
         assert progress.health()["trouble"] == "The source: It is away."
+        happened.append("lost")
         while source.messages:
             await pump.round()
 
     asyncio.run(run())
-    assert [each for each in happened if "import" in each] == ["import 1", "import 1", "import 501"]
+    since = happened[happened.index("lost") + 1 :]
+    assert since[0] == f"take {first}"
+    assert [each for each in since if "import" in each] == [
+        f"import {each}" for each in (1, 501, 1001) if each >= first
+    ]
 
 
 def test_a_stop_ends_the_import_and_leaves_everything_in_the_source() -> None:
