@@ -266,6 +266,7 @@ export class Subscriptions extends Noun {
     name?: string | undefined;
     /** Only those whose URL's host contains this. */
     host?: string | undefined;
+    /** Only those in this state, without shadows. */
     state?: shapes.HealthState | undefined;
     /** How many entries are asked for at once: 250. */
     pageSize?: number | undefined;

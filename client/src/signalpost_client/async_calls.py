@@ -564,6 +564,7 @@ class AsyncSubscriptions(AsyncNoun):
 
         `name`: Only those whose name contains this, ignoring case.
         `host`: Only those whose URL's host contains this.
+        `state`: Only those in this state, without shadows.
         """
         return AsyncPages[shapes.Subscription](
             self._sender,

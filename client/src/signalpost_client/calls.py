@@ -562,6 +562,7 @@ class Subscriptions(Noun):
 
         `name`: Only those whose name contains this, ignoring case.
         `host`: Only those whose URL's host contains this.
+        `state`: Only those in this state, without shadows.
         """
         return Pages[shapes.Subscription](
             self._sender,

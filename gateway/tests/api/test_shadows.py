@@ -12,6 +12,7 @@ from gateway.tests.api.two_tenants import CONNECTION, in_tenant, make_key, make_
 from gateway.tests.console.test_portal import Guest
 from gateway.tests.http_server import LocalServer, QuietHandler
 
+from signalpost.api.routes import ROUTES
 from signalpost.sender.addresses import parse_allow_targets
 from signalpost_receiver import sign
 
@@ -244,6 +245,44 @@ def test_a_replay_of_all_subscriptions_leaves_shadows_out(world: World) -> None:
     world.send("POST", path(shadow, "/replays"), span).refused(409, code="is_a_shadow")
     asked = world.send("POST", "/v1/replays", {**span, "dryRun": True}).ok()
     assert shadow["id"] not in [each["subscriptionId"] for each in asked["data"]]
+
+
+# --- Where it is seen that one fails ----------------------------------------------------------------------------------
+
+NAMING_SHADOWS = {"list_subscriptions", "list_subscription_names", "find_anything", "list_audit"}
+"""What says which subscriptions there are, and who changed them."""
+WITHOUT_END = "follow_changes"
+
+
+def test_a_shadow_that_fails_is_seen_at_the_shadow_alone(world: World, receiver: Receiver) -> None:
+    """No list of what many got, no count and no state of its tenant has it."""
+    make_tenant(world, "failing")
+    there = in_tenant("failing")
+    body = {"url": f"{receiver.url}/old", "eventTypes": ["documentCreated"]}
+    original = world.send("POST", "/v1/subscriptions", body, there).ok(201)
+    other = {"shadowOf": original["id"], "url": f"{receiver.url}/new"}
+    shadow = world.send("POST", "/v1/subscriptions", other, there).ok(201)
+    receiver.answers = {("/new", "t"): (500, b"broken")}
+    world.send("POST", "/v1/documents", {**world.document, "title": "t"}, there)
+
+    def get(target: str) -> Any:
+        return world.get(target, **there).ok()
+
+    of_shadow = f"/v1/deliveries?status=failed&subscriptionId={shadow['id']}"
+    world.wait_until(lambda: get(of_shadow)["data"] and get(path(original, "/deliveries?status=delivered"))["data"])
+    assert get(path(shadow))["health"]["state"] == "failing"
+    [event] = get("/v1/events?before=latest")["data"]
+    assert get(f"/v1/deliveries?eventId={event['event']['id']}")["data"][0]["subscriptionId"] == original["id"]
+    [arrived] = get(f"/v1/events/arrivals?sequences={event['sequence']}")["data"]
+    assert arrived == {"sequence": event["sequence"], "delivered": 1, "waiting": 0, "failed": 0, "skipped": 0}
+    assert get("/v1/subscriptions?state=failing")["data"] == []
+    assert get("/v1/overview")["subscriptions"] == {"healthy": 1, "failing": 0, "paused": 0, "disabled": 0}
+    for route in ROUTES:
+        if route.method == "GET" and "{" not in route.path and route.name not in {*NAMING_SHADOWS, WITHOUT_END}:
+            for query in ("", "?status=failed", f"?eventId={event['event']['id']}"):
+                said = world.get(f"{route.path}{query}", **there)
+                assert shadow["id"] not in said.body.decode(errors="replace"), f"{route.name}{query}"
+    receiver.answers = {}
 
 
 # --- Comparison -------------------------------------------------------------------------------------------------------

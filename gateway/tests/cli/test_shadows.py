@@ -38,6 +38,16 @@ def test_a_shadow_is_made_compared_and_promoted(run: Run, endpoint: Endpoint) ->
     run("subscriptions", "get", shadow["id"], code=1)
 
 
+def test_what_needs_attention_is_no_shadow(run: Run, endpoint: Endpoint) -> None:
+    original = json_of(run("subscriptions", "create", f"{endpoint.url}/well", "--json"))["id"]
+    shadow = json_of(run("subscriptions", "shadow", original, f"{NOWHERE}/ill", "--json"))["id"]
+    create(run)
+    until(lambda: json_of(run("subscriptions", "get", shadow, "--json"))["health"]["state"] == "failing")
+    assert "failing" not in run("status").stdout
+    assert shadow not in [each["subscription"] for each in json_of(run("status", "--json"))["subscriptions"]]
+    run("subscriptions", "delete", original)
+
+
 def test_the_commands_of_the_guide_work(run: Run, endpoint: Endpoint) -> None:
     names = {"$ID": json_of(run("subscriptions", "create", f"{endpoint.url}/old", "--json"))["id"]}
     names["https://new.example.com/hooks"] = f"{endpoint.url}/new"

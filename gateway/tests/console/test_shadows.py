@@ -31,6 +31,10 @@ def test_a_shadow_is_made_compared_and_promoted_from_the_tab_of_its_original(des
         assert "Answered alike 0 of 1 since" in said
         assert "Another status 1" in said
         assert "An order" in said
+    for each in ("", "/subscriptions?state=failing", "/deliveries?status=failed", "/events"):
+        assert f"/subscriptions/{shadow}" not in desk.browser.open(f"{ROOT}{each}"), each
+    assert "1 of 1 got it" in text_of(desk.browser.open(f"{ROOT}/events"))
+    assert "tone-failed" not in desk.browser.open(f"{ROOT}/subscriptions").partition('id="subscriptions"')[2]
     page = desk.browser.open(f"{ROOT}/subscriptions/{shadow}")
     assert f'<a href="{ROOT}/subscriptions/{original}">Its original</a>' in page
     desk.told["/new"] = 200

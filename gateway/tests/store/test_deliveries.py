@@ -193,6 +193,24 @@ def test_among_very_many_subscriptions_only_what_failed_is_counted(play: "Play",
     play(scenario)
 
 
+def test_what_became_of_events_at_shadows_is_not_counted(play: "Play", make: "type[Tools]") -> None:
+    """Neither what failed there, nor what was skipped, however many subscriptions there are."""
+
+    async def scenario(shop: "Shop") -> None:
+        shadow, expected = await furnish(shop, make)
+        original = await shop.subscribe(2, eventTypes=7, startsAfter=0)
+        nothing_sent = AttemptRow(15, 1, 1, 1, 0, False, None, "skipped", "", b"")
+        await shop.record(make.flush(shadow, 1, HEAD, open=OPEN, gaps=GAPS, attempts=[nothing_sent]))
+        sequences = [*expected, *(sequence for sequence, state in STATES.items() if state == State.FAILED)]
+        counted = await shop.store.deliveries.arrivals(1, [original], sequences, {shadow.number})
+        assert {(each.waiting, each.failed, each.skipped) for each in counted.values()} <= {(1, 0, 0), (0, 0, 0)}
+        many = [original] * (COUNTED_AMONG + 1)
+        failed = await shop.store.deliveries.arrivals(1, many, sequences, {shadow.number})
+        assert {each.failed for each in failed.values()} == {0}
+
+    play(scenario)
+
+
 def test_a_single_delivery_says_the_same_as_the_list(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         subscription, expected = await furnish(shop, make)

@@ -189,6 +189,12 @@ class Directory:
         address of a contact, whether in capitals or not. Oldest first. Any thread may ask."""
         return self._texts.having(tenant_id, self.subscriptions(tenant_id), texts)
 
+    def shadow_numbers(self, tenant_id: int) -> frozenset[int]:
+        """The numbers of a tenant's shadows."""
+        if len(every := self.subscriptions(tenant_id)) == len(self.originals(tenant_id)):
+            return frozenset()  # as of most tenants
+        return frozenset(each.number for each in every if each.shadow_of is not None)
+
     @property
     def subscription_count(self) -> int:
         """How many subscriptions there are that are not deleted, of all tenants."""

@@ -90,7 +90,7 @@ async def list_of_subscription(context: RequestContext) -> Json[DeliveryPage]:
 async def list_all(context: RequestContext) -> Json[DeliveryPage]:
     query: DeliveryOfAnyQuery = context.query()
     if query.subscription_id is None:
-        return await _list(context, context.subscriptions(), query)
+        return await _list(context, context.originals(), query)
     found = context.subscription(query.subscription_id)
     return await _list(context, [] if found is None else [found], query)
 

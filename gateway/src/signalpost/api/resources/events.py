@@ -100,10 +100,11 @@ async def _feed_back(context: RequestContext, query: FeedQuery) -> Json[Feed]:
 
 async def arrivals(context: RequestContext) -> Json[ArrivalsOfEvents]:
     query: ArrivalsQuery = context.query()
-    store, subscriptions = context.services.store, context.services.directory.subscriptions(context.tenant_id)
+    store, directory, of = context.services.store, context.services.directory, context.tenant_id
+    subscriptions, shadows = directory.originals(of), directory.shadow_numbers(of)
 
     async def shown() -> bytes:
-        found = await store.deliveries.arrivals(context.tenant_id, subscriptions, query.sequences or ())
+        found = await store.deliveries.arrivals(of, subscriptions, query.sequences or (), shadows)
         data = [EventArrivals(sequence=sequence, **asdict(found[sequence])) for sequence in sorted(found, reverse=True)]
         return msgspec.json.encode(ArrivalsOfEvents(data=data))
 

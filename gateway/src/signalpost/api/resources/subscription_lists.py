@@ -34,7 +34,7 @@ from signalpost.store.store import MAX_SCANNED
 class SubscriptionQuery(ListQuery, frozen=True):
     name: Annotated[Text, Meta(description="Only those whose name contains this, ignoring case.")] | None = None
     host: Annotated[Text, Meta(description="Only those whose URL's host contains this.")] | None = None
-    state: HealthState | None = None
+    state: Annotated[HealthState, Meta(description="Only those in this state, without shadows.")] | None = None
     cursor: Annotated[FromText, cursor_to(int)] = None
 
 
@@ -63,14 +63,14 @@ class NamesQuery(PageQuery, frozen=True):
 
 async def list_all(context: RequestContext) -> Json[SubscriptionPage]:
     query: SubscriptionQuery = context.query()
-    of, services = context.subscriptions(), context.services
+    services = context.services
     if query.state is None:
-        body, seconds = await services.store.reading(partial(_found, context, query, of))
+        body, seconds = await services.store.reading(partial(_found, context, query, context.subscriptions()))
     else:
         context.need_loop()
         # To look through thousands takes milliseconds. The event loop delivers meanwhile.
         loop = asyncio.get_running_loop()
-        found, reached = await loop.run_in_executor(services.off_loop, _matching, of, query)
+        found, reached = await loop.run_in_executor(services.off_loop, _matching, context.originals(), query)
         found = await services.lane_views.glances(found, services.off_loop, partial(_in_state, query))
         body, seconds = await services.store.reading(partial(_listed, context, found, query.limit, reached))
     add_to_own_time(seconds)

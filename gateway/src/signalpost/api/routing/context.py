@@ -141,6 +141,10 @@ class RequestContext:
         named = map(self.subscription, {*link.subscriptions})
         return sorted((each for each in named if each is not None), key=attrgetter("number"))
 
+    def originals(self) -> Sequence[Subscription]:
+        """The same without shadows. How those do is shown of each alone: in no list of many, and in no count."""
+        return self.services.directory.originals(self.tenant_id) if self.portal is None else self.subscriptions()
+
     def subscription(self, subscription_id: str) -> Subscription | None:
         """The tenant's subscription with this id; None if there is none, or the caller may not know of it."""
         found, link = self.services.directory.subscription(self.tenant_id, subscription_id), self.portal

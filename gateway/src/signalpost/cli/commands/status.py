@@ -14,7 +14,8 @@ WORST_FIRST = ("disabled", "failing", "paused", "unknown", "healthy")
 def status(*, out: Output = TEXT) -> None:
     client = connect()
     ready = client.readiness()
-    subscriptions = sorted(client.pages(path("subscriptions"), {}, MAX_SUBSCRIPTIONS), key=_rank)
+    every = client.pages(path("subscriptions"), {}, MAX_SUBSCRIPTIONS)
+    subscriptions = sorted((each for each in every if "shadowOf" not in each), key=_rank)
     found = {"gateway": ready, "subscriptions": [_shown(each) for each in subscriptions]}
     out.show(found, _readiness(ready), _states(subscriptions))
 
@@ -31,7 +32,7 @@ def _states(subscriptions: list[dict[str, Any]]) -> Parts:
     if subscriptions:
         yield ", ".join(f"{counts[state]} {state}" for state in WORST_FIRST if counts[state]) + "."
         yield ""
-    rows = [_shown(each) for each in subscriptions if "shadowOf" not in each and _needs_attention(each["health"])]
+    rows = [_shown(each) for each in subscriptions if _needs_attention(each["health"])]
     yield ShownTable(
         ("subscription", "state", "behind", "waiting", "failed", "next probe", "name", "failing since", "last error"),
         [tuple(row.values()) for row in rows],

@@ -49,12 +49,16 @@ class DeliveryStore(ABC):
         )
 
     async def arrivals(
-        self, tenant_id: int, subscriptions: Sequence[Subscription], sequences: Collection[int]
+        self,
+        tenant_id: int,
+        subscriptions: Sequence[Subscription],
+        sequences: Collection[int],
+        shadows: Collection[int] = (),
     ) -> dict[int, Arrivals]:
         """How many of a tenant's subscriptions got each event, by sequence, all as of one moment. An event that is no
-        longer kept is missing."""
+        longer kept is missing. `subscriptions` are all but its shadows, which have the numbers in `shadows`."""
         return await self._asked(
-            tenant_id, lambda queries: arrivals.arrivals(queries, tenant_id, subscriptions, sequences)
+            tenant_id, lambda queries: arrivals.arrivals(queries, tenant_id, subscriptions, shadows, sequences)
         )
 
     async def latest_failures(

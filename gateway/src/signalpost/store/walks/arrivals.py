@@ -26,19 +26,24 @@ _BEYOND: Final = 2**62
 
 
 async def arrivals(
-    queries: DeliveryQueries, tenant_id: int, subscriptions: Sequence[Subscription], sequences: Collection[int]
+    queries: DeliveryQueries,
+    tenant_id: int,
+    subscriptions: Sequence[Subscription],
+    shadows: Collection[int],
+    sequences: Collection[int],
 ) -> dict[int, Arrivals]:
     """How many subscriptions got the events with these sequences; see `DeliveryStore.arrivals`."""
     types = dict(await queries.types_of(tenant_id, sequences, EVERY_TYPE)) if sequences else {}
     if not types:
         return {}
     if len(subscriptions) > COUNTED_AMONG:
-        return await _failures(queries, tenant_id, types)
+        return await _failures(queries, tenant_id, shadows, types)
     wanted = _wanted(((each, each.starts_after) for each in subscriptions), types)
     lanes = await queries.lanes_with_unsettled(subscriptions, max(types))
     waiting, gone = await _underway(queries, lanes.values(), types)
-    rows = await queries.row_counts(tenant_id, types)
-    skipped = Counter(await queries.skipped_for_good(tenant_id, types))
+    rows = await queries.row_counts(tenant_id, types, shadows)
+    settled = await queries.skipped_for_good(tenant_id, types)
+    skipped = Counter(sequence for sequence, number in settled if number not in shadows)
     skipped += await _passed_over(queries, tenant_id, subscriptions, lanes, types)
     shown = {}
     for sequence in types:
@@ -49,13 +54,16 @@ async def arrivals(
     return shown
 
 
-async def _failures(queries: DeliveryQueries, tenant_id: int, sequences: Iterable[int]) -> dict[int, Arrivals]:
-    scope, top = DeliveryScope(tenant_id, None), DeliveryPosition(_BEYOND, 0)
-    asked = {
-        each: queries.rows_of_events(scope, [each], [State.FAILED], DeliveryPart(top, MAX_FAILED)) for each in sequences
-    }
-    found = await together(asked.values())
-    return {each: Arrivals(None, None, len(rows), None) for each, rows in zip(asked, found, strict=True)}
+async def _failures(
+    queries: DeliveryQueries, tenant_id: int, shadows: Collection[int], sequences: Iterable[int]
+) -> dict[int, Arrivals]:
+    scope, part = DeliveryScope(tenant_id, None), DeliveryPart(DeliveryPosition(_BEYOND, 0), MAX_FAILED + len(shadows))
+    asked = {each: queries.rows_of_events(scope, [each], [State.FAILED], part) for each in sequences}
+    failed = {}
+    for each, rows in zip(asked, await together(asked.values()), strict=True):
+        counted = sum(row.subscription_number not in shadows for row in rows)
+        failed[each] = Arrivals(None, None, min(counted, MAX_FAILED), None)
+    return failed
 
 
 async def _passed_over(

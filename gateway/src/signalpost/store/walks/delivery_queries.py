@@ -58,12 +58,16 @@ class DeliveryQueries(LogQueries, Protocol):
         row, by the numbers of their subscriptions, without the retries by hand."""
         ...
 
-    async def row_counts(self, tenant_id: int, sequences: Collection[int]) -> Counter[tuple[int, int]]:
-        """How many exception rows a tenant has, by their sequence and state."""
+    async def row_counts(
+        self, tenant_id: int, sequences: Collection[int], left_out: Collection[int]
+    ) -> Counter[tuple[int, int]]:
+        """How many exception rows a tenant has, by their sequence and state, without those of the subscriptions with
+        the numbers in `left_out`."""
         ...
 
-    async def skipped_for_good(self, tenant_id: int, sequences: Collection[int]) -> list[int]:
-        """The sequences of deliveries of these events that are settled as there was nothing to send, in any order."""
+    async def skipped_for_good(self, tenant_id: int, sequences: Collection[int]) -> list[tuple[int, int]]:
+        """Deliveries of these events that are settled as there was nothing to send, in any order: the sequence and the
+        subscription of each."""
         ...
 
     async def types_between(self, tenant_id: int, low: int, top: int, types: int, limit: int) -> list[tuple[int, int]]:

@@ -27,7 +27,8 @@ _UNSETTLED_LANES: Final = (
 )
 _ROW_COUNTS: Final = (
     "SELECT sequence, state, count(*) FROM delivery WHERE tenant_id = $1 AND state = ANY("
-    f"'{{{State.AWAITING_RETRY:d}, {State.BLOCKED:d}, {State.FAILED:d}}}') AND sequence = ANY($2) GROUP BY 1, 2"
+    f"'{{{State.AWAITING_RETRY:d}, {State.BLOCKED:d}, {State.FAILED:d}}}') AND sequence = ANY($2)"
+    " AND subscription_number <> ALL($3) GROUP BY 1, 2"
 )
 _RETRIES: Final = "SELECT subscription_number, sequence, of_version FROM retry WHERE subscription_number = ANY($1)"
 _TYPES_BETWEEN: Final = (
@@ -117,13 +118,14 @@ class PostgresDeliveryQueries(PostgresLogQueries):
         found = await ask_one(_UNSETTLED_LANES, numbers(by_number), top)
         return {number: RecordedLane(by_number[number], *columns) for number, *columns in found}
 
-    async def row_counts(self, tenant_id: int, sequences: Collection[int]) -> Counter[tuple[int, int]]:
-        found = await ask_one(_ROW_COUNTS, tenant_id, numbers(sequences))
+    async def row_counts(
+        self, tenant_id: int, sequences: Collection[int], left_out: Collection[int]
+    ) -> Counter[tuple[int, int]]:
+        found = await ask_one(_ROW_COUNTS, tenant_id, numbers(sequences), numbers(left_out))
         return Counter({(sequence, state): count for sequence, state, count in found})
 
-    async def skipped_for_good(self, tenant_id: int, sequences: Collection[int]) -> list[int]:
-        found = await ask_one(_SKIPPED_FOR_GOOD, tenant_id, min(sequences), numbers(sequences))
-        return [sequence for sequence, _ in found]
+    async def skipped_for_good(self, tenant_id: int, sequences: Collection[int]) -> list[tuple[int, int]]:
+        return await ask_one(_SKIPPED_FOR_GOOD, tenant_id, min(sequences), numbers(sequences))
 
     async def types_between(self, tenant_id: int, low: int, top: int, types: int, limit: int) -> list[tuple[int, int]]:
         return await ask_one(_TYPES_BETWEEN, tenant_id, low, top, types, limit)

@@ -52,23 +52,25 @@ class SqliteDeliveryQueries(SqliteLogQueries):
         )
         return {number: RecordedLane(by_number[number], *columns) for number, *columns in found}
 
-    async def row_counts(self, tenant_id: int, sequences: Collection[int]) -> Counter[tuple[int, int]]:
+    async def row_counts(
+        self, tenant_id: int, sequences: Collection[int], left_out: Collection[int]
+    ) -> Counter[tuple[int, int]]:
         found = rows(
             self._connection,
             "SELECT sequence, state, count(*) FROM delivery INDEXED BY delivery_tenant_state"  # noqa: S608
-            f" WHERE tenant_id = ? AND state IN {ANY} AND sequence IN (SELECT value FROM json_each(?)) GROUP BY 1, 2",
-            (tenant_id, list_numbers(sequences)),
+            f" WHERE tenant_id = ? AND state IN {ANY} AND sequence IN (SELECT value FROM json_each(?))"
+            " AND subscription_number NOT IN (SELECT value FROM json_each(?)) GROUP BY 1, 2",
+            (tenant_id, list_numbers(sequences), list_numbers(left_out)),
         )
         return Counter({(sequence, state): count for sequence, state, count in found})
 
-    async def skipped_for_good(self, tenant_id: int, sequences: Collection[int]) -> list[int]:
-        found = rows(
+    async def skipped_for_good(self, tenant_id: int, sequences: Collection[int]) -> list[tuple[int, int]]:
+        return rows(
             self._connection,
             f"SELECT {_SKIPPED} AND a.sequence IN (SELECT value FROM json_each(?)) AND NOT EXISTS (SELECT 1"  # noqa: S608
             " FROM delivery d WHERE d.subscription_number = a.subscription_number AND d.sequence = a.sequence)",
             (tenant_id, list_numbers(sequences)),
         )
-        return [sequence for sequence, _ in found]
 
     async def types_between(self, tenant_id: int, low: int, top: int, types: int, limit: int) -> list[tuple[int, int]]:
         return rows(
