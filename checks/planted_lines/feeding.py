@@ -13,7 +13,7 @@ PART = Part(
     (PUMP, JUDGING, KEY, "connect/src/signalpost_connect/reporting.py"),
     (
         PlantedLine(
-            "settles what was read ahead of a refused batch as if it were done",
+            "gives no verdict on what was read ahead behind a refused batch",
             PUMP,
             "[AGAIN] * len(ahead.batch.messages)",
             "[AGAIN] * 0",
