@@ -79,6 +79,12 @@ def test_the_beginning_of_an_id_leads_to_all_that_it_may_mean(world: "World") ->
     assert search(world, "ffffffff-ffff") == search(world, "0000000") == []
 
 
+def test_what_has_the_beginning_of_its_own_id_in_its_name_is_found_once(world: "World") -> None:
+    made = world.create_subscription(name="Ops")["id"]
+    world.send("PATCH", f"/v1/subscriptions/{made}", {"name": f"Ops {made[:23]}"}).ok()
+    assert search(world, made[:23]) == [("subscription", made)]
+
+
 @pytest.mark.parametrize("query", ["?q=", "?q=" + "x" * 513, "?q=%00"])
 def test_a_search_has_a_text(world: "World", query: str) -> None:
     world.get(f"/v1/search{query}").refused(422, "?q")

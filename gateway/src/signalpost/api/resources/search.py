@@ -79,11 +79,9 @@ async def _subscriptions(context: RequestContext, text: str) -> list[SearchResul
 
     def look() -> list[SearchResult]:
         with_ids = () if ids is None else _with_ids(directory.subscriptions(tenant_id), ids)
-        return [
-            *map(
-                _subscription, islice(chain(with_ids, directory.subscriptions_having(tenant_id, texts)), MAX_OF_A_KIND)
-            )
-        ]
+        every = chain(with_ids, directory.subscriptions_having(tenant_id, texts))
+        found = {each.id: each for each in islice(every, MAX_OF_A_KIND)}
+        return [*map(_subscription, found.values())]
 
     # With thousands of subscriptions this takes milliseconds. The event loop delivers meanwhile.
     return await on_thread(context.services.off_loop, look)
